@@ -1,0 +1,43 @@
+"""Where weights begin: Kaiming initialisation, from an explicit random generator.
+
+Source: He, Zhang, Ren and Sun 2015, "Delving Deep into Rectifiers", section 2.2. A layer followed by ReLU keeps the
+size of its signal when Var[w] = 2 / fan_in (equation 10), and that of its gradient when Var[w] = 2 / fan_out
+(equation 14).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+
+def fans(shape: tuple[int, ...]) -> tuple[int, int]:
+    """(fan_in, fan_out) of a weight whose last two axes are (in, out): how many inputs one output sums over, and
+    how many outputs one input reaches. For a convolution (KH, KW, C, O) each counts KH * KW times."""
+    if len(shape) < 2:
+        raise ValueError(f"shape must have at least two axes, (..., in, out), got {shape}")
+    places = math.prod(shape[:-2])
+    return places * shape[-2], places * shape[-1]
+
+
+def kaiming_std(shape: tuple[int, ...], mode: str = "fan_in", gain: float = math.sqrt(2)) -> float:
+    """The standard deviation gain / sqrt(fan). The default gain of sqrt(2) is ReLU's."""
+    if mode not in ("fan_in", "fan_out"):
+        raise ValueError(f"mode must be 'fan_in' or 'fan_out', got {mode!r}")
+    return gain / math.sqrt(fans(shape)[mode == "fan_out"])
+
+
+def kaiming_normal(
+    shape: tuple[int, ...], rng: np.random.Generator, mode: str = "fan_in", gain: float = math.sqrt(2)
+) -> np.ndarray:
+    """Normally distributed weights (float32) with standard deviation gain / sqrt(fan)."""
+    return (kaiming_std(shape, mode, gain) * rng.standard_normal(shape)).astype(np.float32)
+
+
+def kaiming_uniform(
+    shape: tuple[int, ...], rng: np.random.Generator, mode: str = "fan_in", gain: float = math.sqrt(2)
+) -> np.ndarray:
+    """Uniformly distributed weights (float32) with the same standard deviation, so within +-sqrt(3) of it."""
+    bound = math.sqrt(3) * kaiming_std(shape, mode, gain)
+    return rng.uniform(-bound, bound, shape).astype(np.float32)

@@ -1,0 +1,36 @@
+"""One layer after another."""
+
+from __future__ import annotations
+
+from ..backend import Array
+from ..layer import Layer
+
+
+class Sequential(Layer):
+    """Layers in a row, each fed with the output of the one before. Without layers it is the identity.
+
+    `Sequential(a, b)` names them "0" and "1", as PyTorch does; `Sequential(conv1=a, bn1=b)` names them as it says.
+    """
+
+    def __init__(self, *layers: Layer, **named: Layer) -> None:
+        vars(self).update({str(k): layer for k, layer in enumerate(layers)}, **named)
+
+    def forward(self, x: Array, training: bool = False) -> tuple[Array, list]:
+        """The last layer's output; the cache is the list of the layers' caches."""
+        caches = []
+        for _, layer in self.children():
+            x, cache = layer.forward(x, training)
+            caches.append(cache)
+        return x, caches
+
+    def backward(self, grad_y: Array, caches: list) -> Array:
+        """The chain rule: from the last layer to the first."""
+        for (_, layer), cache in zip(reversed(list(self.children())), reversed(caches)):
+            grad_y = layer.backward(grad_y, cache)
+        return grad_y
+
+    def __call__(self, x: Array) -> Array:
+        """Inference: each layer's cache is dropped before the next layer runs."""
+        for _, layer in self.children():
+            x = layer(x)
+        return x

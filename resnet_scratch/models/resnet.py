@@ -1,0 +1,77 @@
+"""From a configuration to a network: stem, stages of blocks, pooling, classifier."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..layer import Layer
+from ..layers import BatchNorm2d, Conv2d, GlobalAvgPool2d, Linear, MaxPool2d, ReLU, Sequential
+from .blocks import BasicBlock, Bottleneck, PlainBlock, PreActBlock, ReluBeforeAddBlock, conv3x3
+from .configs import ResNetConfig, find
+
+BLOCKS = {
+    "basic": BasicBlock,
+    "relu_before_add": ReluBeforeAddBlock,
+    "bottleneck": Bottleneck,
+    "preact": PreActBlock,
+    "plain": PlainBlock,
+}
+
+
+class ResNet(Sequential):
+    """A residual network, images (N, H, W, 3) -> logits (N, classes): a row of named layers,
+
+    conv1, bn1, relu, maxpool (imagenet stem only), layer1, layer2, ..., avgpool, fc
+
+    where layer1, layer2, ... are the stages, each a row of blocks; all but the first begin with stride 2. In the
+    pre-activation variant the blocks begin with batch norm and ReLU, so these two move from the stem to behind the
+    last block (He et al. 2016, appendix).
+    """
+
+    def __init__(self, config: ResNetConfig, classes: int, rng: np.random.Generator) -> None:
+        if classes < 1:
+            raise ValueError(f"classes must be at least 1, got {classes}")
+        self.config, self.classes = config, classes
+        block = BLOCKS[config.block]
+        channels = config.widths[0]  # of what the next layer will be fed
+        layers: dict[str, Layer] = {}
+        if config.stem == "imagenet":
+            layers["conv1"] = Conv2d(3, channels, 7, stride=2, padding=3, bias=False, rng=rng)
+        else:
+            layers["conv1"] = conv3x3(3, channels, 1, rng)
+        if config.block != "preact":
+            layers["bn1"], layers["relu"] = BatchNorm2d(channels), ReLU()
+        if config.stem == "imagenet":
+            layers["maxpool"] = MaxPool2d(3, stride=2, padding=1)
+        for stage, (width, count) in enumerate(zip(config.widths, config.blocks), start=1):
+            blocks = []
+            for k in range(count):
+                blocks.append(block(channels, width, 2 if k == 0 and stage > 1 else 1, config.shortcut, rng))
+                channels = width * block.expansion
+            layers[f"layer{stage}"] = Sequential(*blocks)
+        if config.block == "preact":
+            layers["bn1"], layers["relu"] = BatchNorm2d(channels), ReLU()
+        layers["avgpool"] = GlobalAvgPool2d()
+        layers["fc"] = Linear(channels, classes, rng=rng)
+        super().__init__(**layers)
+        if config.zero_init:
+            self._zero_last_scales()
+
+    def _zero_last_scales(self) -> None:
+        """Zero the scale of each block's last batch norm: Goyal et al. 2017, "Accurate, Large Minibatch SGD",
+        section 5.1. A plain block has no shortcut that would carry the signal past it, and a pre-activation block
+        ends in a convolution, so both refuse."""
+        last = {"basic": "bn2", "relu_before_add": "bn2", "bottleneck": "bn3"}.get(self.config.block)
+        if last is None:
+            raise ValueError(f"zero_init needs blocks that end in a batch norm beside a shortcut, got {self.config.block!r}")
+        for name, layer in self.named_layers():
+            if name.endswith(f".{last}"):
+                layer.weight.value[:] = 0
+
+
+def build(name: str | ResNetConfig, classes: int = 10, *, rng: np.random.Generator) -> ResNet:
+    """The network of that name, or of a configuration of your own, with weights drawn from `rng`.
+
+    Raises ValueError for a name that does not exist (with near ones), or for classes below 1.
+    """
+    return ResNet(find(name) if isinstance(name, str) else name, classes, rng)
