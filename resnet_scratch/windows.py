@@ -57,11 +57,8 @@ def pad(x: Array, padding: Pair, value: float = 0.0) -> Array:
         return x
     N, H, W, C = x.shape
     PH, PW = padding
-    padded = array_module(x).empty((N, H + 2 * PH, W + 2 * PW, C), x.dtype)
-    padded[:, :PH] = value
-    padded[:, PH + H :] = value
-    padded[:, :, :PW] = value
-    padded[:, :, PW + W :] = value
+    xp, shape = array_module(x), (N, H + 2 * PH, W + 2 * PW, C)
+    padded = xp.full(shape, value, x.dtype) if value else xp.zeros(shape, x.dtype)
     padded[:, PH : PH + H, PW : PW + W] = x
     return padded
 

@@ -9,6 +9,7 @@ import numpy as np
 from ..backend import Array, array_module
 from ..initializers import kaiming_normal
 from ..layer import Layer, Parameter
+from ..products import multiply, multiply_transposed
 from ..windows import Pair, as_pair, col2im, im2col, output_size
 from ..workspace import for_each_chunk
 
@@ -54,7 +55,7 @@ class Conv2d(Layer):
         def body(chunk: slice) -> None:
             columns = im2col(x[chunk], self.kernel_size, self.stride, self.padding)  # (n*OH*OW, KH*KW*C)
             rows = y[chunk].reshape(-1, self.out_channels)  # (n*OH*OW, O)
-            xp.matmul(columns, weight, out=rows)
+            multiply(columns, weight, out=rows)
             if self.bias is not None:
                 rows += self.bias.value
 
@@ -84,7 +85,7 @@ class Conv2d(Layer):
             rows = grad_y[chunk].reshape(-1, self.out_channels)  # (n*OH*OW, O)
             shape = (chunk.stop - chunk.start, *x.shape[1:])
             grad_x[chunk] = col2im(rows @ weight.T, shape, self.kernel_size, self.stride, self.padding)
-            return columns.T @ rows  # (KH*KW*C, O)
+            return multiply_transposed(columns, rows)  # (KH*KW*C, O)
 
         grad_weight = for_each_chunk(x, body, self._bytes_per_image(math.prod(grad_y.shape[1:3]), self.in_channels, x))
         self.weight.grad = grad_weight.reshape(self.weight.value.shape)
@@ -104,8 +105,8 @@ class Conv2d(Layer):
 
         def body(chunk: slice) -> Array:
             columns = im2col(grad_y[chunk], self.kernel_size, 1, padding)  # (n*H*W, KH*KW*O)
-            xp.matmul(columns, turned.reshape(-1, self.in_channels), out=grad_x[chunk].reshape(-1, self.in_channels))
-            return columns.T @ x[chunk].reshape(-1, self.in_channels)  # (KH*KW*O, C)
+            multiply(columns, turned.reshape(-1, self.in_channels), out=grad_x[chunk].reshape(-1, self.in_channels))
+            return multiply_transposed(columns, x[chunk].reshape(-1, self.in_channels))  # (KH*KW*O, C)
 
         grad_turned = for_each_chunk(x, body, self._bytes_per_image(math.prod(x.shape[1:3]), self.out_channels, x))
         grad_turned = grad_turned.reshape(turned.shape)
