@@ -1,0 +1,184 @@
+"""Is my backward right? Compare it with what the forward really does, by central differences.
+
+For a random cotangent g the scalar L(x) = sum(forward(x) * g) has the gradient backward(g). Numerically,
+
+    dL/dv  ~  (L(x + h v) - L(x - h v)) / 2h        with an error of order h^2, plus rounding of order 1e-16 / h
+
+for any direction v: a single element of a small tensor, a random direction through a large one. (With all of g ones, L
+would be blind to mistakes in batch normalisation: its outputs always sum to the same.)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Callable
+
+import numpy as np
+
+from .backend import Array, array_module, to_numpy
+from .layer import Layer
+
+STEPS = (1e-5, 1e-6, 1e-7)  # a smaller one is tried when a larger one disagrees: it steps over fewer kinks
+SMALL = 256  # up to so many elements every one is checked, beyond it random directions are
+DIRECTIONS = 16
+MOST_SKIPPED = 0.25
+
+
+@dataclass
+class TensorCheck:
+    """How the gradient at one tensor compared."""
+
+    name: str
+    shape: tuple[int, ...]
+    error: float = 0.0  # the largest |backward - numerical| / max(|backward|, |numerical|, rms of the gradient)
+    where: str = ""  # the index, or the direction, of that largest error
+    compared: int = 0
+    skipped: int = 0  # at a kink of ReLU or max, where there is no derivative to compare with
+    problem: str = ""  # why it failed; empty when it passed
+
+    def __str__(self) -> str:
+        verdict = f"FAILED: {self.problem}" if self.problem else "ok"
+        return f"{self.name:<28} {str(self.shape):<18} {self.error:9.1e}  {self.where:<18} {self.compared:>5}  {verdict}"
+
+
+@dataclass
+class Report:
+    """All tensors of one layer; true when every one passed."""
+
+    tensors: list[TensorCheck] = field(default_factory=list)
+
+    @property
+    def passed(self) -> bool:
+        return bool(self.tensors) and not any(tensor.problem for tensor in self.tensors)
+
+    @property
+    def error(self) -> float:
+        """The largest relative error of all tensors."""
+        return max((tensor.error for tensor in self.tensors), default=np.inf)
+
+    def __bool__(self) -> bool:
+        return self.passed
+
+    def __str__(self) -> str:
+        head = f"{'gradient at':<28} {'shape':<18} {'rel error':>9}  {'where':<18} {'n':>5}"
+        return "\n".join([head, *map(str, self.tensors)])
+
+
+def gradcheck(
+    layer: Layer, *inputs: Array, training: bool = True, tolerance: float = 1e-6, seed: int = 0
+) -> Report:
+    """Compare `layer.backward` with central differences, at every input and every parameter.
+
+    `inputs` are what `layer.forward` takes, float64, as must be the layer's parameters (`layer.astype(np.float64)`):
+    float32 has not enough digits. The report fails a tensor whose largest relative error is above `tolerance`, whose
+    gradient is zero everywhere (then nothing was shown), where kinks left too little to compare, or when backward
+    changed the gradient it was handed. The layer is left as it was, running statistics included.
+
+    Raises ValueError for arrays that are not float64, and when there is no input.
+    """
+    if not inputs:
+        raise ValueError("gradcheck needs at least one input")
+    parameters = dict(layer.named_parameters())
+    for name, array in [("input", x) for x in inputs] + [(n, p.value) for n, p in parameters.items()]:
+        if array.dtype != np.float64:
+            raise ValueError(f"gradcheck needs float64, got {name} of {array.dtype}; try layer.astype(np.float64)")
+    xp = array_module(inputs[0])
+    rng = np.random.default_rng(seed)
+    before = [(buffer, buffer.value.copy()) for _, buffer in layer.named_buffers()]
+
+    y, cache = layer.forward(*inputs, training=training)
+    cotangent = xp.asarray(rng.standard_normal(y.shape))
+    handed = cotangent.copy()
+    gradients = layer.backward(handed, cache)
+    gradients = gradients if isinstance(gradients, tuple) else (gradients,)
+    changed = bool((handed != cotangent).any())
+
+    def loss() -> float:
+        return float((layer.forward(*inputs, training=training)[0] * cotangent).sum())
+
+    noise = np.finfo(np.float64).eps * max(1.0, float(xp.abs(y * cotangent).sum())) / STEPS[0]
+    names = ["input"] if len(inputs) == 1 else [f"input {k}" for k in range(len(inputs))]
+    tensors = list(zip(names, inputs, gradients))
+    tensors += [(name, parameter.value, parameter.grad) for name, parameter in parameters.items()]
+    report = Report([_check(name, x, gradient, loss, noise, tolerance, rng) for name, x, gradient in tensors])
+    if changed:
+        report.tensors[0].problem = "backward changed, in place, the gradient it was handed"
+    for buffer, value in before:
+        buffer.value = value
+    return report
+
+
+def _check(
+    name: str,
+    x: Array,
+    gradient: Array | None,
+    loss: Callable[[], float],
+    noise: float,
+    tolerance: float,
+    rng: np.random.Generator,
+) -> TensorCheck:
+    """Compare one tensor's gradient, in every element or along random directions."""
+    check = TensorCheck(name, x.shape)
+    if gradient is None or gradient.shape != x.shape:
+        got = "none" if gradient is None else f"shape {gradient.shape}"
+        check.error, check.problem = np.inf, f"the gradient must have shape {x.shape}, got {got}"
+        return check
+    gradient = to_numpy(gradient).copy()  # a later backward may overwrite it
+    rms = float(np.sqrt(np.mean(gradient**2)))
+    largest = rms  # of all slopes seen
+    for where, direction in _directions(x.shape, rng):
+        expected = float((gradient * direction).sum())
+        error, numerical, kink = _compare(x, direction, expected, rms, loss, tolerance)
+        largest = max(largest, abs(numerical))
+        if error > tolerance and kink:
+            check.skipped += 1
+            continue
+        check.compared += 1
+        if not error <= check.error:  # also when it is nan
+            check.error, check.where = error, where
+    if largest < 10 * noise:
+        check.problem = "zero everywhere, so nothing was compared"
+    elif check.compared == 0 or check.skipped > MOST_SKIPPED * (check.compared + check.skipped):
+        check.problem = f"{check.skipped} of {check.compared + check.skipped} places lie on a kink"
+    elif not check.error <= tolerance:
+        check.problem = f"backward and forward disagree by more than {tolerance:.0e}"
+    return check
+
+
+def _directions(shape: tuple[int, ...], rng: np.random.Generator):
+    """(its name, the direction): the elements of a small tensor one by one, random unit vectors through a large one."""
+    size = int(np.prod(shape))
+    if size <= SMALL:
+        for k in range(size):
+            direction = np.zeros(size)
+            direction[k] = 1
+            yield str(tuple(int(i) for i in np.unravel_index(k, shape))), direction.reshape(shape)
+    else:
+        for k in range(DIRECTIONS):
+            direction = rng.standard_normal(shape)
+            yield f"random direction {k}", direction / np.linalg.norm(direction)
+
+
+def _compare(
+    x: Array, direction: np.ndarray, expected: float, rms: float, loss: Callable[[], float], tolerance: float
+) -> tuple[float, float, bool]:
+    """(relative error, numerical slope, whether a kink explains the error), for the best of the step sizes."""
+    origin, best = x.copy(), (np.inf, 0.0, False)
+    shift = array_module(x).asarray(direction)
+    middle = loss()
+    for step in STEPS:
+        x[...] = origin + step * shift
+        above = loss()
+        x[...] = origin - step * shift
+        below = loss()
+        x[...] = origin
+        numerical = (above - below) / (2 * step)
+        difference = abs(expected - numerical)
+        error = difference / max(abs(expected), abs(numerical), rms, np.finfo(np.float64).tiny)
+        # a kink between x - hv and x + hv bends L, and puts the central difference off by half of the bend at most
+        bend = abs(above - 2 * middle + below) / step
+        if not error >= best[0]:
+            best = (error, numerical, bend >= difference)
+        if error <= tolerance:
+            break
+    return best
