@@ -1,0 +1,98 @@
+"""What a network costs, layer by layer: shapes, parameters, multiply-adds, memory."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Iterator
+
+import numpy as np
+
+from .layer import Layer
+from .layers import Conv2d, Linear, Sequential
+
+
+@dataclass(frozen=True)
+class Row:
+    """One layer, for one image."""
+
+    name: str
+    kind: str
+    output_shape: tuple[int, ...]  # without the batch axis
+    parameters: int
+    multiply_adds: int  # of convolutions and linear layers; the others' few operations are not counted, as usual
+    memory: int  # bytes that stay in the layer's cache for backward, and that no layer before it keeps already
+
+
+def summarise(model: Layer, image_size: int | tuple[int, int]) -> list[Row]:
+    """Run one training-mode forward (on zeros, float32) and write down what every layer did.
+
+    `model` takes images (N, H, W, 3); `image_size` is H = W, or (H, W). Running averages are left as they were.
+    Raises ValueError when the image is too small for the network.
+    """
+    H, W = (image_size, image_size) if isinstance(image_size, int) else image_size
+    images = np.zeros((2, H, W, 3), np.float32)  # two: the smallest batch that batch norm can train on
+    leaves = [(name, layer) for name, layer in model.named_layers() if not any(layer.children()) and not isinstance(layer, Sequential)]
+    before = [(buffer, buffer.value.copy()) for _, buffer in model.named_buffers()]
+    rows: list[Row] = []
+    held = {id(images)}  # what is kept by now; the caches below keep it alive, so no id is given out twice
+    caches = []
+
+    def watch(name: str, layer: Layer) -> None:
+        forward = layer.forward
+
+        def watched(*inputs, **keywords):
+            y, cache = forward(*inputs, **keywords)
+            new = {id(a): a.nbytes for a in _arrays(cache) if id(a) not in held}
+            held.update(new)
+            caches.append(cache)
+            parameters = sum(p.value.size for p in layer.parameters())
+            rows.append(
+                Row(name, type(layer).__name__, y.shape[1:], parameters, _multiply_adds(layer, y.shape), sum(new.values()) // 2)
+            )
+            return y, cache
+
+        layer.forward = watched  # on this one object only, until the end of this function
+
+    for name, layer in leaves:
+        watch(name, layer)
+    try:
+        model.forward(images, True)
+    finally:
+        for _, layer in leaves:
+            del layer.forward
+        for buffer, value in before:
+            buffer.value = value
+    return rows
+
+
+def format_summary(rows: list[Row]) -> str:
+    """The rows as a table, with totals."""
+    width = max(len("layer"), *(len(row.name) for row in rows))
+    lines = [f"{'layer':<{width}}  {'kind':<15} {'output':<14} {'parameters':>12} {'multiply-adds':>15} {'memory':>10}"]
+    for row in rows:
+        shape = "x".join(map(str, row.output_shape))
+        lines.append(
+            f"{row.name:<{width}}  {row.kind:<15} {shape:<14} {row.parameters:>12,} {row.multiply_adds:>15,} "
+            f"{row.memory / 1e6:>7.2f} MB"
+        )
+    parameters, products, memory = (sum(getattr(r, f) for r in rows) for f in ("parameters", "multiply_adds", "memory"))
+    lines.append("-" * len(lines[0]))
+    lines.append(f"{'total, per image':<{width}}  {'':<15} {'':<14} {parameters:>12,} {products:>15,} {memory / 1e6:>7.2f} MB")
+    return "\n".join(lines)
+
+
+def _multiply_adds(layer: Layer, output_shape: tuple[int, ...]) -> int:
+    """For one image: every output number of a convolution sums KH * KW * C products, of a linear layer C."""
+    if isinstance(layer, (Conv2d, Linear)):
+        return math.prod(output_shape[1:]) * math.prod(layer.weight.value.shape[:-1])
+    return 0
+
+
+def _arrays(cache) -> Iterator[np.ndarray]:
+    """Every array in a cache, however deep."""
+    if isinstance(cache, np.ndarray):
+        yield cache
+    elif isinstance(cache, (tuple, list)):
+        for part in cache:
+            yield from _arrays(part)
