@@ -31,6 +31,7 @@ from __future__ import annotations
 from typing import Iterator
 
 from .backend import Array, array_module
+from .workspace import scratch
 
 Pair = tuple[int, int]
 
@@ -89,16 +90,37 @@ def window_slices(padded: Array, kernel_size: Pair, stride: Pair) -> Iterator[Ar
             yield padded[:, kh : kh + SH * OH : SH, kw : kw + SW * OW : SW][:, :OH, :OW]
 
 
-def im2col(x: Array, kernel_size: int | Pair, stride: int | Pair = 1, padding: int | Pair = 0) -> Array:
+def im2col(
+    x: Array, kernel_size: int | Pair, stride: int | Pair = 1, padding: int | Pair = 0, reuse: bool = False
+) -> Array:
     """The windows of `x` (N, H, W, C) as the rows of a matrix (N*OH*OW, KH*KW*C); zeros beyond the border.
+
+    With `reuse` the matrix lies in memory that the next such call of this thread overwrites: no fresh memory, whose
+    first touch is slow, and the geometry is worked out once.
 
     Source: Chellapilla, Puri and Simard 2006, "High Performance Convolutional Neural Networks for Document
     Processing". In this layout a row of the kernel is one contiguous run of KW*C numbers, so the copy is fast.
     """
+    if kernel_size == (1, 1) and stride == (1, 1) and padding == (0, 0):
+        return x.reshape(-1, x.shape[3])
+    if not reuse:
+        inside, view, columns = _im2col_memory(x, kernel_size, stride, padding)
+    else:
+        key = (_im2col_memory, x.shape, x.dtype.char, type(x), kernel_size, stride, padding)
+        inside, view, columns = scratch(key, lambda: _im2col_memory(x, kernel_size, stride, padding))
+    inside[...] = x
+    columns.reshape(view.shape)[...] = view
+    return columns
+
+
+def _im2col_memory(x: Array, kernel_size: int | Pair, stride: int | Pair, padding: int | Pair) -> tuple:
+    """(the inside of a padded image, all windows of that padded image, memory for the columns)."""
     kernel_size, stride = as_pair("kernel_size", kernel_size, 1), as_pair("stride", stride, 1)
-    view = windows(pad(x, as_pair("padding", padding, 0)), kernel_size, stride)
+    padding = as_pair("padding", padding, 0)
+    padded = pad(array_module(x).zeros_like(x), padding)
+    view = windows(padded, kernel_size, stride)
     N, OH, OW, KH, KW, C = view.shape
-    return view.reshape(N * OH * OW, KH * KW * C)  # the one copy; a plain view for a 1x1 kernel with stride 1
+    return crop(padded, padding), view, array_module(x).empty((N * OH * OW, KH * KW * C), x.dtype)
 
 
 def col2im(

@@ -16,13 +16,13 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from functools import lru_cache
-from typing import Any, Callable
+from typing import Any, Callable, Hashable
 
 import numpy as np
 
 from .backend import Array, array_module
 
-CHUNK_BYTES = 3 << 20
+CHUNK_BYTES = 2 << 20
 THREADS_VARIABLE = "RESNET_SCRATCH_THREADS"
 
 
@@ -54,6 +54,20 @@ def for_each_chunk(batch: Array, body: Callable[[slice], Any], bytes_per_image: 
             for helper in helpers:
                 helper.result()
     return total.value
+
+
+_memory = threading.local()
+
+
+def scratch(key: Hashable, make: Callable[[], Any]) -> Any:
+    """What `make()` returned when this thread first asked for `key`: memory to be used again and again."""
+    kept = vars(_memory)
+    found = kept.get(key)
+    if found is None:
+        if len(kept) >= 100:
+            kept.clear()
+        found = kept[key] = make()
+    return found
 
 
 class _OrderedSum:

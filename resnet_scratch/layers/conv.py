@@ -53,7 +53,7 @@ class Conv2d(Layer):
         weight = self.weight.value.reshape(-1, self.out_channels)  # (KH*KW*C, O)
 
         def body(chunk: slice) -> None:
-            columns = im2col(x[chunk], self.kernel_size, self.stride, self.padding)  # (n*OH*OW, KH*KW*C)
+            columns = im2col(x[chunk], self.kernel_size, self.stride, self.padding, reuse=True)  # (n*OH*OW, KH*KW*C)
             rows = y[chunk].reshape(-1, self.out_channels)  # (n*OH*OW, O)
             multiply(columns, weight, out=rows)
             if self.bias is not None:
@@ -81,7 +81,7 @@ class Conv2d(Layer):
         weight = self.weight.value.reshape(-1, self.out_channels)  # (KH*KW*C, O)
 
         def body(chunk: slice) -> Array:
-            columns = im2col(x[chunk], self.kernel_size, self.stride, self.padding)  # (n*OH*OW, KH*KW*C)
+            columns = im2col(x[chunk], self.kernel_size, self.stride, self.padding, reuse=True)  # (n*OH*OW, KH*KW*C)
             rows = grad_y[chunk].reshape(-1, self.out_channels)  # (n*OH*OW, O)
             shape = (chunk.stop - chunk.start, *x.shape[1:])
             grad_x[chunk] = col2im(rows @ weight.T, shape, self.kernel_size, self.stride, self.padding)
@@ -104,7 +104,7 @@ class Conv2d(Layer):
         grad_x = xp.empty(x.shape, x.dtype)
 
         def body(chunk: slice) -> Array:
-            columns = im2col(grad_y[chunk], self.kernel_size, 1, padding)  # (n*H*W, KH*KW*O)
+            columns = im2col(grad_y[chunk], self.kernel_size, (1, 1), padding, reuse=True)  # (n*H*W, KH*KW*O)
             multiply(columns, turned.reshape(-1, self.in_channels), out=grad_x[chunk].reshape(-1, self.in_channels))
             return multiply_transposed(columns, x[chunk].reshape(-1, self.in_channels))  # (KH*KW*O, C)
 
