@@ -8,7 +8,7 @@ from typing import Iterator
 
 import numpy as np
 
-from ..backend import Array
+from ..backend import Array, array_module
 from .augment import normalise, random_crop, random_flip
 from .dataset import Dataset
 
@@ -16,8 +16,11 @@ Batch = tuple[Array, Array]  # images (N, H, W, 3) float32, labels (N,) int64
 PADDING = 4  # pixels: He et al. 2015, section 4.2
 
 
-def training_batches(dataset: Dataset, batch_size: int, seed: int, start_step: int = 0) -> Iterator[Batch]:
-    """Batches for training, without end, from step `start_step` on: random crops, mirrored where the data allow it.
+def training_batches(
+    dataset: Dataset, batch_size: int, seed: int, start_step: int = 0, augment: bool = True
+) -> Iterator[Batch]:
+    """Batches for training, without end, from step `start_step` on; with `augment` randomly cropped, and mirrored where
+    the data allow it. They are on the device that the data set is on.
 
     The order of an epoch is a function of (seed, epoch), the augmentation of a batch of (seed, step): so a run that is
     resumed at any step gets the very batches it would have got. An epoch has N // batch_size batches; the few images left
@@ -27,10 +30,13 @@ def training_batches(dataset: Dataset, batch_size: int, seed: int, start_step: i
     images = len(dataset.train_images)
     if not 1 <= batch_size <= images:
         raise ValueError(f"batch_size must be between 1 and {images}, the number of training images, got {batch_size}")
-    return _one_ahead(_training_batches(dataset, batch_size, seed, start_step))
+    return _one_ahead(_training_batches(dataset, batch_size, seed, start_step, augment))
 
 
-def _training_batches(dataset: Dataset, batch_size: int, seed: int, start_step: int) -> Iterator[Batch]:
+def _training_batches(
+    dataset: Dataset, batch_size: int, seed: int, start_step: int, augment: bool
+) -> Iterator[Batch]:
+    xp = array_module(dataset.train_images)
     steps_per_epoch = len(dataset.train_images) // batch_size
     step, epoch, order = start_step, -1, np.empty(0, np.int64)
     while True:
@@ -38,10 +44,12 @@ def _training_batches(dataset: Dataset, batch_size: int, seed: int, start_step: 
             epoch = step // steps_per_epoch
             order = np.random.default_rng([seed, 0, epoch]).permutation(len(dataset.train_images))
         place = step % steps_per_epoch * batch_size
-        chosen = order[place : place + batch_size]
+        chosen = xp.asarray(order[place : place + batch_size])
         rng = np.random.default_rng([seed, 1, step])
-        images = random_crop(dataset.train_images[chosen], PADDING, rng)
-        if dataset.mirror:
+        images = dataset.train_images[chosen]
+        if augment:
+            images = random_crop(images, PADDING, rng)
+        if augment and dataset.mirror:
             images = random_flip(images, rng)
         yield normalise(images, dataset.mean, dataset.std), dataset.train_labels[chosen]
         step += 1

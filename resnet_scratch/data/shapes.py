@@ -47,7 +47,7 @@ def _draw_chunk(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     background, figure, other, front = _colours(rng, N)  # (N, 1, 1, 3) each
 
     # where the figure is: u and v are 1 at the rim of a figure of `radius` pixels
-    radius, turn, stretch = uniform(5.5, 13), uniform(0, 2 * np.pi), uniform(0.8, 1.25)
+    radius, turn, stretch = uniform(6.5, 13), uniform(0, 2 * np.pi), uniform(0.85, 1.18)
     room = 17 - radius  # a large figure has to be near the middle
     u, v = _turn(x - uniform(-1, 1) * room, y - uniform(-1, 1) * room, turn)
     u, v = u / radius * stretch, v / radius / stretch
@@ -69,16 +69,16 @@ def _draw_chunk(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     # a background that runs from one colour to another, with soft waves on it
     along, across = _turn(x, y, uniform(0, 2 * np.pi))
     ground = background + (uniform(-0.3, 0.3, 1, 1, 3) * (along / SIZE)[..., None])
-    ground = ground + (uniform(0, 0.12) * sine(uniform(0.2, 1.2) * across + uniform(0, 6)))[..., None]
+    ground = ground + (uniform(0, 0.08) * sine(uniform(0.2, 1.2) * across + uniform(0, 6)))[..., None]
     picture = ground + cover * (figure + mix * (other - figure) - ground)
 
-    # a bar in front of two pictures in three, somewhere, at any angle
+    # a bar in front of every other picture, somewhere, at any angle
     along, across = _turn(x - uniform(-13, 13), y - uniform(-13, 13), uniform(0, np.pi))
-    half_width, half_length = uniform(0.5, 2.2), uniform(3, 12) * (rng.random((N, 1, 1)) < 2 / 3)
+    half_width, half_length = uniform(0.5, 2.2), uniform(3, 12) * (rng.random((N, 1, 1)) < 1 / 2)
     bar = np.clip(0.5 + half_width - np.abs(across), 0, 1) * np.clip(half_length - np.abs(along), 0, 1)
     picture += bar[..., None] * (front - picture)
 
-    picture += uniform(0.01, 0.12, 1, 1, 1) * rng.standard_normal(picture.shape, np.float32)
+    picture += uniform(0.01, 0.08, 1, 1, 1) * rng.standard_normal(picture.shape, np.float32)
     return (np.clip(picture, 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
@@ -93,9 +93,9 @@ def _colours(rng: np.random.Generator, N: int) -> list[np.ndarray]:
 
 
 def _away_from(colours: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """For each of `colours` (N, 3), a random one with a Euclidean distance of at least 0.3."""
+    """For each of `colours` (N, 3), a random one with a Euclidean distance of at least 0.4."""
     found = rng.random(colours.shape)
-    while (near := np.linalg.norm(found - colours, axis=1) < 0.3).any():
+    while (near := np.linalg.norm(found - colours, axis=1) < 0.4).any():
         found[near] = rng.random((near.sum(), 3))
     return found
 
