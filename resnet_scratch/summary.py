@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Iterator
+from typing import Callable, Iterator
 
 import numpy as np
 
 from .layer import Layer
-from .layers import Conv2d, Linear, Sequential
+from .layers import Conv2d, Linear
+from .trace import watched
 
 
 @dataclass(frozen=True)
@@ -32,35 +33,29 @@ def summarise(model: Layer, image_size: int | tuple[int, int]) -> list[Row]:
     """
     H, W = (image_size, image_size) if isinstance(image_size, int) else image_size
     images = np.zeros((2, H, W, 3), np.float32)  # two: the smallest batch that batch norm can train on
-    leaves = [(name, layer) for name, layer in model.named_layers() if not any(layer.children()) and not isinstance(layer, Sequential)]
     before = [(buffer, buffer.value.copy()) for _, buffer in model.named_buffers()]
     rows: list[Row] = []
     held = {id(images)}  # what is kept by now; the caches below keep it alive, so no id is given out twice
     caches = []
 
-    def watch(name: str, layer: Layer) -> None:
-        forward = layer.forward
-
-        def watched(*inputs, **keywords):
-            y, cache = forward(*inputs, **keywords)
+    def wrap(name: str, layer: Layer, direction: str, method: Callable) -> Callable:
+        def forward(*inputs, **keywords):
+            y, cache = method(*inputs, **keywords)
             new = {id(a): a.nbytes for a in _arrays(cache) if id(a) not in held}
             held.update(new)
             caches.append(cache)
-            parameters = sum(p.value.size for p in layer.parameters())
+            parameters, memory = sum(p.value.size for p in layer.parameters()), sum(new.values()) // len(images)
             rows.append(
-                Row(name, type(layer).__name__, y.shape[1:], parameters, _multiply_adds(layer, y.shape), sum(new.values()) // 2)
+                Row(name, type(layer).__name__, y.shape[1:], parameters, _multiply_adds(layer, y.shape), memory)
             )
             return y, cache
 
-        layer.forward = watched  # on this one object only, until the end of this function
+        return forward if direction == "forward" else method
 
-    for name, layer in leaves:
-        watch(name, layer)
     try:
-        model.forward(images, True)
+        with watched(model, wrap):
+            model.forward(images, True)
     finally:
-        for _, layer in leaves:
-            del layer.forward
         for buffer, value in before:
             buffer.value = value
     return rows
@@ -69,16 +64,16 @@ def summarise(model: Layer, image_size: int | tuple[int, int]) -> list[Row]:
 def format_summary(rows: list[Row]) -> str:
     """The rows as a table, with totals."""
     width = max(len("layer"), *(len(row.name) for row in rows))
-    lines = [f"{'layer':<{width}}  {'kind':<15} {'output':<14} {'parameters':>12} {'multiply-adds':>15} {'memory':>10}"]
+    lines = [f"{'layer':<{width}}  {'kind':<15} {'output':<14} {'parameters':>12} {'multiply-adds':>15} {'memory':>11}"]
     for row in rows:
         shape = "x".join(map(str, row.output_shape))
         lines.append(
             f"{row.name:<{width}}  {row.kind:<15} {shape:<14} {row.parameters:>12,} {row.multiply_adds:>15,} "
-            f"{row.memory / 1e6:>7.2f} MB"
+            f"{row.memory / 1e3:>8.1f} kB"
         )
     parameters, products, memory = (sum(getattr(r, f) for r in rows) for f in ("parameters", "multiply_adds", "memory"))
     lines.append("-" * len(lines[0]))
-    lines.append(f"{'total, per image':<{width}}  {'':<15} {'':<14} {parameters:>12,} {products:>15,} {memory / 1e6:>7.2f} MB")
+    lines.append(f"{'total, per image':<{width}}  {'':<15} {'':<14} {parameters:>12,} {products:>15,} {memory / 1e3:>8.1f} kB")
     return "\n".join(lines)
 
 
