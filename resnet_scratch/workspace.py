@@ -46,7 +46,7 @@ def for_each_chunk(batch: Array, body: Callable[[slice], Any], bytes_per_image: 
         for k, chunk in following:
             total.add(k, body(chunk))
 
-    with _blas_on_one_thread():
+    with limit_blas_threads(1):
         helpers = [_pool().submit(work) for _ in range(min(num_threads(), count) - 1)]
         try:
             work()
@@ -136,9 +136,10 @@ def _blas_controller():
     return ThreadpoolController().select(user_api="blas")
 
 
-def _blas_on_one_thread():
+def limit_blas_threads(threads: int):
+    """A context in which NumPy's own BLAS uses so many threads. Without threadpoolctl it does nothing."""
     controller = _blas_controller()
-    return nullcontext() if controller is None else controller.limit(limits=1)
+    return nullcontext() if controller is None else controller.limit(limits=threads)
 
 
 def keep_freed_memory() -> None:

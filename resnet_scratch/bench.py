@@ -1,0 +1,168 @@
+"""How fast is it, and compared with what? Times are medians; comparisons are interleaved, because machines are noisy."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from statistics import median
+from typing import Any, Callable
+
+import numpy as np
+
+from .layer import Layer
+from .layers import Conv2d, Linear
+from .losses import softmax_cross_entropy
+from .models import build
+from .optim import SGD
+from .trace import watched
+from .workspace import limit_blas_threads, num_threads
+
+LEARNING_RATE, MOMENTUM, WEIGHT_DECAY = 0.01, 0.9, 5e-4
+Job = Callable[[], Any]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is measured: one network, one batch of random pictures."""
+
+    model: str
+    batch_size: int
+    image_size: int
+    classes: int = 10
+
+    def data(self) -> tuple[np.ndarray, np.ndarray]:
+        rng = np.random.default_rng(0)
+        images = rng.standard_normal((self.batch_size, self.image_size, self.image_size, 3), np.float32)
+        return images, rng.integers(0, self.classes, self.batch_size)
+
+    def network(self) -> Layer:
+        return build(self.model, self.classes, rng=np.random.default_rng(0))
+
+
+def our_jobs(task: Task) -> dict[str, Job]:
+    """{"training step": ..., "inference": ...} with this library's layers."""
+    (images, labels), model = task.data(), task.network()
+    optimizer = SGD(model.parameters(), MOMENTUM, WEIGHT_DECAY)
+
+    def step() -> None:
+        logits, cache = model.forward(images, training=True)
+        _, grad_logits = softmax_cross_entropy(logits, labels)
+        model.backward(grad_logits, cache)
+        optimizer.step(LEARNING_RATE)
+
+    return {"training step": step, "inference": lambda: model(images)}
+
+
+def torch_jobs(task: Task, channels_last: bool) -> dict[str, Job]:
+    """The same with PyTorch on the CPU, eagerly, in one of its two layouts of images."""
+    import torch
+
+    from .torch_twin import twin
+
+    torch.set_num_threads(num_threads())
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    images, labels = task.data()
+    x = torch.from_numpy(images.transpose(0, 3, 1, 2).copy()).contiguous(memory_format=layout)
+    y = torch.from_numpy(labels)
+    model = twin(task.network()).to(memory_format=layout)
+    optimizer = torch.optim.SGD(model.parameters(), LEARNING_RATE, MOMENTUM, weight_decay=WEIGHT_DECAY)
+
+    def step() -> None:
+        model.train()
+        loss = torch.nn.functional.cross_entropy(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    def inference() -> None:
+        model.eval()
+        with torch.inference_mode():
+            model(x)
+
+    return {"training step": step, "inference": inference}
+
+
+RIVALS: dict[str, Callable[[Task], dict[str, Job]]] = {
+    "resnet_scratch": our_jobs,
+    "torch NCHW": lambda task: torch_jobs(task, channels_last=False),
+    "torch channels_last": lambda task: torch_jobs(task, channels_last=True),
+}
+
+
+def race(jobs: dict[str, Job], repeats: int) -> dict[str, list[float]]:
+    """Seconds of each job, `repeats` times, in turn (A B C A B C ...), after two rounds that do not count."""
+    seconds: dict[str, list[float]] = defaultdict(list)
+    for turn in range(repeats + 2):
+        for name, job in jobs.items():
+            start = time.perf_counter()
+            job()
+            if turn >= 2:
+                seconds[name].append(time.perf_counter() - start)
+    return dict(seconds)
+
+
+def layer_times(task: Task, repeats: int) -> list[tuple[str, str, float, float, float]]:
+    """For each layer (name, kind, forward s, backward s, multiply-adds of both) of one training step; medians."""
+    images, labels = task.data()
+    model = task.network()
+    times: dict[tuple[str, str], list[float]] = defaultdict(list)
+    work: dict[str, float] = defaultdict(float)
+    kinds: dict[str, str] = {}
+
+    def wrap(name: str, layer: Layer, direction: str, method: Callable) -> Callable:
+        def timed(*inputs, **keywords):
+            start = time.perf_counter()
+            result = method(*inputs, **keywords)
+            times[name, direction].append(time.perf_counter() - start)
+            kinds[name] = type(layer).__name__
+            if isinstance(layer, (Conv2d, Linear)) and direction == "forward":
+                weight = layer.weight.value
+                work[name] = 3.0 * result[0].size * (weight.size // weight.shape[-1])
+            return result
+
+        return timed
+
+    with watched(model, wrap):
+        for _ in range(repeats + 1):
+            logits, cache = model.forward(images, training=True)
+            model.backward(softmax_cross_entropy(logits, labels)[1], cache)
+    middle = {key: median(seconds[1:]) for key, seconds in times.items()}
+    return [(n, kind, middle.get((n, "forward"), 0.0), middle.get((n, "backward"), 0.0), work[n]) for n, kind in kinds.items()]
+
+
+def sgemm_peak(size: int = 2048) -> float:
+    """The multiply-adds per second of one large float32 matrix product on all threads: what the machine can do."""
+    a = np.random.default_rng(0).standard_normal((size, size), np.float32)
+    out = np.empty_like(a)
+    with limit_blas_threads(num_threads()):
+        seconds = race({"sgemm": lambda: np.matmul(a, a, out=out)}, 10)["sgemm"]
+    return size**3 / min(seconds)
+
+
+def peak_memory(rival: str, task: Task, threads: int, steps: int = 3) -> float:
+    """Bytes that `steps` training steps add to a fresh process, at their peak, above what it needs to get ready."""
+    from multiprocessing import get_context
+
+    with get_context("spawn").Pool(1) as pool:  # a process of its own: a peak can only rise
+        return pool.apply(_peak_memory, (rival, task, threads, steps))
+
+
+def _peak_memory(rival: str, task: Task, threads: int, steps: int) -> float:
+    import resource  # not on Windows
+    import sys
+
+    from .workspace import set_num_threads
+
+    set_num_threads(threads)
+    if rival != "resnet_scratch":
+        import torch  # noqa: F401  (so that loading it does not count)
+    unit = 1 if sys.platform == "darwin" else 1024
+    step_of = RIVALS[rival]
+    tiny = Task(task.model, 2, task.image_size, task.classes)
+    step_of(tiny)["training step"]()  # so that libraries have set themselves up
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    step = step_of(task)["training step"]
+    for _ in range(steps):
+        step()
+    return float(unit * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before))

@@ -1,0 +1,197 @@
+"""The checker must catch every mistake that people make, and must not pass when it saw nothing."""
+
+import numpy as np
+import pytest
+
+from resnet_scratch.gradcheck import gradcheck
+from resnet_scratch.layers import (
+    Add, AvgPool2d, BatchNorm2d, Conv2d, GlobalAvgPool2d, Linear, MaxPool2d, ReLU, SubsamplePad,
+)  # fmt: skip
+from resnet_scratch.layer import Layer
+from resnet_scratch.models.blocks import BasicBlock
+from resnet_scratch.selfcheck import CrossEntropy
+
+rng = np.random.default_rng(0)
+
+
+def images(channels=2, size=6):
+    return rng.standard_normal((2, size, size, channels))
+
+
+def conv(stride=1):
+    return Conv2d(2, 3, 3, stride, 1, rng=rng)
+
+
+def spoil(layer, change):
+    """`layer` with `change(layer, grad_x, grad_y, cache)` done to what its backward returns."""
+    right = layer.backward
+    layer.backward = lambda grad_y, cache: change(layer, right(grad_y, cache), grad_y, cache)
+    return layer
+
+
+def scale_parameter(name, factor):
+    def change(layer, grad_x, grad_y, cache):
+        getattr(layer, name).grad = getattr(layer, name).grad * factor
+        return grad_x
+
+    return change
+
+
+def turn_weight(layer, grad_x, grad_y, cache):
+    layer.weight.grad = layer.weight.grad[::-1, ::-1]
+    return grad_x
+
+
+def unturned_conv(layer, grad_x, grad_y, x):
+    """grad_x as a convolution with the kernel as it is, not turned by 180 degrees."""
+    straight = Conv2d(3, 2, 3, padding=1, bias=False, rng=rng).astype(np.float64)
+    straight.weight.value = layer.weight.value.swapaxes(2, 3)
+    return straight(grad_y)
+
+
+def batchnorm_without(term):
+    def change(layer, grad_x, grad_y, cache):
+        x, mean, inverse_std, _ = cache
+        xhat = (x - mean) * inverse_std
+        first = 0 if term == "mean of grad" else grad_y.mean((0, 1, 2))
+        second = 0 if term == "mean of grad * xhat" else xhat * (grad_y * xhat).mean((0, 1, 2))
+        if term == "the batch in N":  # a mean over pixels only, times the batch size
+            first = first * len(x)
+        return layer.weight.value * inverse_std * (grad_y - first - second)
+
+    return change
+
+
+def last_of_window(layer, grad_x, grad_y, cache):
+    wrong = np.zeros_like(grad_x)
+    wrong[:, 1::2, 1::2] = grad_y
+    return wrong
+
+
+def forget(path):
+    def change(layer, grad_x, grad_y, cache):
+        both = dict(branch=0, shortcut=1)
+        return tuple(g * (k != both[path]) for k, g in enumerate(grad_x))
+
+    return change
+
+
+def block_without(path):
+    block = BasicBlock(4, 4, 1, "A", rng)
+    spoil(block.add, forget(path))
+    return block
+
+
+def in_place(layer, grad_x, grad_y, cache):
+    grad_y *= 2
+    return grad_x
+
+
+def zero_everything(layer, grad_x, grad_y, cache):
+    return grad_x * 0
+
+
+MISTAKES = {
+    "conv: sign of grad_x": (spoil(conv(), lambda l, g, *_: -g), images()),
+    "conv: weight gradient averaged over the batch": (spoil(conv(), scale_parameter("weight", 1 / 2)), images()),
+    "conv: weight gradient turned by 180 degrees": (spoil(conv(), turn_weight), images()),
+    "conv: kernel not flipped in backward": (spoil(conv(), unturned_conv), images()),
+    "conv: bias gradient averaged": (spoil(conv(), scale_parameter("bias", 1 / 72)), images()),
+    "conv, stride 2: grad_x shifted by a pixel": (spoil(conv(2), lambda l, g, *_: np.roll(g, 1, 1)), images()),
+    "conv, stride 2: borders lost": (spoil(conv(2), lambda l, g, *_: np.pad(g[:, 1:], [(0, 0), (1, 0), (0, 0), (0, 0)])), images()),
+    "batch norm: no mean(grad)": (spoil(BatchNorm2d(2), batchnorm_without("mean of grad")), images()),
+    "batch norm: no mean(grad * xhat)": (spoil(BatchNorm2d(2), batchnorm_without("mean of grad * xhat")), images()),
+    "batch norm: mean over the wrong N": (spoil(BatchNorm2d(2), batchnorm_without("the batch in N")), images()),
+    "batch norm: evaluation's backward in training": (
+        spoil(BatchNorm2d(2), lambda l, g, grad_y, cache: grad_y * cache[2]), images()),
+    "ReLU: lets everything through": (spoil(ReLU(), lambda l, g, grad_y, _: grad_y), images()),
+    "ReLU: the other half": (spoil(ReLU(), lambda l, g, grad_y, y: grad_y * (y <= 0)), images()),
+    "max-pool: the last of the window wins": (spoil(MaxPool2d(2), last_of_window), images()),
+    "average pool: not divided": (spoil(AvgPool2d(2), lambda l, g, *_: 4 * g), images()),
+    "global average pool: not divided": (spoil(GlobalAvgPool2d(), lambda l, g, *_: 36 * g), images()),
+    "linear: weight gradient of one image only": (
+        spoil(Linear(3, 3, rng=rng), scale_parameter("weight", 1 / 4)), rng.standard_normal((4, 3))),
+    "linear: weight not transposed": (
+        spoil(Linear(3, 3, rng=rng), lambda l, g, grad_y, x: grad_y @ l.weight.value), rng.standard_normal((4, 3))),
+    "cross-entropy: not divided by N": (
+        spoil(CrossEntropy(np.array([0, 2, 1]), 0.1), lambda l, g, *_: 3 * g), rng.standard_normal((3, 4))),
+    "option A: channels shifted": (spoil(SubsamplePad(2, 5, 2), lambda l, g, *_: np.roll(g, 1, 3)), images()),
+    "block: shortcut forgotten": (block_without("shortcut"), images(4)),
+    "block: branch forgotten": (block_without("branch"), images(4)),
+    "grad_y changed in place": (spoil(Linear(3, 3, rng=rng), in_place), rng.standard_normal((4, 3))),
+    "gradient of another shape": (spoil(ReLU(), lambda l, g, *_: g[:1]), images()),
+    "no gradient at all": (spoil(ReLU(), lambda l, g, *_: None), images()),
+    "a gradient that is not a number": (spoil(ReLU(), lambda l, g, *_: g * np.nan), images()),
+    "zero gradient": (spoil(ReLU(), zero_everything), images()),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_planted_mistake_is_caught(name):
+    layer, x = MISTAKES[name]
+    report = gradcheck(layer.astype(np.float64), x)
+    assert not report and not report.passed and "FAILED" in str(report)
+
+
+def test_forgotten_inputs_of_an_addition_are_named():
+    report = gradcheck(spoil(Add(), forget("shortcut")), images(), images())
+    assert [tensor.name for tensor in report.tensors if tensor.problem] == ["input 1"]
+
+
+def test_the_report_says_which_tensor_where_and_by_how_much():
+    def one_wrong_number(layer, grad_x, grad_y, x):
+        layer.weight.grad = layer.weight.grad.copy()
+        layer.weight.grad[2, 1] += 10
+        return grad_x
+
+    report = gradcheck(spoil(Linear(3, 4, rng=rng).astype(np.float64), one_wrong_number), rng.standard_normal((5, 3)))
+    wrong = [tensor for tensor in report.tensors if tensor.problem]
+    assert [(tensor.name, tensor.where) for tensor in wrong] == [("weight", "(2, 1)")]
+    assert wrong[0].error > 0.5 and "(2, 1)" in str(report)
+
+
+class Blind(Layer):
+    """Its output does not depend on its input: right, but nothing to check."""
+
+    def forward(self, x, training=False):
+        return x * 0, None
+
+    def backward(self, grad_y, cache):
+        return grad_y * 0
+
+
+def test_a_gradient_that_is_zero_everywhere_does_not_pass():
+    report = gradcheck(Blind(), images())
+    assert not report and "zero everywhere" in str(report)
+
+
+def test_ties_are_left_out_and_counted():
+    x = images()
+    x[0, 0, :3, 0] = 0  # three numbers exactly on ReLU's kink
+    report = gradcheck(ReLU(), x)
+    assert report and report.tensors[0].skipped == 3 and report.tensors[0].compared == x.size - 3
+
+
+def test_nothing_but_ties_does_not_pass():
+    report = gradcheck(ReLU(), np.zeros((2, 3, 3, 1)))
+    assert not report and "kink" in str(report)
+
+
+def test_float32_is_refused():
+    with pytest.raises(ValueError, match="float64, got input of float32"):
+        gradcheck(ReLU(), images().astype(np.float32))
+    with pytest.raises(ValueError, match="float64, got weight of float32"):
+        gradcheck(Linear(3, 4, rng=rng), rng.standard_normal((5, 3)))
+
+
+def test_there_must_be_an_input():
+    with pytest.raises(ValueError, match="at least one input"):
+        gradcheck(ReLU())
+
+
+def test_the_layer_and_its_input_are_left_as_they_were():
+    layer, x = BatchNorm2d(2).astype(np.float64), images()
+    before = [buffer.value.copy() for _, buffer in layer.named_buffers()] + [x.copy()]
+    assert gradcheck(layer, x)
+    after = [buffer.value for _, buffer in layer.named_buffers()] + [x]
+    assert all(np.array_equal(a, b) for a, b in zip(before, after))

@@ -1,0 +1,33 @@
+import numpy as np
+import pytest
+
+from resnet_scratch import layers
+from resnet_scratch.gradcheck import gradcheck
+from resnet_scratch.models.resnet import BLOCKS
+from resnet_scratch.selfcheck import cases, check_everything
+
+CASES = {name: (layer, inputs, training) for name, layer, inputs, training in cases(np.random.default_rng(0))}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_gradients_agree_to_a_millionth(name):
+    layer, inputs, training = CASES[name]
+    report = gradcheck(layer.astype(np.float64), *inputs, training=training)
+    assert report.passed and report.error < 1e-6, f"\n{report}"
+
+
+def test_every_layer_and_every_block_is_among_the_cases():
+    checked = {type(part).__name__ for layer, _, _ in CASES.values() for _, part in layer.named_layers()}
+    assert set(layers.__all__) <= checked
+    assert {block.__name__ for block in BLOCKS.values()} <= checked
+
+
+def test_the_run_over_everything_fails_when_one_case_fails(monkeypatch):
+    """With ReLU's backward broken, exactly the cases with a ReLU in them fail."""
+    few = {name: case for name, case in CASES.items() if name in ("ReLU", "Linear", "Sequential")}
+    monkeypatch.setattr("resnet_scratch.selfcheck.cases", lambda rng: ((n, *case) for n, case in few.items()))
+    assert check_everything()
+    monkeypatch.setattr(layers.ReLU, "backward", lambda self, grad_y, y: grad_y)
+    failed = []
+    assert not check_everything(show=lambda name, report: report.passed or failed.append(name))
+    assert failed == ["ReLU", "Sequential"]
