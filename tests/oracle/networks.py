@@ -21,11 +21,6 @@ class ReluFirst(Basic):
         return F.relu(self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))) + self.downsample(x)
 
 
-class Plain(Basic):
-    def forward(self, x):
-        return F.relu(self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x))))))
-
-
 class PreAct(Basic):
     def __init__(self, inputs, width, stride, shortcut):
         super().__init__(inputs, width, stride, shortcut)
@@ -95,7 +90,6 @@ class Net(nn.Module):
 
 NETWORKS = {
     "resnet20": lambda: Net(Basic, (3, 3, 3), (16, 32, 64), option_a, False),
-    "plain20": lambda: Net(Plain, (3, 3, 3), (16, 32, 64), lambda *_: nn.Identity(), False),
     "preact20": lambda: Net(PreAct, (3, 3, 3), (16, 32, 64), option_a, False),
     "resnet18": lambda: Net(Basic, (2, 2, 2, 2), (64, 128, 256, 512), option_b, True),
     "article": lambda: Net(ReluFirst, (2, 2, 2), (64, 128, 256), option_b, True),
