@@ -1,0 +1,63 @@
+"""What several test files share."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from resnet_scratch import workspace
+from resnet_scratch.data import Dataset
+from resnet_scratch.layer import Layer
+
+
+@pytest.fixture
+def tiny_dataset() -> Dataset:
+    """48 + 20 images of 8x8 pixels in 4 classes, told apart by their colour, which no random crop takes away."""
+    colours = np.array([[150, 0, 0], [0, 150, 0], [0, 0, 150], [150, 150, 150]])
+
+    def draw(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        rng = np.random.default_rng(seed)
+        labels = rng.integers(0, 4, count)
+        images = colours[labels][:, None, None] + rng.integers(0, 100, (count, 8, 8, 3))
+        return images.astype(np.uint8), labels.astype(np.int64)
+
+    return Dataset("tiny", ("red", "green", "blue", "light grey"), *draw(48, 1), *draw(20, 2), mirror=False)
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+@pytest.fixture(params=[np], ids=["numpy"])
+def xp(request):
+    """The array module that a test runs on."""
+    return request.param
+
+
+@pytest.fixture
+def put(xp):
+    """Brings an array, or a layer with all that it holds, to `xp` and to float64, or another dtype."""
+
+    def put(thing, dtype=np.float64):
+        if not isinstance(thing, Layer):
+            return xp.asarray(thing, dtype)
+        for _, buffer in thing.named_buffers():
+            buffer.map(lambda value: xp.asarray(value, dtype))
+        return thing
+
+    return put
+
+
+@pytest.fixture
+def set_threads():
+    """`workspace.set_num_threads`, undone after the test."""
+    before = workspace.num_threads()
+    yield workspace.set_num_threads
+    workspace.set_num_threads(before)
+
+
+@pytest.fixture
+def small_chunks(monkeypatch):
+    """Chunks so small that every image of a test's little batch is one of its own."""
+    monkeypatch.setattr(workspace, "CHUNK_BYTES", 1)
