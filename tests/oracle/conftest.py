@@ -1,0 +1,3 @@
+import pytest
+
+pytest.importorskip("torch", reason="the comparison with PyTorch needs torch")
