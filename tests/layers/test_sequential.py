@@ -1,0 +1,49 @@
+import weakref
+
+import numpy as np
+
+from resnet_scratch.layer import Layer
+from resnet_scratch.layers import Sequential
+
+
+class Times(Layer):
+    """y = factor * x; writes down what it was asked to do."""
+
+    def __init__(self, factor, diary):
+        self.factor, self.diary = factor, diary
+
+    def forward(self, x, training=False):
+        self.diary.append(("forward", self.factor, training))
+        return self.factor * x, ("cache of", self.factor)
+
+    def backward(self, grad_y, cache):
+        self.diary.append(("backward", *cache))
+        return self.factor * grad_y
+
+
+def test_there_in_order_and_back_in_reverse_each_with_its_own_cache():
+    diary = []
+    layer = Sequential(Times(2, diary), Times(5, diary))
+    y, cache = layer.forward(np.ones(1), training=True)
+    assert y == 10 and layer.backward(np.ones(1), cache) == 10
+    assert diary == [("forward", 2, True), ("forward", 5, True), ("backward", "cache of", 5), ("backward", "cache of", 2)]
+    assert layer.backward(np.ones(1), cache) == 10  # the cache is still whole
+
+
+def test_without_layers_it_is_the_identity():
+    x = np.ones(2)
+    y, cache = Sequential().forward(x)
+    assert y is x and Sequential().backward(x, cache) is x and Sequential()(x) is x
+
+
+def test_inference_drops_each_cache_before_the_next_layer_runs():
+    alive = []
+
+    class Keep(Layer):
+        def forward(self, x, training=False):
+            assert not any(reference() is not None for reference in alive)
+            cache = np.zeros(3).view()
+            alive.append(weakref.ref(cache))
+            return x + 1, cache
+
+    assert Sequential(Keep(), Keep(), Keep())(np.zeros(1)) == 3 and len(alive) == 3
