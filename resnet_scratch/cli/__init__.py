@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from .. import __version__
+from .bench import bench_command
 from .options import OneLineErrors
 from .tools import data_command, evaluate_command, gradcheck_command, predict_command, summary_command
 from .train import compare, train
@@ -22,5 +23,8 @@ def main() -> None:
     """
 
 
-for command in (train, evaluate_command, predict_command, compare, summary_command, gradcheck_command, data_command):
+COMMANDS = (
+    train, evaluate_command, predict_command, compare, summary_command, bench_command, gradcheck_command, data_command,
+)  # fmt: skip
+for command in COMMANDS:
     main.add_command(command)
