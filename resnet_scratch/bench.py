@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any, Callable
 
@@ -15,6 +15,7 @@ from .layers import Conv2d, Linear
 from .losses import softmax_cross_entropy
 from .models import build
 from .optim import SGD
+from .summary import summarise
 from .trace import watched
 from .workspace import limit_blas_threads, num_threads
 
@@ -102,6 +103,12 @@ def race(jobs: dict[str, Job], repeats: int) -> dict[str, list[float]]:
     return dict(seconds)
 
 
+def multiply_adds(task: Task) -> dict[str, float]:
+    """Of one training step and of one inference: going back costs a layer two products of the size of its forward's."""
+    forward = float(task.batch_size * sum(row.multiply_adds for row in summarise(task.network(), task.image_size)))
+    return {"training step": 3 * forward, "inference": forward}
+
+
 def layer_times(task: Task, repeats: int) -> list[tuple[str, str, float, float, float]]:
     """For each layer (name, kind, forward s, backward s, multiply-adds of both) of one training step; medians."""
     images, labels = task.data()
@@ -149,20 +156,24 @@ def peak_memory(rival: str, task: Task, threads: int, steps: int = 3) -> float:
 
 
 def _peak_memory(rival: str, task: Task, threads: int, steps: int) -> float:
-    import resource  # not on Windows
-    import sys
-
     from .workspace import set_num_threads
 
     set_num_threads(threads)
-    if rival != "resnet_scratch":
-        import torch  # noqa: F401  (so that loading it does not count)
-    unit = 1 if sys.platform == "darwin" else 1024
-    step_of = RIVALS[rival]
-    tiny = Task(task.model, 2, task.image_size, task.classes)
-    step_of(tiny)["training step"]()  # so that libraries have set themselves up
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    step = step_of(task)["training step"]
+    jobs_of = RIVALS[rival]
+    jobs_of(replace(task, batch_size=2))["training step"]()  # so that libraries are loaded and have set themselves up
+    before = _resident_peak()
+    step = jobs_of(task)["training step"]
     for _ in range(steps):
         step()
-    return float(unit * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before))
+    return _resident_peak() - before
+
+
+def _resident_peak() -> float:
+    """The most memory, in bytes, that this process ever had in use."""
+    try:
+        with open("/proc/self/status") as status:  # getrusage would count the parent process's peak too
+            return 1024.0 * next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+    except OSError:
+        import resource  # elsewhere than on Linux; not on Windows
+
+        return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)

@@ -10,7 +10,8 @@ from .backend import to_numpy
 from .layer import Layer
 from .layers import BatchNorm2d, Conv2d, GlobalAvgPool2d, Linear, MaxPool2d, ReLU, Sequential, SubsamplePad
 from .models import ResNet
-from .models.blocks import BasicBlock, Bottleneck, PreActBlock, ReluBeforeAddBlock
+from .models.blocks import BasicBlock, Bottleneck, ReluBeforeAddBlock
+from .models.preact import PreActBlock
 
 
 def twin(model: ResNet):

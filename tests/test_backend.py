@@ -1,16 +1,61 @@
-import builtins
 import sys
-import types
 from contextlib import nullcontext
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
 
-from resnet_scratch import backend
+from resnet_scratch.backend import DeviceError, array_module, devices, resolve_device, to_device, to_numpy
 
 
-class FakeArray:
-    """An array of the CuPy that `cupy` below pretends to be."""
+def test_numpy_arrays_belong_to_numpy():
+    assert array_module(np.zeros(3)) is np and array_module(np.float32(1)) is np
+
+
+@pytest.mark.parametrize("x", [[1, 2], 3.0, None, "x"])
+def test_what_is_no_array_is_refused(x):
+    with pytest.raises(TypeError, match=f"expected a NumPy or CuPy array, got {type(x).__name__}"):
+        array_module(x)
+
+
+def broken_cupy(error):
+    class Runtime:
+        @staticmethod
+        def getDeviceCount():
+            raise error
+
+    module = ModuleType("cupy")
+    module.cuda = ModuleType("cupy.cuda")
+    module.cuda.runtime = Runtime
+    return module
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no driver"), OSError("libcuda"), KeyError("x"), ImportError("two CuPys")])
+def test_a_broken_cupy_does_not_break_the_cpu(monkeypatch, error):
+    monkeypatch.setitem(sys.modules, "cupy", broken_cupy(error))
+    assert devices() == ["cpu"] and resolve_device("auto") == "cpu"
+
+
+@pytest.mark.parametrize("device", ["cuda", "cuda:3"])
+def test_a_gpu_that_is_not_there_says_what_to_do(monkeypatch, device):
+    monkeypatch.setitem(sys.modules, "cupy", None)  # importing it raises ImportError
+    with pytest.raises(DeviceError, match=r"is not here \(found: cpu\).*resnet_scratch\[cuda12x\]"):
+        resolve_device(device)
+
+
+@pytest.mark.parametrize("device", ["gpu", "", "CUDA"])
+def test_an_unknown_device_says_which_there_are(device):
+    with pytest.raises(DeviceError, match="device must be 'cpu', 'cuda', 'cuda:<number>' or 'auto', got"):
+        resolve_device(device)
+
+
+def test_on_the_cpu_nothing_is_copied():
+    x = np.zeros(3)
+    assert to_device(x, "cpu") is x and to_numpy(x) is x
+
+
+class GPUArray:
+    """An array of a CuPy that is only pretended."""
 
     def __init__(self, host):
         self.host = host
@@ -19,87 +64,31 @@ class FakeArray:
         return self.host
 
 
-FakeArray.__module__ = "cupy._core.core"  # as CuPy's own arrays have it
+GPUArray.__module__ = "cupy._core.core"  # where CuPy's own arrays come from
 
 
 @pytest.fixture
-def no_cupy(monkeypatch):
-    monkeypatch.setitem(sys.modules, "cupy", None)  # so that importing it raises ImportError
-
-
-@pytest.fixture
-def cupy(monkeypatch):
-    """A CuPy on a machine with two GPUs, as far as backend.py looks."""
+def two_gpus(monkeypatch):
+    """A CuPy that finds two GPUs; returns the numbers of those that were chosen."""
     chosen = []
-    cuda = types.SimpleNamespace(
-        runtime=types.SimpleNamespace(getDeviceCount=lambda: 2), Device=lambda k: chosen.append(k) or nullcontext()
-    )
-    module = types.SimpleNamespace(ndarray=FakeArray, cuda=cuda, asarray=FakeArray, chosen=chosen)
-    monkeypatch.setitem(sys.modules, "cupy", module)
-    return module
+    cupy = ModuleType("cupy")
+    cupy.ndarray = cupy.asarray = GPUArray
+    cupy.cuda = ModuleType("cupy.cuda")
+    cupy.cuda.runtime = SimpleNamespace(getDeviceCount=lambda: 2)
+    cupy.cuda.Device = lambda number: chosen.append(number) or nullcontext()
+    monkeypatch.setitem(sys.modules, "cupy", cupy)
+    return chosen
 
 
-@pytest.mark.parametrize("x", [np.zeros(3), np.zeros((), np.float32), np.float64(1)])
-def test_numpy_is_the_module_of_numpy_arrays(x):
-    assert backend.array_module(x) is np
+def test_gpus_are_found_and_named(two_gpus):
+    assert devices() == ["cpu", "cuda:0", "cuda:1"]
+    assert [resolve_device(d) for d in ("auto", "cuda", "cuda:1", "cpu")] == ["cuda:0", "cuda:0", "cuda:1", "cpu"]
+    with pytest.raises(DeviceError, match="found: cpu, cuda:0, cuda:1"):
+        resolve_device("cuda:2")
 
 
-def test_cupy_is_the_module_of_its_arrays(cupy):
-    assert backend.array_module(FakeArray(None)) is cupy
-
-
-@pytest.mark.parametrize("x", [[1, 2], 3.0, None, types.SimpleNamespace()])
-def test_anything_else_is_refused(x):
-    with pytest.raises(TypeError, match=f"expected a NumPy or CuPy array, got {type(x).__name__}"):
-        backend.array_module(x)
-
-
-def test_without_cupy_there_is_the_processor(no_cupy):
-    assert backend.devices() == ["cpu"]
-    assert backend.resolve_device("auto") == backend.resolve_device("cpu") == "cpu"
-
-
-@pytest.mark.parametrize("device", ["cuda", "cuda:0", "cuda:7"])
-def test_a_missing_gpu_is_an_error_that_says_what_to_do(no_cupy, device):
-    with pytest.raises(backend.DeviceError, match=r"is not here \(found: cpu\).*pip install .*without a GPU use"):
-        backend.resolve_device(device)
-
-
-@pytest.mark.parametrize("device", ["gpu", "", "CPU"])
-def test_a_device_that_is_none_is_an_error(no_cupy, device):
-    with pytest.raises(backend.DeviceError, match=f"device must be 'cpu', .*got '{device}'"):
-        backend.resolve_device(device)
-
-
-@pytest.mark.parametrize("error", [RuntimeError("cudaErrorNoDevice"), OSError("libcuda.so"), ImportError("two CuPys")])
-def test_a_broken_cupy_leaves_the_processor(monkeypatch, error):
-    real = builtins.__import__
-
-    def broken(name, *rest):
-        if name == "cupy":
-            raise error
-        return real(name, *rest)
-
-    monkeypatch.delitem(sys.modules, "cupy", raising=False)
-    monkeypatch.setattr(builtins, "__import__", broken)
-    assert backend.devices() == ["cpu"]
-
-
-def test_gpus_are_found_and_named(cupy):
-    assert backend.devices() == ["cpu", "cuda:0", "cuda:1"]
-    wanted = ["auto", "cuda", "cuda:1", "cpu"]
-    assert [backend.resolve_device(name) for name in wanted] == ["cuda:0", "cuda:0", "cuda:1", "cpu"]
-    with pytest.raises(backend.DeviceError, match="found: cpu, cuda:0, cuda:1"):
-        backend.resolve_device("cuda:2")
-
-
-def test_there_and_back(cupy):
+def test_to_a_gpu_and_back(two_gpus):
     x = np.arange(3)
-    there = backend.to_device(x, "cuda:1")
-    assert type(there) is FakeArray and cupy.chosen == [1]
-    assert backend.to_numpy(there) is x and backend.to_device(there, "cpu") is x
-
-
-def test_what_is_there_already_is_not_copied():
-    x = np.arange(3)
-    assert backend.to_device(x, "cpu") is x and backend.to_numpy(x) is x
+    there = to_device(x, "cuda:1")
+    assert type(there) is GPUArray and two_gpus == [1] and array_module(there) is sys.modules["cupy"]
+    assert to_numpy(there) is x and to_device(there, "cpu") is x

@@ -6,8 +6,9 @@ import numpy as np
 
 from ..layer import Layer
 from ..layers import BatchNorm2d, Conv2d, GlobalAvgPool2d, Linear, MaxPool2d, ReLU, Sequential
-from .blocks import BasicBlock, Bottleneck, PlainBlock, PreActBlock, ReluBeforeAddBlock, conv3x3
+from .blocks import BasicBlock, Bottleneck, PlainBlock, ReluBeforeAddBlock, conv3x3
 from .configs import ResNetConfig, find
+from .preact import PreActBlock
 
 BLOCKS = {
     "basic": BasicBlock,

@@ -6,8 +6,9 @@ import pytest
 from reference import assert_same
 from resnet_scratch.layers import BatchNorm2d, Conv2d, SubsamplePad
 from resnet_scratch.models.blocks import (
-    BasicBlock, Bottleneck, PlainBlock, PreActBlock, ReluBeforeAddBlock, make_shortcut,
+    BasicBlock, Bottleneck, PlainBlock, ReluBeforeAddBlock, make_shortcut,
 )  # fmt: skip
+from resnet_scratch.models.preact import PreActBlock
 
 RELU = lambda x: np.maximum(x, 0)  # noqa: E731
 

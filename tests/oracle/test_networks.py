@@ -10,7 +10,8 @@ import networks
 from networks import NETWORKS, option_a, option_b
 from resnet_scratch.losses import softmax_cross_entropy
 from resnet_scratch.models import build
-from resnet_scratch.models.blocks import BasicBlock, Bottleneck, PreActBlock, ReluBeforeAddBlock
+from resnet_scratch.models.blocks import BasicBlock, Bottleneck, ReluBeforeAddBlock
+from resnet_scratch.models.preact import PreActBlock
 from resnet_scratch.optim import SGD
 
 

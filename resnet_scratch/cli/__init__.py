@@ -1,0 +1,30 @@
+"""The command `resnet-scratch`. Here options are read and results printed; all else is in the library."""
+
+from __future__ import annotations
+
+import click
+
+from .. import __version__
+from .bench import bench_command
+from .options import OneLineErrors
+from .tools import data_command, evaluate_command, gradcheck_command, predict_command, summary_command
+from .train import compare, train
+
+
+@click.group(cls=OneLineErrors, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__)
+def main() -> None:
+    """Residual networks from scratch: train them, use them, look inside.
+
+    \b
+    resnet-scratch train                      two or three minutes, no download
+    resnet-scratch predict RUN_FOLDER cat.png
+    resnet-scratch COMMAND --help
+    """
+
+
+COMMANDS = (
+    train, evaluate_command, predict_command, compare, summary_command, bench_command, gradcheck_command, data_command,
+)  # fmt: skip
+for command in COMMANDS:
+    main.add_command(command)

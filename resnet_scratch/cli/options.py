@@ -1,0 +1,86 @@
+"""What the commands share: options, and how a user's mistake is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Callable
+
+import click
+
+from ..backend import DeviceError
+from ..checkpoint import CheckpointError
+from ..data import NAMES as DATASETS
+from ..data import DataError
+from ..inference import PictureError
+from ..models import configs
+from ..recipes import RecipeError
+from ..run import RunError
+from ..workspace import num_threads, set_num_threads
+
+USERS_MISTAKES = (CheckpointError, DataError, DeviceError, PictureError, RecipeError, RunError, OSError)
+
+
+class OneLineErrors(click.Group):
+    """A user's mistake ends as one line and exit status 2. Any other exception is a mistake of ours, or in a layer that
+    you are writing, and keeps its traceback."""
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except BrokenPipeError:
+            raise  # `resnet-scratch ... | head`: click knows what to do
+        except click.exceptions.NoArgsIsHelpError:
+            raise
+        except click.UsageError as error:
+            error.ctx = None  # else click prints how the command is used above the error
+            raise
+        except USERS_MISTAKES as error:
+            one_line = click.ClickException(" ".join(str(error).split()))
+            one_line.exit_code = 2  # as click's own usage errors; 1 is left for a gradient that is wrong
+            raise one_line from error
+
+
+class Model(click.ParamType):
+    """The name of a model that exists."""
+
+    name = "model"
+
+    def convert(self, value: str, param: click.Parameter | None, context: click.Context | None) -> str:
+        try:
+            return configs.find(value).name
+        except ValueError as error:
+            self.fail(str(error), param, context)
+
+
+def option(*names: str, **settings: Any) -> Callable:
+    """click's option, with its default shown."""
+    return click.option(*names, **{"show_default": True, **settings})
+
+
+def _set_threads(context: click.Context, parameter: click.Parameter, threads: int | None) -> None:
+    if threads is not None:
+        set_num_threads(threads)
+    try:
+        num_threads()  # the environment may have the last word, and may have it wrong
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+
+
+data_dir_option = option(
+    "--data-dir", type=click.Path(path_type=Path), help="Where the data set's files or archive are."
+)
+device_option = option("--device", default="auto", help="cpu, cuda, cuda:1, ... or auto: a GPU if one works.")
+threads_option = option(
+    "--threads",
+    type=click.IntRange(min=1),
+    help="Processor threads.  [default: all]",
+    expose_value=False,
+    callback=_set_threads,
+)
+weights_argument = click.argument("weights", type=click.Path(path_type=Path))
+
+
+def data_option(default: str | None, otherwise: str = "") -> Callable:
+    """--data, the name of a data set; without a default, `otherwise` says in the help what is taken."""
+    text = "Data set." + (f"  [default: {otherwise}]" if otherwise else "")
+    return option("--data", type=click.Choice(DATASETS), default=default, help=text)

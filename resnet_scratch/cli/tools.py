@@ -1,0 +1,133 @@
+"""The commands that use a trained network, or look inside networks and data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from .. import plots, selfcheck
+from ..backend import resolve_device
+from ..data import load
+from ..inference import evaluate, load_model, predict, read_picture
+from ..models import build
+from ..summary import format_summary, summarise
+from .options import Model, data_dir_option, data_option, device_option, option, threads_option, weights_argument
+
+
+@click.command("evaluate", short_help="Test accuracy of a trained network.")
+@weights_argument
+@data_option(None, otherwise="the one it was trained on")
+@data_dir_option
+@device_option
+@threads_option
+def evaluate_command(weights: Path, data: str | None, data_dir: Path | None, device: str) -> None:
+    """Test loss and accuracy of the network in WEIGHTS, a run's folder or its model.safetensors."""
+    device = resolve_device(device)
+    model, about = load_model(weights, device)
+    dataset = load(data or about.dataset, data_dir)
+    if tuple(dataset.classes) != about.classes:
+        raise click.UsageError(f"{weights} knows the classes {', '.join(about.classes)}; {dataset.name} has others")
+    dataset = dataset.to(device)
+    result = evaluate(model, dataset.test_images, dataset.test_labels, *about.normalisation())
+    click.echo(
+        f"{about.config['name']} on {dataset.name}, {len(dataset.test_images):,} test images: "
+        f"accuracy {result.accuracy:.2%}, loss {result.loss:.4f}"
+    )
+
+
+@click.command("predict", short_help="Classify picture files.")
+@weights_argument
+@click.argument("pictures", nargs=-1, required=True, type=click.Path(path_type=Path))
+@option("--top", default=3, type=click.IntRange(min=1), help="How many classes to name.")
+@device_option
+@threads_option
+def predict_command(weights: Path, pictures: tuple[Path, ...], top: int, device: str) -> None:
+    """What the network in WEIGHTS (a run's folder or its model.safetensors) sees in PICTURES.
+
+    \b
+    resnet-scratch predict runs/cifar10-fast-resnet20-... cat.jpg dog.png
+    """
+    device = resolve_device(device)
+    model, about = load_model(weights, device)
+    images = np.stack([read_picture(path, about.image_size) for path in pictures])
+    for path, probabilities in zip(pictures, predict(model, images, about, device)):
+        best = probabilities.argsort(kind="stable")[::-1][:top]
+        click.echo(f"{path}: " + ", ".join(f"{about.classes[k]} {probabilities[k]:.1%}" for k in best))
+
+
+@click.command("gradcheck", short_help="Check every backward by central differences.")
+@option("--seed", default=0, type=click.IntRange(min=0), help="Draws the numbers that are tried.")
+@option("--device", default="cpu", help="cpu, cuda, cuda:1, ... or auto.")
+@click.option("--verbose", is_flag=True, help="A line for every tensor.")
+@click.pass_context
+def gradcheck_command(context: click.Context, seed: int, device: str, verbose: bool) -> None:
+    """Check every backward against central differences: layers, blocks, whole nets. Exit status 1 if one is wrong."""
+
+    def show(name: str, report: Any) -> None:
+        click.echo(f"{name:<44} {report.error:9.1e}  {'ok' if report.passed else 'FAILED'}")
+        if verbose or not report.passed:
+            click.echo("\n".join("    " + line for line in str(report).splitlines()))
+
+    click.echo(f"{'':<44} {'rel error':>9}")
+    if not selfcheck.check_everything(resolve_device(device), seed, show):
+        click.echo("Not every gradient is right.")
+        context.exit(1)
+    click.echo("Every gradient is right.")
+
+
+@click.command("summary", short_help="What a network costs, layer by layer.")
+@click.argument("model", type=Model())
+@option("--classes", default=10, type=click.IntRange(min=1), help="Number of classes.")
+@option("--image-size", type=click.IntRange(min=1), help="Height and width.  [default: the model's own]")
+def summary_command(model: str, classes: int, image_size: int | None) -> None:
+    """Shapes, parameters, multiply-adds and memory of MODEL, layer by layer.
+
+    \b
+    resnet-scratch summary resnet20
+    resnet-scratch summary resnet50 --classes 1000
+    """
+    network = build(model, classes, rng=np.random.default_rng(0))
+    try:
+        rows = summarise(network, image_size or network.config.image_size)
+    except ValueError as error:
+        raise click.UsageError(f"image size {image_size} does not suit {model}: {error}") from error
+    click.echo(format_summary(rows))
+
+
+@click.command("data", short_help="Show a data set.")
+@data_option("shapes")
+@data_dir_option
+@option(
+    "--sheet",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write a picture of some images of each class here.",
+)
+def data_command(data: str, data_dir: Path | None, sheet: Path | None) -> None:
+    """Which data set this is, where it is, and what is in it.
+
+    \b
+    resnet-scratch data --sheet shapes.png
+    resnet-scratch data --data cifar10         downloads it if need be
+    """
+    dataset = load(data, data_dir)
+    H, W = dataset.train_images.shape[1:3]
+    click.echo(
+        f"{dataset.name}: {len(dataset.train_images):,} training and {len(dataset.test_images):,} test images, "
+        f"{H} x {W} pixels, mirror images {'allowed' if dataset.mirror else 'not allowed'}"
+    )
+    click.echo(f"per channel: mean {_three(dataset.mean)}, standard deviation {_three(dataset.std)} (of 0 to 1)")
+    counts = [
+        np.bincount(labels, minlength=len(dataset.classes)) for labels in (dataset.train_labels, dataset.test_labels)
+    ]
+    for k, name in enumerate(dataset.classes):
+        click.echo(f"{k:4} {name:<16} {counts[0][k]:7,} {counts[1][k]:7,}")
+    if sheet:
+        plots.contact_sheet(dataset.train_images, dataset.train_labels, dataset.classes).savefig(sheet)
+        click.echo(f"Written: {sheet}")
+
+
+def _three(values: Any) -> str:
+    return ", ".join(f"{v:.4f}" for v in values)

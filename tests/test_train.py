@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from resnet_scratch.layers import Linear
+from resnet_scratch.optim import SGD
+from resnet_scratch.train import train
+
+
+def zero_linear() -> tuple[Linear, SGD]:
+    model = Linear(1, 2, rng=np.random.default_rng(0))
+    model.weight.value[...] = 0
+    return model, SGD(model.parameters(), momentum=0.0)
+
+
+def test_one_step_by_hand():
+    # weights 0: both logits 0, both probabilities 1/2, loss ln 2; grad_logits = p - q = (-1/2, 1/2);
+    # grad_weight = x * grad_logits = (-1, 1), grad_bias = (-1/2, 1/2); learning rate 0.1
+    model, optimizer = zero_linear()
+    batch = np.array([[2.0]], np.float32), np.array([0])
+    (step,) = train(model, optimizer, [batch], lambda step: 0.1, total_steps=1)
+    assert (step.number, step.learning_rate, int(step.correct)) == (1, 0.1, 1)
+    assert float(step.loss) == pytest.approx(np.log(2))
+    np.testing.assert_allclose(model.weight.value, [[0.1, -0.1]], rtol=1e-6)
+    np.testing.assert_allclose(model.bias.value, [0.05, -0.05], rtol=1e-6)
+
+
+def test_it_starts_where_it_is_told_and_stops_after_the_last_step():
+    model, optimizer = zero_linear()
+    taken = []
+
+    def batches():
+        while True:
+            taken.append(1)
+            yield np.ones((3, 1), np.float32), np.zeros(3, int)
+
+    steps = list(train(model, optimizer, batches(), lambda step: step / 100, total_steps=7, start_step=4))
+    assert [step.number for step in steps] == [5, 6, 7]
+    assert [step.learning_rate for step in steps] == [0.04, 0.05, 0.06]
+    assert len(taken) == 3  # no batch is prepared that nobody uses
+
+
+def test_the_caller_can_stop_between_steps_and_see_what_was_learned():
+    model, optimizer = zero_linear()
+    batch = np.ones((2, 1), np.float32), np.array([1, 1])
+    losses = []
+    for step in train(model, optimizer, iter([batch] * 100), lambda step: 0.5, total_steps=100):
+        losses.append(float(step.loss))
+        if step.number == 5:
+            break
+    assert len(losses) == 5 and losses == sorted(losses, reverse=True)
