@@ -32,6 +32,16 @@ class Parameter(Buffer):
         self.grad = None if self.grad is None else function(self.grad)
 
 
+def check_images(x: Array, channels: int | None = None) -> None:
+    """Raises ValueError unless x is a batch of images (N, H, W, channels) of floating-point numbers, N at least 1."""
+    if x.ndim != 4 or channels not in (None, x.shape[3]):
+        raise ValueError(f"x must be (N, H, W, {'C' if channels is None else channels}), got {x.shape}")
+    if len(x) == 0:
+        raise ValueError(f"x must have at least one image, got {x.shape}")
+    if x.dtype.kind != "f":
+        raise ValueError(f"x must be floating-point numbers, got {x.dtype}; data.normalise makes them of pictures")
+
+
 class Layer:
     """A function with a derivative that is written by hand.
 

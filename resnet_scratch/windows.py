@@ -28,6 +28,7 @@ Sizes: N images of H x W pixels and C channels; kernel KH x KW; output OH x OW.
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Iterator
 
 from .backend import Array, array_module
@@ -38,10 +39,10 @@ Pair = tuple[int, int]
 
 def as_pair(name: str, value: int | Pair, minimum: int) -> Pair:
     """`value` for height and width: an int stands for both. Raises ValueError unless both are at least `minimum`."""
-    pair = (value, value) if isinstance(value, int) else tuple(value)
-    if len(pair) != 2 or not all(isinstance(v, int) and v >= minimum for v in pair):
+    pair = value if isinstance(value, (tuple, list)) else (value, value)
+    if len(pair) != 2 or not all(isinstance(v, Integral) and v >= minimum for v in pair):
         raise ValueError(f"{name} must be an int or a pair of ints, each at least {minimum}, got {value!r}")
-    return pair
+    return int(pair[0]), int(pair[1])
 
 
 def output_size(size: Pair, kernel_size: Pair, stride: Pair, padding: Pair) -> Pair:

@@ -16,6 +16,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from functools import lru_cache
+from numbers import Integral
 from typing import Any, Callable, Hashable
 
 import numpy as np
@@ -23,6 +24,7 @@ import numpy as np
 from .backend import Array, array_module
 
 CHUNK_BYTES = 2 << 20
+MOST_KEPT = 100  # pieces of scratch memory per thread; a network needs one for each of its convolutions' geometries
 THREADS_VARIABLE = "RESNET_SCRATCH_THREADS"
 
 
@@ -46,25 +48,44 @@ def for_each_chunk(batch: Array, body: Callable[[slice], Any], bytes_per_image: 
         for k, chunk in following:
             total.add(k, body(chunk))
 
+    if vars(_memory).get("working"):  # a body that calls this again goes on alone: all threads may be in bodies like it
+        work()
+        return total.value
     with limit_blas_threads(1):
-        helpers = [_pool().submit(work) for _ in range(min(num_threads(), count) - 1)]
+        helpers = [_pool().submit(_alone, work) for _ in range(min(num_threads(), count) - 1)]
         try:
-            work()
+            _alone(work)
         finally:
             for helper in helpers:
                 helper.result()
     return total.value
 
 
+def image_bytes(batch: Array) -> int:
+    """The size of one image of a batch (N, ...), in bytes. Raises ValueError when there is none."""
+    if len(batch) == 0:
+        raise ValueError(f"a batch must have at least one image, got {batch.shape}")
+    return batch.nbytes // len(batch)
+
+
 _memory = threading.local()
+
+
+def _alone(work: Callable[[], None]) -> None:
+    """Run `work` in this thread, which knows meanwhile that it is one of those that share a batch."""
+    _memory.working = True
+    try:
+        work()
+    finally:
+        _memory.working = False
 
 
 def scratch(key: Hashable, make: Callable[[], Any]) -> Any:
     """What `make()` returned when this thread first asked for `key`: memory to be used again and again."""
-    kept = vars(_memory)
+    kept = vars(_memory).setdefault("kept", {})
     found = kept.get(key)
     if found is None:
-        if len(kept) >= 100:
+        if len(kept) >= MOST_KEPT:
             kept.clear()
         found = kept[key] = make()
     return found
@@ -114,8 +135,8 @@ def num_threads() -> int:
 def set_num_threads(threads: int) -> None:
     """Choose how many threads work on a batch. With one, none is started. Results do not depend on it."""
     global _threads
-    if threads < 1:
-        raise ValueError(f"threads must be at least 1, got {threads}")
+    if not isinstance(threads, Integral) or threads < 1:
+        raise ValueError(f"threads must be a whole number of at least 1, got {threads!r}")
     _threads = threads
     _pool.cache_clear()
 

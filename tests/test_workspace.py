@@ -99,6 +99,20 @@ def test_two_threads_work_at_the_same_time(small_chunks):
     for_each_chunk(np.zeros(2), lambda chunk: both.wait(), 1 << 15)
 
 
+def test_a_body_may_share_out_work_of_its_own(small_chunks):
+    """Both threads are inside a body when each shares out more work: neither may wait for the other."""
+    set_num_threads(2)
+    both = threading.Barrier(2, timeout=20)
+    inner = []
+
+    def body(chunk):
+        both.wait()
+        for_each_chunk(np.zeros(2), inner.append, 1 << 15)
+
+    for_each_chunk(np.zeros(2), body, 1 << 15)
+    assert len(inner) == 4
+
+
 def test_blas_is_held_to_one_thread_inside_and_left_as_it_was():
     threadpoolctl = pytest.importorskip("threadpoolctl")
 
@@ -125,7 +139,7 @@ def test_scratch_is_made_once_per_thread_and_key():
     assert len(made) == len(set(made)) == 2
 
 
-@pytest.mark.parametrize("value, expected", [("3", "3"), ("0", "ValueError: threads must be at least 1, got 0"),
+@pytest.mark.parametrize("value, expected", [("3", "3"), ("0", "ValueError: threads must be a whole number of at least 1, got 0"),
                                              ("two", "RESNET_SCRATCH_THREADS must be a whole number")])  # fmt: skip
 def test_the_environment_chooses_the_number_of_threads(value, expected):
     code = "from resnet_scratch.workspace import num_threads; print(num_threads())"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..backend import Array, array_module
 from ..layer import Layer
-from ..workspace import for_each_chunk
+from ..workspace import for_each_chunk, image_bytes
 
 
 class ReLU(Layer):
@@ -21,7 +21,7 @@ class ReLU(Layer):
         def body(chunk: slice) -> None:
             xp.maximum(x[chunk], 0, out=y[chunk])
 
-        for_each_chunk(x, body, 2 * x[0].nbytes)
+        for_each_chunk(x, body, 2 * image_bytes(x))
         return y, y
 
     def backward(self, grad_y: Array, y: Array) -> Array:
@@ -32,5 +32,5 @@ class ReLU(Layer):
         def body(chunk: slice) -> None:
             xp.multiply(grad_y[chunk], y[chunk] > 0, out=grad_x[chunk])
 
-        for_each_chunk(grad_y, body, 3 * grad_y[0].nbytes)
+        for_each_chunk(grad_y, body, 3 * image_bytes(grad_y))
         return grad_x

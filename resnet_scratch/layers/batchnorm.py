@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..backend import Array, array_module
-from ..layer import Buffer, Layer, Parameter
-from ..workspace import for_each_chunk
+from ..layer import Buffer, Layer, Parameter, check_images
+from ..workspace import for_each_chunk, image_bytes
 
 
 class BatchNorm2d(Layer):
@@ -32,8 +32,7 @@ class BatchNorm2d(Layer):
         Raises ValueError when C is not `channels`, and in training when there is one value per channel only: it would
         be its own mean.
         """
-        if x.ndim != 4 or x.shape[3] != self.channels:
-            raise ValueError(f"x must be (N, H, W, {self.channels}), got {x.shape}")
+        check_images(x, self.channels)
         xp = array_module(x)
         if training:
             mean, var = self._batch_statistics(x)
@@ -58,7 +57,7 @@ class BatchNorm2d(Layer):
             d = flat[chunk] - tiled_origin
             return _channel_sums(d, None, self.channels), _channel_sums(d, d, self.channels)
 
-        total, total_of_squares = for_each_chunk(x, body, flat[0].nbytes)
+        total, total_of_squares = for_each_chunk(x, body, image_bytes(x))
         offset = total / values
         var = total_of_squares / values - offset**2
         for running, batch in ((self.running_mean, origin + offset), (self.running_var, var * (values / (values - 1)))):
@@ -81,7 +80,7 @@ class BatchNorm2d(Layer):
                 _channel_sums(flat_grad[chunk], flat_x[chunk], self.channels),
             )
 
-        sum_grad, sum_grad_x = for_each_chunk(x, body, 2 * flat_x[0].nbytes)
+        sum_grad, sum_grad_x = for_each_chunk(x, body, 2 * image_bytes(x))
         sum_grad_xhat = (sum_grad_x - mean * sum_grad) * inverse_std
         self.weight.grad, self.bias.grad = sum_grad_xhat.astype(x.dtype), sum_grad.astype(x.dtype)
 
@@ -124,5 +123,5 @@ def _affine(a: Array, scale: Array, offset: Array | None, b: Array | None = None
         if offset is not None:
             rows += offset
 
-    for_each_chunk(a, body, (2 if b is None else 4) * flat_a[0].nbytes)
+    for_each_chunk(a, body, (2 if b is None else 4) * image_bytes(a))
     return y

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..backend import Array, array_module
 from ..initializers import kaiming_normal
-from ..layer import Layer, Parameter
+from ..layer import Layer, Parameter, check_images
 from ..products import multiply, multiply_transposed
 from ..windows import Pair, as_pair, col2im, im2col, output_size
 from ..workspace import for_each_chunk
@@ -45,8 +45,7 @@ class Conv2d(Layer):
 
     def forward(self, x: Array, training: bool = False) -> tuple[Array, Array]:
         """The convolution of x (N, H, W, C); the cache is x itself. Raises ValueError when C is not in_channels."""
-        if x.ndim != 4 or x.shape[3] != self.in_channels:
-            raise ValueError(f"x must be (N, H, W, {self.in_channels}), got {x.shape}")
+        check_images(x, self.in_channels)
         xp = array_module(x)
         OH, OW = output_size(x.shape[1:3], self.kernel_size, self.stride, self.padding)
         y = xp.empty((len(x), OH, OW, self.out_channels), x.dtype)

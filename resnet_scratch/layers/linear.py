@@ -9,7 +9,7 @@ import numpy as np
 from ..backend import Array, array_module
 from ..initializers import kaiming_uniform
 from ..layer import Layer, Parameter
-from ..workspace import for_each_chunk
+from ..workspace import for_each_chunk, image_bytes
 
 
 class Linear(Layer):
@@ -34,7 +34,7 @@ class Linear(Layer):
             if self.bias is not None:
                 y[chunk] += self.bias.value
 
-        for_each_chunk(x, body, x[0].nbytes + y[0].nbytes)
+        for_each_chunk(x, body, image_bytes(x) + image_bytes(y))
         return y, x
 
     def backward(self, grad_y: Array, x: Array) -> Array:
@@ -45,7 +45,7 @@ class Linear(Layer):
             grad_x[chunk] = grad_y[chunk] @ self.weight.value.T
             return x[chunk].T @ grad_y[chunk]
 
-        self.weight.grad = for_each_chunk(x, body, x[0].nbytes + grad_y[0].nbytes)
+        self.weight.grad = for_each_chunk(x, body, image_bytes(x) + image_bytes(grad_y))
         if self.bias is not None:
             self.bias.grad = grad_y.sum(0)
         return grad_x

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 from ..backend import Array, array_module
-from ..layer import Layer
+from ..layer import Layer, check_images
 from ..windows import Pair, as_pair, crop, output_size, pad, window_slices
-from ..workspace import for_each_chunk
+from ..workspace import for_each_chunk, image_bytes
 
 
 class _Pool2d(Layer):
@@ -21,8 +21,7 @@ class _Pool2d(Layer):
             raise ValueError(f"padding must be at most half of kernel_size {self.kernel_size}, got {self.padding}")
 
     def _output_shape(self, x: Array) -> tuple[int, int, int, int]:
-        if x.ndim != 4:
-            raise ValueError(f"x must be (N, H, W, C), got {x.shape}")
+        check_images(x)
         return (len(x), *output_size(x.shape[1:3], self.kernel_size, self.stride, self.padding), x.shape[3])
 
 
@@ -47,7 +46,7 @@ class MaxPool2d(_Pool2d):
                 xp.maximum(place, (values > best) * winner.dtype.type(k), out=place)
                 xp.maximum(best, values, out=best)
 
-        for_each_chunk(x, body, 3 * x[0].nbytes)
+        for_each_chunk(x, body, 3 * image_bytes(x))
         return y, (winner, x.shape)
 
     def backward(self, grad_y: Array, cache: tuple) -> Array:
@@ -62,7 +61,7 @@ class MaxPool2d(_Pool2d):
                 pixels += grad_y[chunk] * (winner[chunk] == k)
             grad_x[chunk] = crop(padded, self.padding)
 
-        for_each_chunk(grad_x, body, 3 * grad_x[0].nbytes)
+        for_each_chunk(grad_x, body, 3 * image_bytes(grad_x))
         return grad_x
 
 
@@ -79,7 +78,7 @@ class AvgPool2d(_Pool2d):
                 total += values
             total /= math.prod(self.kernel_size)
 
-        for_each_chunk(x, body, 2 * x[0].nbytes)
+        for_each_chunk(x, body, 2 * image_bytes(x))
         return y, x.shape
 
     def backward(self, grad_y: Array, shape: tuple) -> Array:
@@ -94,7 +93,7 @@ class AvgPool2d(_Pool2d):
                 pixels += share
             grad_x[chunk] = crop(padded, self.padding)
 
-        for_each_chunk(grad_x, body, 3 * grad_x[0].nbytes)
+        for_each_chunk(grad_x, body, 3 * image_bytes(grad_x))
         return grad_x
 
 
@@ -106,8 +105,7 @@ class GlobalAvgPool2d(Layer):
 
     def forward(self, x: Array, training: bool = False) -> tuple[Array, tuple]:
         """y; the cache is the shape of x."""
-        if x.ndim != 4:
-            raise ValueError(f"x must be (N, H, W, C), got {x.shape}")
+        check_images(x)
         return x.mean((1, 2)), x.shape
 
     def backward(self, grad_y: Array, shape: tuple) -> Array:

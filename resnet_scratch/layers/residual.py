@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..backend import Array, array_module
-from ..layer import Layer
-from ..workspace import for_each_chunk
+from ..layer import Layer, check_images
+from ..workspace import for_each_chunk, image_bytes
 
 
 class Add(Layer):
@@ -23,7 +23,7 @@ class Add(Layer):
         def body(chunk: slice) -> None:
             xp.add(branch[chunk], shortcut[chunk], out=y[chunk])
 
-        for_each_chunk(branch, body, 3 * branch[0].nbytes)
+        for_each_chunk(branch, body, 3 * image_bytes(branch))
         return y, None
 
     def backward(self, grad_y: Array, cache: None) -> tuple[Array, Array]:
@@ -43,12 +43,15 @@ class SubsamplePad(Layer):
     def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
         if out_channels < in_channels:
             raise ValueError(f"out_channels must be at least in_channels {in_channels}, got {out_channels}")
-        self.out_channels, self.stride = out_channels, stride
+        if stride < 1:
+            raise ValueError(f"stride must be at least 1, got {stride}")
+        self.in_channels, self.out_channels, self.stride = in_channels, out_channels, stride
         before = (out_channels - in_channels) // 2
         self.channels = slice(before, before + in_channels)
 
     def forward(self, x: Array, training: bool = False) -> tuple[Array, tuple]:
         """y; the cache is the shape of x."""
+        check_images(x, self.in_channels)
         pixels = x[:, :: self.stride, :: self.stride]
         y = array_module(x).zeros((*pixels.shape[:3], self.out_channels), x.dtype)
         y[..., self.channels] = pixels

@@ -60,8 +60,17 @@ def test_errors_name_the_argument():
         Conv2d(3, 4, 3, rng=rng).forward(np.zeros((2, 3, 8, 8), np.float32))
     with pytest.raises(ValueError, match=r"kernel_size \(9, 9\) does not fit into an image of \(4, 4\) padded by \(1, 1\)"):
         Conv2d(3, 4, 9, padding=1, rng=rng).forward(np.zeros((1, 4, 4, 3), np.float32))
-    with pytest.raises(ValueError, match="kernel_size must be .* got 0"):
-        Conv2d(3, 4, 0, rng=rng)
+    for wrong in (0, 2.5, None, (3, 3, 3)):
+        with pytest.raises(ValueError, match="kernel_size must be an int or a pair of ints, each at least 1, got"):
+            Conv2d(3, 4, wrong, rng=rng)
+    with pytest.raises(ValueError, match="floating-point numbers, got uint8; data.normalise"):
+        Conv2d(3, 4, 3, rng=rng).forward(np.zeros((2, 8, 8, 3), np.uint8))
+    with pytest.raises(ValueError, match=r"at least one image, got \(0, 8, 8, 3\)"):
+        Conv2d(3, 4, 3, rng=rng).forward(np.zeros((0, 8, 8, 3), np.float32))
+
+
+def test_numpys_integers_are_integers():
+    assert Conv2d(3, 4, np.int64(3), rng=rng).kernel_size == (3, 3)
 
 
 @pytest.mark.parametrize("stride, padding, way", [
