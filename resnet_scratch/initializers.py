@@ -15,8 +15,8 @@ import numpy as np
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
     """(fan_in, fan_out) of a weight whose last two axes are (in, out): how many inputs one output sums over, and
     how many outputs one input reaches. For a convolution (KH, KW, C, O) each counts KH * KW times."""
-    if len(shape) < 2:
-        raise ValueError(f"shape must have at least two axes, (..., in, out), got {shape}")
+    if len(shape) < 2 or min(shape) < 1:
+        raise ValueError(f"shape must be (..., in, out), each at least 1, got {shape}")
     places = math.prod(shape[:-2])
     return places * shape[-2], places * shape[-1]
 

@@ -32,7 +32,7 @@ def softmax_cross_entropy(logits: Array, labels: Array, label_smoothing: float =
     are checked against the number of classes on the CPU only, where looking at them does not stall anything.
     """
     xp = array_module(logits)
-    if logits.ndim != 2 or labels.shape != logits.shape[:1]:
+    if logits.ndim != 2 or labels.shape != logits.shape[:1] or len(labels) == 0:
         raise ValueError(f"logits (N, classes) and labels (N,) do not fit: got {logits.shape} and {labels.shape}")
     if labels.dtype.kind not in "iu":
         raise ValueError(f"labels must be integers, got {labels.dtype}")

@@ -96,16 +96,16 @@ def im2col(
 ) -> Array:
     """The windows of `x` (N, H, W, C) as the rows of a matrix (N*OH*OW, KH*KW*C); zeros beyond the border.
 
-    With `reuse` the matrix lies in memory that the next such call of this thread overwrites: no fresh memory, whose
-    first touch is slow, and the geometry is worked out once.
+    With `reuse` the matrix lies in memory that the next such call of this thread overwrites, or is a view of `x`: no
+    fresh memory, whose first touch is slow, and the geometry is worked out once.
 
     Source: Chellapilla, Puri and Simard 2006, "High Performance Convolutional Neural Networks for Document
     Processing". In this layout a row of the kernel is one contiguous run of KW*C numbers, so the copy is fast.
     """
-    if kernel_size == (1, 1) and stride == (1, 1) and padding == (0, 0):
-        return x.reshape(-1, x.shape[3])
     if not reuse:
         inside, view, columns = _im2col_memory(x, kernel_size, stride, padding)
+    elif kernel_size == (1, 1) and stride == (1, 1) and padding == (0, 0):
+        return x.reshape(-1, x.shape[3])  # the columns of a 1x1 kernel are the image as it lies in memory
     else:
         key = (_im2col_memory, x.shape, x.dtype.char, type(x), kernel_size, stride, padding)
         inside, view, columns = scratch(key, lambda: _im2col_memory(x, kernel_size, stride, padding))

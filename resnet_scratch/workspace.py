@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import nullcontext
 from functools import lru_cache
 from numbers import Integral
@@ -38,7 +38,8 @@ def for_each_chunk(batch: Array, body: Callable[[slice], Any], bytes_per_image: 
     if array_module(batch) is not np:
         return body(slice(0, images))
     count = -(-images // max(1, CHUNK_BYTES // max(1, bytes_per_image)))
-    count += count % 2 if count > 1 else 0  # so that two threads, or four, finish together
+    if count > 1:
+        count = min(count + count % 2, images)  # an even number, so that two threads finish together
     edges = [images * k // count for k in range(count + 1)]
     chunks = [slice(a, b) for a, b in zip(edges, edges[1:])]
     total = _OrderedSum()
@@ -56,8 +57,9 @@ def for_each_chunk(batch: Array, body: Callable[[slice], Any], bytes_per_image: 
         try:
             _alone(work)
         finally:
-            for helper in helpers:
-                helper.result()
+            wait(helpers)  # all of them, before anything is raised: the arrays they write to are the caller's
+        for helper in helpers:
+            helper.result()
     return total.value
 
 
@@ -125,7 +127,7 @@ def num_threads() -> int:
         if value is None:
             available = getattr(os, "sched_getaffinity", None)
             set_num_threads(len(available(0)) if available else os.cpu_count() or 1)
-        elif value.isdecimal():
+        elif value.isdecimal() and int(value) > 0:
             set_num_threads(int(value))
         else:
             raise ValueError(f"{THREADS_VARIABLE} must be a whole number of at least 1, got {value!r}")

@@ -35,5 +35,7 @@ def test_the_generator_decides():
 def test_errors_name_the_argument():
     with pytest.raises(ValueError, match="mode must be 'fan_in' or 'fan_out', got 'fan'"):
         kaiming_normal((3, 3), rng(), "fan")
-    with pytest.raises(ValueError, match=r"at least two axes, .*got \(3,\)"):
+    with pytest.raises(ValueError, match=r"each at least 1, got \(3,\)"):
         fans((3,))
+    with pytest.raises(ValueError, match=r"each at least 1, got \(3, 3, 0, 4\)"):
+        fans((3, 3, 0, 4))

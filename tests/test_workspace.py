@@ -2,6 +2,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -25,12 +26,13 @@ def small_chunks(monkeypatch):
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
-@pytest.mark.parametrize("images, bytes_per_image", [(1, 1), (10, 10**9), (128, 1 << 15), (129, 1 << 14)])
+@pytest.mark.parametrize("images, bytes_per_image", [(1, 1), (3, 1 << 15), (10, 10**9), (128, 1 << 15), (129, 1 << 14)])
 def test_chunks_cover_every_image_once(small_chunks, threads, images, bytes_per_image):
     set_num_threads(threads)
     touched = np.zeros(images, int)
 
     def body(chunk):
+        assert chunk.start < chunk.stop
         touched[chunk] += 1
 
     assert for_each_chunk(touched, body, bytes_per_image) is None
@@ -86,6 +88,26 @@ def test_an_error_in_any_chunk_reaches_the_caller(small_chunks, bad):
     for_each_chunk(np.zeros(64), lambda chunk: None, 1 << 14)  # and the threads work on
 
 
+def test_no_body_is_still_running_when_an_error_is_raised(small_chunks):
+    """Two helpers fail or finish at different times; what they write to belongs to the caller again afterwards."""
+    set_num_threads(3)
+    all_in, running = threading.Barrier(3, timeout=20), []
+
+    def body(chunk):
+        running.append(chunk.start)
+        all_in.wait()
+        if chunk.start == 0:
+            running.remove(chunk.start)
+            raise RuntimeError("first")
+        time.sleep(0.1 * chunk.start)
+        running.remove(chunk.start)
+        raise RuntimeError("later")
+
+    with pytest.raises(RuntimeError):
+        for_each_chunk(np.zeros(3), body, 1 << 15)
+    assert running == []
+
+
 def test_with_one_thread_none_is_started(small_chunks):
     set_num_threads(1)
     seen = set()
@@ -139,7 +161,7 @@ def test_scratch_is_made_once_per_thread_and_key():
     assert len(made) == len(set(made)) == 2
 
 
-@pytest.mark.parametrize("value, expected", [("3", "3"), ("0", "ValueError: threads must be a whole number of at least 1, got 0"),
+@pytest.mark.parametrize("value, expected", [("3", "3"), ("0", "RESNET_SCRATCH_THREADS must be a whole number of at least 1, got '0'"),
                                              ("two", "RESNET_SCRATCH_THREADS must be a whole number")])  # fmt: skip
 def test_the_environment_chooses_the_number_of_threads(value, expected):
     code = "from resnet_scratch.workspace import num_threads; print(num_threads())"

@@ -20,6 +20,8 @@ class BatchNorm2d(Layer):
     """
 
     def __init__(self, channels: int, eps: float = 1e-5, momentum: float = 0.1) -> None:
+        if channels < 1:
+            raise ValueError(f"channels must be at least 1, got {channels}")
         self.channels, self.eps, self.momentum = channels, eps, momentum
         self.weight = Parameter(np.ones(channels, np.float32))  # the paper's gamma
         self.bias = Parameter(np.zeros(channels, np.float32))  # the paper's beta

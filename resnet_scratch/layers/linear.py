@@ -27,6 +27,8 @@ class Linear(Layer):
         """y; the cache is x. Raises ValueError when x is not (N, in_features)."""
         if x.ndim != 2 or x.shape[1] != self.in_features:
             raise ValueError(f"x must be (N, {self.in_features}), got {x.shape}")
+        if x.dtype.kind != "f":
+            raise ValueError(f"x must be floating-point numbers, got {x.dtype}")
         y = array_module(x).empty((len(x), self.out_features), x.dtype)
 
         def body(chunk: slice) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from numbers import Integral
+
 import numpy as np
 
 from ..layer import Layer
@@ -30,8 +32,8 @@ class ResNet(Sequential):
     """
 
     def __init__(self, config: ResNetConfig, classes: int, rng: np.random.Generator) -> None:
-        if classes < 1:
-            raise ValueError(f"classes must be at least 1, got {classes}")
+        if not isinstance(classes, Integral) or classes < 1:
+            raise ValueError(f"classes must be a whole number of at least 1, got {classes!r}")
         self.config, self.classes = config, classes
         block = BLOCKS[config.block]
         channels = config.widths[0]  # of what the next layer will be fed

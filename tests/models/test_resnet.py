@@ -105,8 +105,9 @@ def test_an_unknown_name_suggests_near_ones():
 
 
 def test_a_network_needs_a_class():
-    with pytest.raises(ValueError, match="classes must be at least 1, got 0"):
-        build("resnet8", 0, rng=rng)
+    for wrong in (0, 2.5):
+        with pytest.raises(ValueError, match=f"classes must be a whole number of at least 1, got {wrong}"):
+            build("resnet8", wrong, rng=rng)
 
 
 def test_an_unknown_shortcut_is_refused():
