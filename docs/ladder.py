@@ -10,7 +10,7 @@ import subprocess
 import sys
 from statistics import median
 
-ROUNDS = 5
+ROUNDS = 3
 RUNGS = [  # (what is new on this rung, the ideas that are still taken back)
     ("textbook: the whole batch at once, BLAS on all threads", "chunks once blocks memory threads"),
     ("chunks of the batch that stay in the cache", "once blocks memory threads"),
@@ -56,7 +56,9 @@ if __name__ == "__main__":
         times = [[] for _ in RUNGS]
         for _ in range(ROUNDS):
             for taken, (_, ideas) in zip(times, RUNGS):
-                run = subprocess.run([sys.executable, __file__, "without", *ideas.split()], stdout=-1, check=True, text=True)
+                run = subprocess.run(
+                    [sys.executable, __file__, "without", *ideas.split()], stdout=-1, check=True, text=True
+                )
                 taken.append(float(run.stdout))
         print(f"{'':<58}{'images/s':>9}{'x textbook':>12}{'x rung before':>15}")
         for k, (name, _) in enumerate(RUNGS):

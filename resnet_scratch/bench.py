@@ -135,7 +135,10 @@ def layer_times(task: Task, repeats: int) -> list[tuple[str, str, float, float, 
             logits, cache = model.forward(images, training=True)
             model.backward(softmax_cross_entropy(logits, labels)[1], cache)
     middle = {key: median(seconds[1:]) for key, seconds in times.items()}
-    return [(n, kind, middle.get((n, "forward"), 0.0), middle.get((n, "backward"), 0.0), work[n]) for n, kind in kinds.items()]
+    return [
+        (n, kind, middle.get((n, "forward"), 0.0), middle.get((n, "backward"), 0.0), work[n])
+        for n, kind in kinds.items()
+    ]
 
 
 def sgemm_peak(size: int = 2048) -> float:

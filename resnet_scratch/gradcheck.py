@@ -38,7 +38,9 @@ class TensorCheck:
 
     def __str__(self) -> str:
         verdict = f"FAILED: {self.problem}" if self.problem else "ok"
-        return f"{self.name:<28} {str(self.shape):<18} {self.error:9.1e}  {self.where:<18} {self.compared:>5}  {verdict}"
+        return (
+            f"{self.name:<28} {str(self.shape):<18} {self.error:9.1e}  {self.where:<18} {self.compared:>5}  {verdict}"
+        )
 
 
 @dataclass
@@ -64,9 +66,7 @@ class Report:
         return "\n".join([head, *map(str, self.tensors)])
 
 
-def gradcheck(
-    layer: Layer, *inputs: Array, training: bool = True, tolerance: float = 1e-6, seed: int = 0
-) -> Report:
+def gradcheck(layer: Layer, *inputs: Array, training: bool = True, tolerance: float = 1e-6, seed: int = 0) -> Report:
     """Compare `layer.backward` with central differences, at every input and every parameter.
 
     `inputs` are what `layer.forward` takes, float64, as must be the layer's parameters (`layer.astype(np.float64)`):

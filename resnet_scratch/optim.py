@@ -43,7 +43,7 @@ class SGD:
 
     def step(self, learning_rate: float) -> None:
         """Change every parameter by its gradient. Raises ValueError when one has none: backward was not called."""
-        for parameter, velocity in zip(self.parameters, self.velocities):
+        for parameter, velocity in zip(self.parameters, self.velocities, strict=True):
             if parameter.grad is None:
                 raise ValueError("a parameter has no gradient: call backward before step")
             gradient = parameter.grad

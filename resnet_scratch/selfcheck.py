@@ -46,7 +46,14 @@ def cases(rng: np.random.Generator) -> Iterator[tuple[str, Layer, tuple[np.ndarr
     def image(channels: int, height: int = 6, width: int = 5, images: int = 2) -> np.ndarray:
         return rng.standard_normal((images, height, width, channels))
 
-    for kernel_size, stride, padding in [(3, 1, 1), (3, 2, 1), (1, 1, 0), (1, 2, 0), ((3, 2), (2, 1), (0, 1)), (3, 1, 3)]:
+    for kernel_size, stride, padding in [
+        (3, 1, 1),
+        (3, 2, 1),
+        (1, 1, 0),
+        (1, 2, 0),
+        ((3, 2), (2, 1), (0, 1)),
+        (3, 1, 3),
+    ]:
         layer = Conv2d(2, 3, kernel_size, stride, padding, rng=rng)
         yield f"Conv2d {kernel_size}, stride {stride}, padding {padding}", layer, (image(2),), True
     for training in (True, False):
@@ -63,10 +70,20 @@ def cases(rng: np.random.Generator) -> Iterator[tuple[str, Layer, tuple[np.ndarr
     yield "Linear", Linear(5, 4, rng=rng), (rng.standard_normal((3, 5)),), True
     yield "Add", Add(), (image(2), image(2)), True
     yield "SubsamplePad (option A)", SubsamplePad(2, 5, 2), (image(2),), True
-    yield "Sequential", Sequential(Linear(5, 4, rng=rng), ReLU(), Linear(4, 3, rng=rng)), (rng.standard_normal((3, 5)),), True
+    yield (
+        "Sequential",
+        Sequential(Linear(5, 4, rng=rng), ReLU(), Linear(4, 3, rng=rng)),
+        (rng.standard_normal((3, 5)),),
+        True,
+    )
     for smoothing in (0.0, 0.1):
         labels = rng.integers(0, 5, 4)
-        yield f"cross-entropy, smoothing {smoothing}", CrossEntropy(labels, smoothing), (rng.standard_normal((4, 5)),), True
+        yield (
+            f"cross-entropy, smoothing {smoothing}",
+            CrossEntropy(labels, smoothing),
+            (rng.standard_normal((4, 5)),),
+            True,
+        )
     for name, block in BLOCKS.items():
         for shortcut in "A" if name == "plain" else "AB":
             for stride in (1, 2):
@@ -85,7 +102,10 @@ def _away_from_ties(layer: Layer, rng: np.random.Generator) -> Layer:
     """Draw the scales and shifts of all batch norms: with shifts of zero, exact zeros meet the kink of the next ReLU."""
     for _, norm in layer.named_layers():
         if isinstance(norm, BatchNorm2d):
-            norm.weight.value, norm.bias.value = rng.uniform(0.5, 1.5, norm.channels), rng.standard_normal(norm.channels)
+            norm.weight.value, norm.bias.value = (
+                rng.uniform(0.5, 1.5, norm.channels),
+                rng.standard_normal(norm.channels),
+            )
     return layer
 
 

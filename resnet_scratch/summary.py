@@ -73,7 +73,9 @@ def format_summary(rows: list[Row]) -> str:
         )
     parameters, products, memory = (sum(getattr(r, f) for r in rows) for f in ("parameters", "multiply_adds", "memory"))
     lines.append("-" * len(lines[0]))
-    lines.append(f"{'total, per image':<{width}}  {'':<15} {'':<14} {parameters:>12,} {products:>15,} {memory / 1e3:>8.1f} kB")
+    lines.append(
+        f"{'total, per image':<{width}}  {'':<15} {'':<14} {parameters:>12,} {products:>15,} {memory / 1e3:>8.1f} kB"
+    )
     return "\n".join(lines)
 
 

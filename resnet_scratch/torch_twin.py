@@ -40,7 +40,9 @@ def _convert(layer: Layer):
 
     if isinstance(layer, Conv2d):
         bias = layer.bias is not None
-        return nn.Conv2d(layer.in_channels, layer.out_channels, layer.kernel_size, layer.stride, layer.padding, bias=bias)
+        return nn.Conv2d(
+            layer.in_channels, layer.out_channels, layer.kernel_size, layer.stride, layer.padding, bias=bias
+        )
     if isinstance(layer, BatchNorm2d):
         return nn.BatchNorm2d(layer.channels, layer.eps, layer.momentum)
     if isinstance(layer, ReLU):

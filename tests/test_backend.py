@@ -30,7 +30,9 @@ def broken_cupy(error):
     return module
 
 
-@pytest.mark.parametrize("error", [RuntimeError("no driver"), OSError("libcuda"), KeyError("x"), ImportError("two CuPys")])
+@pytest.mark.parametrize(
+    "error", [RuntimeError("no driver"), OSError("libcuda"), KeyError("x"), ImportError("two CuPys")]
+)
 def test_a_broken_cupy_does_not_break_the_cpu(monkeypatch, error):
     monkeypatch.setitem(sys.modules, "cupy", broken_cupy(error))
     assert devices() == ["cpu"] and resolve_device("auto") == "cpu"

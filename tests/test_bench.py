@@ -60,7 +60,9 @@ def test_a_bigger_batch_needs_more_memory():
 
 @pytest.mark.parametrize("option", [[], ["--layers"]])
 def test_the_command_prints_its_table(option):
-    result = CliRunner().invoke(main, ["bench", "resnet8", "--batch-size", "4", "--image-size", "16", "--repeats", "1", *option])
+    result = CliRunner().invoke(
+        main, ["bench", "resnet8", "--batch-size", "4", "--image-size", "16", "--repeats", "1", *option]
+    )
     assert result.exit_code == 0, result.output
     assert "training step   resnet_scratch" in result.output and "inference" in result.output
     assert ("layer1.0.conv1" in result.output) == bool(option)

@@ -8,7 +8,9 @@ def rng():
     return np.random.default_rng(0)
 
 
-@pytest.mark.parametrize("shape, expected", [((3, 3, 16, 32), (144, 288)), ((1, 7, 2, 5), (14, 35)), ((64, 10), (64, 10))])
+@pytest.mark.parametrize(
+    "shape, expected", [((3, 3, 16, 32), (144, 288)), ((1, 7, 2, 5), (14, 35)), ((64, 10), (64, 10))]
+)
 def test_fans(shape, expected):
     assert fans(shape) == expected
 

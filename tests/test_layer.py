@@ -13,7 +13,12 @@ def network():
 
 
 def test_names_are_the_attributes_in_the_order_of_assignment(network):
-    assert [name for name, _ in network.named_parameters()] == ["conv1.weight", "conv1.bias", "rest.0.weight", "rest.0.bias"]
+    assert [name for name, _ in network.named_parameters()] == [
+        "conv1.weight",
+        "conv1.bias",
+        "rest.0.weight",
+        "rest.0.bias",
+    ]
     assert [name for name, _ in network.named_buffers()][-2:] == ["rest.0.running_mean", "rest.0.running_var"]
     assert [name for name, _ in network.named_layers()] == ["", "conv1", "rest", "rest.0", "rest.1"]
     assert len(network.parameters()) == 4 and all(isinstance(p, Parameter) for p in network.parameters())

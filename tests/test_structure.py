@@ -30,7 +30,9 @@ def imports(path):
     package = path.parent.parts
     for node in ast.walk(ast.parse((ROOT / path.with_suffix(".py")).read_text())):
         if isinstance(node, ast.ImportFrom) and node.level:
-            base = package[: len(package) - node.level + 1] + tuple((node.module or "").split(".") if node.module else ())
+            base = package[: len(package) - node.level + 1] + tuple(
+                (node.module or "").split(".") if node.module else ()
+            )
             for alias in node.names:
                 full = Path(*base, alias.name)
                 yield full if full in MODULES or (ROOT / full).is_dir() else Path(*base)

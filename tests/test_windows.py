@@ -79,7 +79,9 @@ def test_pad_with_a_value():
     assert pad(IMAGE[:, :1, :1], (1, 0), -np.inf)[0, :, 0, 0].tolist() == [-np.inf, 0, -np.inf]
 
 
-@pytest.mark.parametrize("kernel, stride, padding, expected", [(3, 1, 1, (7, 9)), (3, 2, 1, (4, 5)), (7, 2, 3, (4, 5)), (2, 2, 0, (3, 4))])
+@pytest.mark.parametrize(
+    "kernel, stride, padding, expected", [(3, 1, 1, (7, 9)), (3, 2, 1, (4, 5)), (7, 2, 3, (4, 5)), (2, 2, 0, (3, 4))]
+)
 def test_output_size(kernel, stride, padding, expected):
     """Counted on squared paper for a 7x9 image."""
     assert output_size((7, 9), (kernel, kernel), (stride, stride), (padding, padding)) == expected

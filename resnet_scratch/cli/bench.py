@@ -53,7 +53,9 @@ def bench_command(
             ratio = median(theirs / ours for theirs, ours in zip(seconds[rival], seconds["resnet_scratch"]))
             share = work[kind] / median(seconds[rival]) / peak
             speed = batch_size / median(seconds[rival])
-            click.echo(f"{kind:<16}{rival:<22}{speed:>10.0f}{f'{ratio:.2f}' if rival in TORCH else '':>18}{share:>18.0%}")
+            click.echo(
+                f"{kind:<16}{rival:<22}{speed:>10.0f}{f'{ratio:.2f}' if rival in TORCH else '':>18}{share:>18.0%}"
+            )
     if memory:
         click.echo("")
         for rival in rivals:

@@ -33,9 +33,7 @@ def training_batches(
     return _one_ahead(_training_batches(dataset, batch_size, seed, start_step, augment))
 
 
-def _training_batches(
-    dataset: Dataset, batch_size: int, seed: int, start_step: int, augment: bool
-) -> Iterator[Batch]:
+def _training_batches(dataset: Dataset, batch_size: int, seed: int, start_step: int, augment: bool) -> Iterator[Batch]:
     xp = array_module(dataset.train_images)
     steps_per_epoch = len(dataset.train_images) // batch_size
     step, epoch, order = start_step, -1, np.empty(0, np.int64)

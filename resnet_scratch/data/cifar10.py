@@ -77,7 +77,9 @@ def _reader(place: Path) -> Callable[[str], bytes]:
         except KeyError:
             raise DataError(f"{place} has no {FOLDER}/{name}, so it is not CIFAR-10's binary version") from None
         except (tarfile.TarError, EOFError, OSError) as error:
-            raise DataError(f"{place} is not a whole .tar.gz archive ({error}); delete it and {_HOW_TO_GET_IT}") from None
+            raise DataError(
+                f"{place} is not a whole .tar.gz archive ({error}); delete it and {_HOW_TO_GET_IT}"
+            ) from None
 
     return from_archive
 
@@ -93,6 +95,8 @@ def _records(name: str, content: bytes) -> tuple[np.ndarray, np.ndarray]:
     labels = records[:, 0].astype(np.int64)
     if labels.max() >= len(CLASSES):
         bad = int(labels.argmax())
-        raise DataError(f"{name} has the label {labels[bad]} in record {bad}; CIFAR-10's labels are 0 to 9. Is it CIFAR-100?")
+        raise DataError(
+            f"{name} has the label {labels[bad]} in record {bad}; CIFAR-10's labels are 0 to 9. Is it CIFAR-100?"
+        )
     planes = records[:, 1:].reshape(-1, 3, 32, 32)
     return np.ascontiguousarray(planes.transpose(0, 2, 3, 1)), labels

@@ -89,7 +89,9 @@ def _colours(rng: np.random.Generator, N: int) -> list[np.ndarray]:
     nothing to see."""
     background = rng.uniform(0.1, 0.9, (N, 3))
     figure = _away_from(background, rng)
-    return [c[:, None, None].astype(np.float32) for c in (background, figure, _away_from(figure, rng), rng.random((N, 3)))]
+    return [
+        c[:, None, None].astype(np.float32) for c in (background, figure, _away_from(figure, rng), rng.random((N, 3)))
+    ]
 
 
 def _away_from(colours: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -41,7 +41,9 @@ class MaxPool2d(_Pool2d):
         def body(chunk: slice) -> None:
             best, place = y[chunk], winner[chunk]
             best[...] = -xp.inf
-            for k, values in enumerate(window_slices(pad(x[chunk], self.padding, -xp.inf), self.kernel_size, self.stride)):
+            for k, values in enumerate(
+                window_slices(pad(x[chunk], self.padding, -xp.inf), self.kernel_size, self.stride)
+            ):
                 # places come in rising order, so the largest that wins strictly is the first of the equals
                 xp.maximum(place, (values > best) * winner.dtype.type(k), out=place)
                 xp.maximum(best, values, out=best)

@@ -25,7 +25,7 @@ class Sequential(Layer):
 
     def backward(self, grad_y: Array, caches: list) -> Array:
         """The chain rule: from the last layer to the first."""
-        for (_, layer), cache in zip(reversed(list(self.children())), reversed(caches)):
+        for (_, layer), cache in zip(reversed(list(self.children())), reversed(caches), strict=True):
             grad_y = layer.backward(grad_y, cache)
         return grad_y
 

@@ -66,7 +66,9 @@ class ResNet(Sequential):
         ends in a convolution, so both refuse."""
         last = {"basic": "bn2", "relu_before_add": "bn2", "bottleneck": "bn3"}.get(self.config.block)
         if last is None:
-            raise ValueError(f"zero_init needs blocks that end in a batch norm beside a shortcut, got {self.config.block!r}")
+            raise ValueError(
+                f"zero_init needs blocks that end in a batch norm beside a shortcut, got {self.config.block!r}"
+            )
         for name, layer in self.named_layers():
             if name.endswith(f".{last}"):
                 layer.weight.value[:] = 0

@@ -27,7 +27,9 @@ def folder(tmp_path_factory):
 def test_reads_planes_into_channels(folder, outer):
     data = load("cifar10", folder.parent if outer else folder)
     assert data.train_images.shape == (50_000, 32, 32, 3) and data.test_images.shape == (10_000, 32, 32, 3)
-    assert data.train_labels[:12].tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1] and data.train_labels.dtype == np.int64
+    assert (
+        data.train_labels[:12].tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1] and data.train_labels.dtype == np.int64
+    )
     # byte 1024 * plane + 32 * row + column of record 3 in the third file, which is training image 20,003
     for row, column, plane in [(0, 0, 0), (5, 7, 0), (5, 7, 1), (31, 31, 2)]:
         assert data.train_images[20_003, row, column, plane] == (1024 * plane + 32 * row + column + 3 + 2) % 256

@@ -58,7 +58,9 @@ def test_backward_leaves_its_arguments_alone(stride):
 def test_errors_name_the_argument():
     with pytest.raises(ValueError, match=r"x must be \(N, H, W, 3\), got \(2, 3, 8, 8\)"):
         Conv2d(3, 4, 3, rng=rng).forward(np.zeros((2, 3, 8, 8), np.float32))
-    with pytest.raises(ValueError, match=r"kernel_size \(9, 9\) does not fit into an image of \(4, 4\) padded by \(1, 1\)"):
+    with pytest.raises(
+        ValueError, match=r"kernel_size \(9, 9\) does not fit into an image of \(4, 4\) padded by \(1, 1\)"
+    ):
         Conv2d(3, 4, 9, padding=1, rng=rng).forward(np.zeros((1, 4, 4, 3), np.float32))
     for wrong in (0, 2.5, None, (3, 3, 3)):
         with pytest.raises(ValueError, match="kernel_size must be an int or a pair of ints, each at least 1, got"):

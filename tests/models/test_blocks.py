@@ -15,9 +15,7 @@ RELU = lambda x: np.maximum(x, 0)  # noqa: E731
 FORMULAS = {
     BasicBlock: lambda b, x: RELU(b.bn2(b.conv2(RELU(b.bn1(b.conv1(x))))) + b.downsample(x)),
     ReluBeforeAddBlock: lambda b, x: RELU(b.bn2(b.conv2(RELU(b.bn1(b.conv1(x)))))) + b.downsample(x),
-    Bottleneck: lambda b, x: RELU(
-        b.bn3(b.conv3(RELU(b.bn2(b.conv2(RELU(b.bn1(b.conv1(x)))))))) + b.downsample(x)
-    ),
+    Bottleneck: lambda b, x: RELU(b.bn3(b.conv3(RELU(b.bn2(b.conv2(RELU(b.bn1(b.conv1(x)))))))) + b.downsample(x)),
     PreActBlock: lambda b, x: b.conv2(RELU(b.bn2(b.conv1(RELU(b.bn1(x)))))) + b.downsample(x),
     PlainBlock: lambda b, x: RELU(b.bn2(b.conv2(RELU(b.bn1(b.conv1(x)))))),
 }

@@ -28,7 +28,9 @@ def test_convolution(size, kernel, stride, padding, channels, bias):
 
 
 @pytest.mark.parametrize("training", [True, False])
-@pytest.mark.parametrize("shape, offset", [((8, 5, 6, 3), 0), ((7, 1, 1, 4), 0), ((16, 8, 8, 7), 5), ((8, 9, 9, 4), -40)])
+@pytest.mark.parametrize(
+    "shape, offset", [((8, 5, 6, 3), 0), ((7, 1, 1, 4), 0), ((16, 8, 8, 7), 5), ((8, 9, 9, 4), -40)]
+)
 def test_batch_norm(shape, offset, training):
     rng, channels = np.random.default_rng(3), shape[3]
     ours, theirs = BatchNorm2d(channels), nn.BatchNorm2d(channels)

@@ -37,7 +37,9 @@ OPTIONS = {"A": option_a, "B": option_b}
 @pytest.mark.parametrize("shortcut", OPTIONS)
 @pytest.mark.parametrize("kind", ["Basic", "ReluFirst", "PreAct", "Bottleneck"])
 def test_blocks(kind, shortcut, stride, training):
-    block = {"Basic": BasicBlock, "ReluFirst": ReluBeforeAddBlock, "PreAct": PreActBlock, "Bottleneck": Bottleneck}[kind]
+    block = {"Basic": BasicBlock, "ReluFirst": ReluBeforeAddBlock, "PreAct": PreActBlock, "Bottleneck": Bottleneck}[
+        kind
+    ]
     ours = block(8, 8 * stride, stride, shortcut, np.random.default_rng(4))
     theirs = getattr(networks, kind)(8, 8 * stride, stride, OPTIONS[shortcut])
     x = np.random.default_rng(0).standard_normal((4, 8, 6, 8)).astype(np.float32)
