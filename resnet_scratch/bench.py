@@ -1,4 +1,4 @@
-"""How fast is it, and compared with what? Times are medians; comparisons are interleaved, because machines are noisy."""
+"""How fast is it, and compared with what? Times are medians; comparisons take turns, because machines are noisy."""
 
 from __future__ import annotations
 

@@ -23,8 +23,8 @@ def softmax(logits: Array) -> Array:
 def softmax_cross_entropy(logits: Array, labels: Array, label_smoothing: float = 0.0) -> tuple[Array, Array]:
     """The mean over the batch of -sum_k q_k log p_k, and its gradient at the logits, (p - q) / N.
 
-    `logits` (N, classes) and integer `labels` (N,) give a loss of shape () and a gradient (N, classes). p is the softmax
-    of the logits; q is 1 - label_smoothing on the label plus label_smoothing / classes on every class.
+    `logits` (N, classes) and integer `labels` (N,) give a loss of shape () and a gradient (N, classes). p is the
+    softmax of the logits; q is 1 - label_smoothing on the label plus label_smoothing / classes on every class.
 
     Source: Goodfellow, Bengio and Courville 2016, "Deep Learning", section 6.2.2.3; label smoothing from Szegedy et
     al. 2015, "Rethinking the Inception Architecture", section 7.

@@ -60,8 +60,8 @@ def warmup(schedule: Schedule, steps: int, learning_rate: float | None = None) -
     """`schedule` after a gentler beginning of `steps` steps: at a constant `learning_rate`, or, without one, rising
     linearly to the schedule's own.
 
-    The ResNet paper (section 4.2) warms ResNet-110 up with 400 steps at 0.01; the linear rise is from Goyal et al. 2017,
-    "Accurate, Large Minibatch SGD", section 2.2.
+    The ResNet paper (section 4.2) warms ResNet-110 up with 400 steps at 0.01; the linear rise is from Goyal et al.
+    2017, "Accurate, Large Minibatch SGD", section 2.2.
     """
     if learning_rate is not None:
         return lambda step: learning_rate if step < steps else schedule(step)

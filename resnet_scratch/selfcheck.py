@@ -99,7 +99,7 @@ def cases(rng: np.random.Generator) -> Iterator[tuple[str, Layer, tuple[np.ndarr
 
 
 def _away_from_ties(layer: Layer, rng: np.random.Generator) -> Layer:
-    """Draw the scales and shifts of all batch norms: with shifts of zero, exact zeros meet the kink of the next ReLU."""
+    """Draw the scales and shifts of all batch norms: with shifts of 0, exact zeros meet the kink of the next ReLU."""
     for _, norm in layer.named_layers():
         if isinstance(norm, BatchNorm2d):
             norm.weight.value, norm.bias.value = (

@@ -15,8 +15,8 @@ Wrap = Callable[[str, Layer, str, Callable[..., Any]], Callable[..., Any]]
 def watched(model: Layer, wrap: Wrap) -> Iterator[None]:
     """While it lasts, the forward and backward of each layer that has no layers below it are replaced.
 
-    `wrap(name, layer, direction, method)` gets the layer's dotted name, the layer, "forward" or "backward", and the method
-    as it was; what it returns is called in the method's place. Empty `Sequential`s (identities) are left out.
+    `wrap(name, layer, direction, method)` gets the layer's dotted name, the layer, "forward" or "backward", and the
+    method as it was; what it returns is called in the method's place. Empty `Sequential`s (identities) are left out.
     """
     leaves = [
         (name, layer)

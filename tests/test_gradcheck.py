@@ -98,7 +98,8 @@ MISTAKES = {
     "conv: kernel not flipped in backward": (spoil(conv(), unturned_conv), images()),
     "conv: bias gradient averaged": (spoil(conv(), scale_parameter("bias", 1 / 72)), images()),
     "conv, stride 2: grad_x shifted by a pixel": (spoil(conv(2), lambda l, g, *_: np.roll(g, 1, 1)), images()),
-    "conv, stride 2: borders lost": (spoil(conv(2), lambda l, g, *_: np.pad(g[:, 1:], [(0, 0), (1, 0), (0, 0), (0, 0)])), images()),
+    "conv, stride 2: a border lost": (
+        spoil(conv(2), lambda l, g, *_: np.pad(g[:, 1:], [(0, 0), (1, 0), (0, 0), (0, 0)])), images()),
     "batch norm: no mean(grad)": (spoil(BatchNorm2d(2), batchnorm_without("mean of grad")), images()),
     "batch norm: no mean(grad * xhat)": (spoil(BatchNorm2d(2), batchnorm_without("mean of grad * xhat")), images()),
     "batch norm: mean over the wrong N": (spoil(BatchNorm2d(2), batchnorm_without("the batch in N")), images()),

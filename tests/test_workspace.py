@@ -161,8 +161,10 @@ def test_scratch_is_made_once_per_thread_and_key():
     assert len(made) == len(set(made)) == 2
 
 
-@pytest.mark.parametrize("value, expected", [("3", "3"), ("0", "RESNET_SCRATCH_THREADS must be a whole number of at least 1, got '0'"),
-                                             ("two", "RESNET_SCRATCH_THREADS must be a whole number")])  # fmt: skip
+@pytest.mark.parametrize("value, expected", [
+    ("3", "3"), ("0", "RESNET_SCRATCH_THREADS must be a whole number of at least 1, got '0'"),
+    ("two", "RESNET_SCRATCH_THREADS must be a whole number of at least 1, got 'two'"),
+])  # fmt: skip
 def test_the_environment_chooses_the_number_of_threads(value, expected):
     code = "from resnet_scratch.workspace import num_threads; print(num_threads())"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,

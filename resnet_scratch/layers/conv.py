@@ -15,7 +15,7 @@ from ..workspace import for_each_chunk
 
 
 class Conv2d(Layer):
-    """y[n, oh, ow, o] = bias[o] + sum over kh, kw, c of x[n, oh*SH + kh - PH, ow*SW + kw - PW, c] * weight[kh, kw, c, o]
+    """y[n, oh, ow, o] = bias[o] + sum of x[n, oh*SH + kh - PH, ow*SW + kw - PW, c] * weight[kh, kw, c, o] over kh, kw, c
 
     x (N, H, W, in_channels) -> y (N, OH, OW, out_channels), with OH = (H + 2*PH - KH) // SH + 1 and OW alike; pixels
     beyond the border count as zero. As everywhere in this field the kernel is not flipped (a cross-correlation).
@@ -91,7 +91,7 @@ class Conv2d(Layer):
         return grad_x
 
     def _backward_as_convolution(self, grad_y: Array, x: Array) -> Array:
-        """With stride 1 the gradient of a convolution is a convolution, of grad_y with the kernel turned by 180 degrees.
+        """With stride 1 the gradient of a convolution is one again, of grad_y with the kernel turned by 180 degrees.
 
         Pixel x[h] reaches y[h + PH - kh] through weight[kh], so grad_x[h] sums grad_y[h + PH - kh] * weight[kh] over
         kh; with j = KH-1-kh the index is h + j - (KH-1-PH): a convolution again, padded by KH-1-PH. Its columns serve

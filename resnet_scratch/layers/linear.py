@@ -15,7 +15,7 @@ from ..workspace import for_each_chunk, image_bytes
 class Linear(Layer):
     """y = x @ weight + bias: x (N, in_features) -> y (N, out_features), weight (in_features, out_features).
 
-    The weights are drawn from `rng`, uniformly within +-1 / sqrt(in_features), as PyTorch does; the bias starts at zero.
+    The weights are drawn from `rng`, uniformly within +-1 / sqrt(in_features) as in PyTorch; the bias starts at zero.
     """
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True, *, rng: np.random.Generator) -> None:

@@ -68,7 +68,7 @@ class MaxPool2d(_Pool2d):
 
 
 class AvgPool2d(_Pool2d):
-    """The mean of each window, per channel: x (N, H, W, C) -> y (N, OH, OW, C). Padding counts as zeros, as in PyTorch."""
+    """The mean of each window, per channel: x (N, H, W, C) -> y (N, OH, OW, C). Padding counts as zeros."""
 
     def forward(self, x: Array, training: bool = False) -> tuple[Array, tuple]:
         """y; the cache is the shape of x."""

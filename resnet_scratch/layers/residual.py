@@ -27,7 +27,7 @@ class Add(Layer):
         return y, None
 
     def backward(self, grad_y: Array, cache: None) -> tuple[Array, Array]:
-        """(grad_branch, grad_shortcut): an addition hands the gradient on unchanged, to both. This is the whole trick."""
+        """(grad_branch, grad_shortcut): an addition hands the gradient on unchanged, to both: the whole trick."""
         return grad_y, grad_y
 
 

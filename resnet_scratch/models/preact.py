@@ -11,7 +11,7 @@ from .blocks import conv3x3, make_shortcut
 
 
 class PreActBlock(Layer):
-    """Normalise and rectify before each convolution: y = F(x) + shortcut(x), F = conv2 . relu . bn2 . conv1 . relu . bn1.
+    """Norm and ReLU before each convolution: y = F(x) + shortcut(x), F = conv2 . relu . bn2 . conv1 . relu . bn1.
 
     Nothing stands on the shortcut's way any more: a signal, and a gradient, gets from any block to any other unchanged.
 

@@ -1,4 +1,4 @@
-"""What the protocol promises, of every layer and every block: dtypes, arguments left alone, caches of its own, threads."""
+"""What the protocol promises, of every layer and block: dtypes, arguments left alone, caches of its own, threads."""
 
 import numpy as np
 import pytest

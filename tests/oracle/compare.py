@@ -42,7 +42,7 @@ def copy_weights(layer, module):
 
 
 def away_from_kinks(model, seed=0):
-    """Draw the batch norms' shifts to be 3 or -3, so that the ReLUs behind them are open or shut for nearly all numbers.
+    """Draw the batch norms' shifts to be 3 or -3, so that the ReLUs behind them are open or shut for most numbers.
 
     In a network as it is initialised some of a million numbers lie so near to zero that float32 rounding decides
     whether a ReLU lets them through; then two right implementations have visibly different gradients.

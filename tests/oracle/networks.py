@@ -1,4 +1,4 @@
-"""The networks in PyTorch, written for these tests: ResNet-20 (He et al. 2015, section 4.2) and torchvision's ResNets."""
+"""The networks in PyTorch, for these tests: ResNet-20 (He et al. 2015, section 4.2) and torchvision's ResNets."""
 
 from torch import nn
 from torch.nn import functional as F
