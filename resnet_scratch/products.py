@@ -1,8 +1,8 @@
 """Matrix products of a tall matrix with a small one, as convolutions need them, in blocks that suit BLAS.
 
 OpenBLAS copies the operands of a large product into an order of its own first. For a tall, narrow matrix that costs
-about as much as the product. Small products (M * N * K up to a million) have kernels that read the operands where they lie;
-so a tall product is handed over as a stack of small ones, which NumPy's matmul runs through in one call.
+about as much as the product. Small products (M * N * K up to a million) have kernels that read the operands where they
+lie; so a tall product is handed over as a stack of small ones, which NumPy's matmul runs through in one call.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from .models.preact import PreActBlock
 
 
 def twin(model: ResNet):
-    """A torch.nn.Module, images (N, 3, H, W) -> logits, that computes what `model` computes, eagerly, in the common way:
+    """A torch.nn.Module, images (N, 3, H, W) -> logits, computing what `model` computes, eagerly, in the common way:
     torch.nn's own layers, ReLU in place. Raises ImportError with what to do when torch is not installed."""
     try:
         import torch

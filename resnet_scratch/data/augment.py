@@ -1,7 +1,8 @@
 """More images than there are: random crops and mirror images; and normalisation.
 
 Source: He et al. 2015, "Deep Residual Learning", section 4.2: 4 pixels are padded on each side, and a crop of the old
-size is sampled from the padded image or its mirror image. Random numbers are drawn on the host, whatever the images live on.
+size is sampled from the padded image or its mirror image. Random numbers are drawn on the host,
+wherever the images are.
 """
 
 from __future__ import annotations

@@ -24,8 +24,8 @@ def training_batches(
 
     The order of an epoch is a function of (seed, epoch), the augmentation of a batch of (seed, step): so a run that is
     resumed at any step gets the very batches it would have got. An epoch has N // batch_size batches; the few images
-    left over at its end wait for another epoch's order. One batch is prepared ahead, in a thread of its own, which ends when
-    the iterator is closed or forgotten. Raises ValueError when a batch is larger than the data set.
+    left over at its end wait for another epoch's order. One batch is prepared ahead, in a thread of its own, which ends
+    when the iterator is closed or forgotten. Raises ValueError when a batch is larger than the data set.
     """
     images = len(dataset.train_images)
     if not 1 <= batch_size <= images:

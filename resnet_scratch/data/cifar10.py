@@ -88,7 +88,7 @@ def _records(name: str, content: bytes) -> tuple[np.ndarray, np.ndarray]:
     """(images (N, 32, 32, 3), labels (N,)) of one file."""
     if len(content) != RECORDS * RECORD_BYTES:
         raise DataError(
-            f"{name} must have {RECORDS * RECORD_BYTES:,} bytes, got {len(content):,}: it is cut short or another file; "
+            f"{name} must have {RECORDS * RECORD_BYTES:,} bytes, got {len(content):,}: it is cut short, or another; "
             f"{_HOW_TO_GET_IT}"
         )
     records = np.frombuffer(content, np.uint8).reshape(RECORDS, RECORD_BYTES)

@@ -15,7 +15,7 @@ from ..workspace import for_each_chunk
 
 
 class Conv2d(Layer):
-    """y[n, oh, ow, o] = bias[o] + sum of x[n, oh*SH + kh - PH, ow*SW + kw - PW, c] * weight[kh, kw, c, o] over kh, kw, c
+    """y[n, oh, ow, o] = bias[o] + sum of x[n, oh*SH+kh-PH, ow*SW+kw-PW, c] * weight[kh, kw, c, o] over kh, kw, c
 
     x (N, H, W, in_channels) -> y (N, OH, OW, out_channels), with OH = (H + 2*PH - KH) // SH + 1 and OW alike; pixels
     beyond the border count as zero. As everywhere in this field the kernel is not flipped (a cross-correlation).
