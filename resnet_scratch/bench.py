@@ -13,7 +13,7 @@ import numpy as np
 from .layer import Layer
 from .layers import Conv2d, Linear
 from .losses import softmax_cross_entropy
-from .models import build
+from .models import ResNet, build
 from .optim import SGD
 from .summary import summarise
 from .trace import watched
@@ -37,7 +37,7 @@ class Task:
         images = rng.standard_normal((self.batch_size, self.image_size, self.image_size, 3), np.float32)
         return images, rng.integers(0, self.classes, self.batch_size)
 
-    def network(self) -> Layer:
+    def network(self) -> ResNet:
         return build(self.model, self.classes, rng=np.random.default_rng(0))
 
 

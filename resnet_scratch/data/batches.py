@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from typing import Iterator
+from typing import Generator, Iterator
 
 import numpy as np
 
@@ -18,7 +18,7 @@ PADDING = 4  # pixels: He et al. 2015, section 4.2
 
 def training_batches(
     dataset: Dataset, batch_size: int, seed: int, start_step: int = 0, augment: bool = True
-) -> Iterator[Batch]:
+) -> Generator[Batch, None, None]:
     """Batches for training, without end, from step `start_step` on; with `augment` randomly cropped, and mirrored where
     the data allow it. They are on the device that the data set is on.
 
@@ -64,7 +64,7 @@ def test_batches(
 test_batches.__test__ = False  # it is no test, whatever pytest may think of its name
 
 
-def _one_ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
+def _one_ahead(batches: Iterator[Batch]) -> Generator[Batch, None, None]:
     """The same batches, each prepared in another thread while the one before it is used."""
     ready: queue.Queue = queue.Queue(maxsize=1)
     stop = threading.Event()

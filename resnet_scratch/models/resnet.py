@@ -31,6 +31,9 @@ class ResNet(Sequential):
     last block (He et al. 2016, appendix).
     """
 
+    config: ResNetConfig
+    classes: int
+
     def __init__(self, config: ResNetConfig, classes: int, rng: np.random.Generator) -> None:
         if not isinstance(classes, Integral) or classes < 1:
             raise ValueError(f"classes must be a whole number of at least 1, got {classes!r}")
