@@ -91,6 +91,7 @@ def gradcheck(layer: Layer, *inputs: Array, training: bool = True, tolerance: fl
     handed = cotangent.copy()
     gradients = layer.backward(handed, cache)
     gradients = gradients if isinstance(gradients, tuple) else (gradients,)
+    gradients += (None,) * (len(inputs) - len(gradients))  # an input that was forgotten has no gradient
     changed = bool((handed != cotangent).any())
 
     def loss() -> float:
@@ -100,10 +101,13 @@ def gradcheck(layer: Layer, *inputs: Array, training: bool = True, tolerance: fl
     noise = np.finfo(np.float64).eps * max(1.0, float(xp.abs(y * cotangent).sum())) / STEPS[-1]
     names = ["input"] if len(inputs) == 1 else [f"input {k}" for k in range(len(inputs))]
     tensors = list(zip(names, inputs, gradients))
+    surplus = len(gradients) - len(inputs)
     tensors += [(name, parameter.value, parameter.grad) for name, parameter in parameters.items()]
     report = Report([_check(name, x, gradient, loss, noise, tolerance, rng) for name, x, gradient in tensors])
     if changed:
         report.tensors[0].problem = "backward changed, in place, the gradient it was handed"
+    if surplus:
+        report.tensors[0].problem = f"backward returned {surplus} gradients more than there are inputs"
     for buffer, value in before:
         buffer.value = value
     return report

@@ -63,7 +63,7 @@ def summarise(model: Layer, image_size: int | tuple[int, int]) -> list[Row]:
 
 def format_summary(rows: list[Row]) -> str:
     """The rows as a table, with totals."""
-    width = max(len("layer"), *(len(row.name) for row in rows))
+    width = max(len("total, per image"), *(len(row.name) for row in rows))
     lines = [f"{'layer':<{width}}  {'kind':<15} {'output':<14} {'parameters':>12} {'multiply-adds':>15} {'memory':>11}"]
     for row in rows:
         shape = "x".join(map(str, row.output_shape))

@@ -139,6 +139,13 @@ def test_forgotten_inputs_of_an_addition_are_named():
     assert [tensor.name for tensor in report.tensors if tensor.problem] == ["input 1"]
 
 
+@pytest.mark.parametrize("returned, problem", [(1, "got none"), (3, "1 gradients more than there are inputs")])
+def test_every_input_must_have_one_gradient(returned, problem):
+    layer = spoil(Add(), lambda layer, gradients, grad_y, cache: (grad_y,) * returned)
+    report = gradcheck(layer, images(), images())
+    assert not report and problem in str(report)
+
+
 def test_the_report_says_which_tensor_where_and_by_how_much():
     def one_wrong_number(layer, grad_x, grad_y, x):
         layer.weight.grad = layer.weight.grad.copy()

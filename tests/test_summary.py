@@ -19,6 +19,11 @@ def test_totals_of_resnet20(rows):
     assert "269,722" in format_summary(rows).splitlines()[-1]
 
 
+def test_the_table_is_aligned_even_for_short_names(rows):
+    lines = format_summary([row for row in rows if row.name == "fc"]).splitlines()
+    assert lines[0].index("kind") == lines[1].index("Linear") and len({len(line) for line in lines}) == 1
+
+
 def test_one_convolution(rows):
     row = next(row for row in rows if row.name == "layer2.0.conv1")
     assert (row.kind, row.output_shape, row.parameters) == ("Conv2d", (16, 16, 32), 9 * 16 * 32)
