@@ -479,8 +479,9 @@ plt.show()
 
 # %% [markdown]
 # At the start it is 1 everywhere, whatever the network: that is what batch norm is for. What figure 7 shows is therefore
-# entirely *learned*, by batch norm's own weights, and it took the paper 64,000 steps. In our few steps the responses
-# can hardly have moved; do not read the paper's figure into this one. Even weight decay alone, which multiplies every
+# entirely *learned*, by batch norm's own weights, and it took the paper 64,000 steps. In our few steps most responses
+# have hardly moved (if the first layers of the plain network stand out, remember what large gradients they got at the
+# start); do not read the paper's figure into this one. Even weight decay alone, which multiplies every
 # weight by (1 - learning rate * decay / (1 - momentum)) at each step, roughly, has had no time:
 
 # %%

@@ -304,16 +304,16 @@ for k in worst:
 
 # %%
 def draw_reliability(axes, probabilities, labels, bins=15):
-    """Accuracy against confidence, and, as a faint staircase, which share of the images lies where."""
+    """Accuracy against confidence; the size of a point shows how many images are behind it."""
     confidence, right = probabilities.max(1), probabilities.argmax(1) == labels
     number = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
     filled = [k for k in range(bins) if (number == k).any()]
     said = [confidence[number == k].mean() for k in filled]
     was = [right[number == k].mean() for k in filled]
     share = np.bincount(number, minlength=bins) / len(labels)
-    axes.stairs(share, np.linspace(0, 1, bins + 1), fill=True, color="#cccccc", label="share of the images")
     axes.plot([0, 1], [0, 1], ":", color="black", lw=1, label="calibrated")
-    axes.plot(said, was, "o-", color="#4477aa", label="network")
+    axes.plot(said, was, color="#4477aa", lw=1, label="network (larger points: more images)")
+    axes.scatter(said, was, 12 + 300 * share[filled], color="#4477aa")
     error = tasks.expected_calibration_error(probabilities, labels, bins)
     axes.set(xlabel="confidence", xlim=(0, 1), ylim=(0, 1), aspect="equal")
     axes.set_title(f"accuracy {right.mean():.1%}, mean confidence {confidence.mean():.1%}\ncalibration error {error:.3f}",
@@ -321,14 +321,15 @@ def draw_reliability(axes, probabilities, labels, bins=15):
     axes.spines[["top", "right"]].set_visible(False)
 
 
-fig, ax = plt.subplots(figsize=(4, 4.2), layout="constrained")
+fig, ax = plt.subplots(figsize=(4.2, 4.8), layout="constrained")
 draw_reliability(ax, result.probabilities, test_labels)
 ax.set_ylabel("accuracy")
 ax.legend(frameon=False, fontsize=8, loc="upper left")
 plt.show()
 
 # %% [markdown]
-# Points below the dotted line: too sure. Above it: not sure enough. The *expected calibration error* puts it into a
+# Points below the dotted line: too sure. Above it: not sure enough. (Small points have few images behind them, and jump
+# about by chance.) The *expected calibration error* puts it into a
 # number, the mean distance from the line, each interval $B_m$ of the $M$ counted by its images (Guo et al. 2017,
 # section 2; exercise 10.4):
 #
@@ -351,7 +352,7 @@ T = tasks.fit_temperature(logits[fit], test_labels[fit])
 before, after = softmax(logits[measure]), softmax(logits[measure] / T)
 assert (before.argmax(1) == after.argmax(1)).all(), "a temperature changes no prediction"
 
-fig, axes = plt.subplots(1, 2, figsize=(8, 4.2), layout="constrained", sharey=True)
+fig, axes = plt.subplots(1, 2, figsize=(8, 4.9), layout="constrained", sharey=True)
 for ax, probabilities, when in zip(axes, (before, after), ("T = 1", f"T = {T:.2f}")):
     draw_reliability(ax, probabilities, test_labels[measure])
     ax.set_xlabel(f"confidence, {when}")
