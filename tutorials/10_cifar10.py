@@ -262,14 +262,13 @@ for k in np.argsort(recall):
 
 # %%
 off = counts - np.diag(counts.diagonal())
-print("most frequent mistakes:")
-for place in np.argsort(off, axis=None)[::-1][:6]:
-    true, predicted = np.unravel_index(place, off.shape)
-    print(f"    {off[true, predicted]:4} x {dataset.classes[true]} taken for {dataset.classes[predicted]}; "
-          f"the other way round {off[predicted, true]} x")  # fmt: skip
-pairs = off + off.T
-print(f"the three worst pairs make up {np.sort(pairs[np.triu_indices(len(pairs), 1)])[-3:].sum() / off.sum():.0%} "
-      "of all mistakes")  # fmt: skip
+first, second = np.triu_indices(len(off), 1)
+mixed_up = off[first, second] + off[second, first]  # of each pair of classes, in both directions
+for k in np.argsort(-mixed_up, kind="stable")[:5]:
+    one, other = dataset.classes[first[k]], dataset.classes[second[k]]
+    print(f"{mixed_up[k]:4} mistakes: {one} taken for {other} {off[first[k], second[k]]} times, "
+          f"{other} for {one} {off[second[k], first[k]]} times")  # fmt: skip
+print(f"the three worst pairs make up {np.sort(mixed_up)[-3:].sum() / off.sum():.0%} of all mistakes")
 
 # %% [markdown]
 # Look for two things. Is a mistake *symmetric* (cats for dogs as often as dogs for cats: the two look alike to the
