@@ -8,9 +8,9 @@
 # %% [markdown]
 # # 09 Why depth was hard
 #
-# In 2015 everybody knew that deeper networks see better, and that beyond some twenty layers they get worse. The residual
-# connection ended that. This tutorial repeats the experiment, and then looks for the reason with a ruler in hand: much of
-# what is told about it ("the gradients vanish") is not what you will measure.
+# In 2015 everybody knew that deeper networks see better, and that beyond some twenty layers they get worse. The
+# residual connection ended that. This tutorial repeats the experiment, and then looks for the reason with a ruler in
+# hand: much of what is told about it ("the gradients vanish") is not what you will measure.
 #
 # At the end you will be able to
 #
@@ -35,7 +35,7 @@ from resnet_scratch.data import load, normalise, training_batches
 from resnet_scratch.insight.landscape import filter_normalised_direction, loss_slice, loss_surface
 from resnet_scratch.insight.passes import record
 from resnet_scratch.insight.pictures import draw_surface
-from resnet_scratch.layers import BatchNorm2d, Conv2d, Linear, ReLU, Sequential
+from resnet_scratch.layers import BatchNorm2d, Conv2d, ReLU, Sequential
 from resnet_scratch.losses import softmax_cross_entropy
 from resnet_scratch.models import CONFIGS, build
 from resnet_scratch.models.blocks import BasicBlock, PlainBlock
@@ -49,16 +49,17 @@ STEPS = 60 if FAST else 200
 DEEPEST = DEPTHS[-1]
 COLOURS = {"plain": "#cc5533", "resnet": "#4477aa"}
 MARKERS = {"plain": "s", "resnet": "o"}
+NAMES = {"plain": "plain", "resnet": "residual"}
 
 # %% [markdown]
 # ## A deeper network can always do what a shallower one does
 #
-# Here is the puzzle, as He et al. put it (section 1). Take a trained network. Put more layers on top that change nothing.
-# The result is deeper and exactly as good. So among the settings of the deeper network's weights there is one that is at
-# least as good as the shallow network: training has only to find it, or something better.
+# Here is the puzzle, as He et al. put it (section 1). Take a trained network. Put more layers on top that change
+# nothing. The result is deeper and exactly as good. So among the settings of the deeper network's weights there is one
+# that is at least as good as the shallow network: training has only to find it, or something better.
 #
-# Are there layers that change nothing? A 3x3 convolution whose kernel is a one in the middle takes every pixel as it is.
-# And ReLU changes nothing where nothing is negative, which is so behind any other ReLU.
+# Are there layers that change nothing? A 3x3 convolution whose kernel is a one in the middle takes every pixel as it
+# is. And ReLU changes nothing where nothing is negative, which is so behind any other ReLU.
 
 # %%
 rng = np.random.default_rng(0)
@@ -128,8 +129,9 @@ for depth in DEPTHS:
     assert sizes["plain"] == sizes["resnet"], "a shortcut has no weights"
 
 # %% [markdown]
-# **Predict.** Every network has enough weights to learn 256 pictures by heart. All are trained with the same images, the
-# same order, the same learning rates. Write down, for each depth, which of the two will have the lower training error.
+# **Predict.** Every network has enough weights to learn 256 pictures by heart. All are trained with the same images,
+# the same order, the same learning rates. Write down, for each depth, which of the two will have the lower training
+# error.
 
 
 # %%
@@ -153,7 +155,8 @@ for depth in DEPTHS:
         losses[kind, depth] = fit(model)
         trained[kind, depth] = model
         errors[kind, depth] = training_error(model)
-    print(f"depth {depth:2}, training error: plain {errors['plain', depth]:5.1%}, residual {errors['resnet', depth]:5.1%}")
+    print(f"depth {depth:2}, training error: plain {errors['plain', depth]:5.1%}, "
+          f"residual {errors['resnet', depth]:5.1%}")  # fmt: skip
 
 # %%
 fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
@@ -163,15 +166,16 @@ for (kind, depth), curve in losses.items():
     shade = 0.35 + 0.65 * (DEPTHS.index(depth) + 1) / len(DEPTHS)
     left.plot(np.arange(len(smooth)) + WINDOW, smooth, color=COLOURS[kind], alpha=shade, lw=0.8 + 1.6 * shade,
               ls="--" if kind == "plain" else "-")  # fmt: skip
-    left.annotate(f"{depth}", (len(curve), smooth[-1]), (4, 0), textcoords="offset points", fontsize=8,
-                  color=COLOURS[kind], va="center") if kind == "plain" else None  # fmt: skip
+    if kind == "plain":
+        left.annotate(f"{depth}", (len(curve), smooth[-1]), (4, 0), textcoords="offset points", fontsize=8,
+                      color=COLOURS[kind], va="center")  # fmt: skip
 left.set(xlabel="step", ylabel="training loss", title="dashed: plain (depth at the end), solid: residual")
 left.axhline(math.log(10), color="grey", lw=0.8, ls=":")
 left.text(STEPS, math.log(10) + 0.03, "guessing", fontsize=8, ha="right", va="bottom", color="grey")
 left.set_ylim(0, None)
 for kind in ("plain", "resnet"):
     right.plot(DEPTHS, [100 * errors[kind, depth] for depth in DEPTHS], marker=MARKERS[kind], color=COLOURS[kind],
-               ls="--" if kind == "plain" else "-", label="plain" if kind == "plain" else "residual")  # fmt: skip
+               ls="--" if kind == "plain" else "-", label=NAMES[kind])  # fmt: skip
 right.set(xlabel="layers", ylabel="training error (%)", ylim=(-3, 100), xticks=DEPTHS, title="after the last step")
 right.legend(frameon=False)
 for ax in (left, right):
@@ -190,8 +194,8 @@ assert errors["plain", DEEPEST] > errors["resnet", DEEPEST] + 0.2, "the deep pla
 #   layers gets there. It is *slow*, and slower the deeper it is. The paper conjectures "exponentially low convergence
 #   rates" (section 4.1) and leaves the reason open.
 #
-# Could it be a badly chosen learning rate? A fair question to any comparison, so here is the answer for the middle of our
-# depths.
+# Could it be a badly chosen learning rate? A fair question to any comparison, so here is the answer for the middle of
+# our depths.
 
 # %%
 middle = DEPTHS[len(DEPTHS) // 2]  # 32, when all four depths are run
@@ -205,18 +209,19 @@ for learning_rate in (0.03,) if FAST else (0.01, 0.3):
 # %% [markdown]
 # ## Suspect 1: do the gradients vanish?
 #
-# The usual story: on its way back through many layers the gradient is multiplied by something below one at each, so that
-# nothing arrives at the first. First without batch norm, where the story comes from.
+# The usual story: on its way back through many layers the gradient is multiplied by something below one at each, so
+# that nothing arrives at the first. First without batch norm, where the story comes from.
 #
 # ### What one layer does, on paper
 #
-# Forward: let $h$ enter a ReLU, and then a weighted sum over $n$ inputs ($n = 9C$ for a 3x3 convolution), with independent
-# weights of mean 0 and variance $\sigma^2$. As often as not $h$ is negative, so ReLU leaves half of $E[h^2]$; the sum
-# multiplies by $n\sigma^2$:
+# Forward: let $h$ enter a ReLU, and then a weighted sum over $n$ inputs ($n = 9C$ for a 3x3 convolution), with
+# independent weights of mean 0 and variance $\sigma^2$. As often as not $h$ is negative, so ReLU leaves half of
+# $E[h^2]$; the sum multiplies by $n\sigma^2$:
 #
 # $$ E[h_{\text{next}}^2] = \frac{n \sigma^2}{2} E[h^2] $$
 #
-# Backward: the sum hands back $n \sigma^2$ times as much (as many terms, the same weights), ReLU lets half of it through:
+# Backward: the sum hands back $n \sigma^2$ times as much (as many terms, the same weights), ReLU lets half of it
+# through:
 #
 # $$ \left\| \frac{\partial L}{\partial h} \right\|^2 = \frac{n \sigma^2}{2}
 #    \left\| \frac{\partial L}{\partial h_{\text{next}}} \right\|^2 $$
@@ -225,9 +230,9 @@ for learning_rate in (0.03,) if FAST else (0.01, 0.3):
 # weights $s$ times that size each layer multiplies the norm by $s$, and $L$ layers by $s^L$. Exponential, yes, but a
 # matter of initialisation.
 #
-# One thing that the formula forgets matters in small pictures: at the border a part of the window lies outside, on zeros.
-# Along an axis of $H$ pixels, $3H - 2$ of the $3H$ places that a 3x3 window touches are inside. So per layer the norm is
-# multiplied by $s (3H - 2) / 3H$, and $H$ is 16, 8 and 4 in our three stages.
+# One thing that the formula forgets matters in small pictures: at the border a part of the window lies outside, on
+# zeros. Along an axis of $H$ pixels, $3H - 2$ of the $3H$ places that a 3x3 window touches are inside. So per layer the
+# norm is multiplied by $s (3H - 2) / 3H$, and $H$ is 16, 8 and 4 in our three stages.
 #
 # **Predict.** For $s = 0.7$ and as many layers as our deepest network has, what is left of the gradient?
 
@@ -239,9 +244,9 @@ for scale in (1.0, 0.7, 0.5):
 
 # %% [markdown]
 # Now measure. `record` runs one forward and one backward pass, and writes down for every layer the norm of the gradient
-# **at its input**, $\| \partial L / \partial x \|$. (The gradients at the *weights* say little here: each is a product of
-# the gradient that arrives and the signal that is there, and when one is small because the layer is early, the other is
-# large.) Every block, plain or residual, ends in a ReLU; we read the norm there.
+# **at its input**, $\| \partial L / \partial x \|$. (The gradients at the *weights* say little here: each is a product
+# of the gradient that arrives and the signal that is there, and when one is small because the layer is early, the other
+# is large.) Every block, plain or residual, ends in a ReLU; we read the norm there.
 
 
 # %%
@@ -283,7 +288,7 @@ for ax, batchnorm in zip(axes, (False, True)):
         for scale, style in SCALES.items():
             where, norms = measured[batchnorm, kind, scale]
             ax.semilogy(where, norms, style, color=COLOURS[kind], lw=1.8,
-                        label=f"{'plain' if kind == 'plain' else 'residual'}, s = {scale}")  # fmt: skip
+                        label=f"{NAMES[kind]}, s = {scale}")  # fmt: skip
     ax.set(xlabel="layer", title=f"{'with' if batchnorm else 'without'} batch norm, {DEEPEST} layers")
     ax.title.set_fontsize(10)
     ax.spines[["top", "right"]].set_visible(False)
@@ -295,11 +300,11 @@ plt.show()
 # Read the left picture first, from right to left, the way the gradient goes.
 #
 # * **Plain:** the prediction holds. At $s = 1$ the line falls a little, for the border's sake; at 0.7 and 0.5 it falls
-#   fast, and straight on this logarithmic axis. So the gradients of a plain net do vanish, without batch norm, *when the
-#   weights start too small*.
-# * **Residual:** the shortcut does keep a network with small weights alive. But at $s = 1$ the gradient **grows**, again
-#   by a factor per block, and so does the signal: each block adds its branch to what the shortcut carries. That is fine for
-#   20 layers; the factor, to the power of a hundred blocks, is an explosion.
+#   fast, and straight on this logarithmic axis. So the gradients of a plain net do vanish, without batch norm, *when
+#   the weights start too small*.
+# * **Residual:** the shortcut does keep a network with small weights alive. But at $s = 1$ the gradient **grows**,
+#   again by a factor per block, and so does the signal: each block adds its branch to what the shortcut carries. That
+#   is fine for 20 layers; the factor, to the power of a hundred blocks, is an explosion.
 
 # %%
 for scale in SCALES:
@@ -320,9 +325,10 @@ print(f"\nresidual, no batch norm, s = 1: {blocks} blocks bring the signal from 
 # ### With batch norm
 #
 # Now the right picture. The lines for $s = 1$, 0.7 and 0.5 lie on one another: batch norm divides by whatever size the
-# signal has, so the size of the weights does not matter, to the signal or to the gradient at $x$. (It does to the gradient
-# at the weights, which is $1/s$ times as large: the same step to a smaller weight turns it further.) The few per cent that
-# may be left are batch norm's `eps`, which is not scaled with the rest, and whose tiny effect grows from layer to layer.
+# signal has, so the size of the weights does not matter, to the signal or to the gradient at $x$. (It does to the
+# gradient at the weights, which is $1/s$ times as large: the same step to a smaller weight turns it further.) The few
+# per cent that may be left are batch norm's `eps`, which is not scaled with the rest, and whose tiny effect grows from
+# layer to layer.
 
 # %%
 for kind in ("plain", "resnet"):
@@ -333,14 +339,15 @@ for kind in ("plain", "resnet"):
 
 # %% [markdown]
 # And the plain network's gradient does not vanish: on its way back it **grows**, at every layer. Why? Here are the same
-# two lines of paper, with batch norm. It makes $h$ have mean 0 and variance 1 over the batch. Behind ReLU, for normal $h$:
+# two lines of paper, with batch norm. It makes $h$ have mean 0 and variance 1 over the batch. Behind ReLU, for normal
+# $h$:
 #
 # $$ E[\mathrm{relu}(h)^2] = \tfrac12, \qquad E[\mathrm{relu}(h)] = \tfrac{1}{\sqrt{2\pi}}, \qquad
 #    \mathrm{Var}[\mathrm{relu}(h)] = \tfrac12 - \tfrac1{2\pi} = \frac{\pi - 1}{2\pi} $$
 #
 # The mean is the same for all images of the batch, so the next batch norm takes it off again; what it divides by is the
-# root of $n\sigma^2 \frac{\pi-1}{2\pi}$. Backward, the squared norm is multiplied by $n\sigma^2$ (the sum), by $\tfrac12$
-# (ReLU), and divided by that variance:
+# root of $n\sigma^2 \frac{\pi-1}{2\pi}$. Backward, the squared norm is multiplied by $n\sigma^2$ (the sum), by
+# $\tfrac12$ (ReLU), and divided by that variance:
 #
 # $$ n\sigma^2 \cdot \frac12 \cdot \frac{2\pi}{n\sigma^2 (\pi - 1)} = \frac{\pi}{\pi - 1} $$
 #
@@ -381,7 +388,7 @@ for ax, kind in zip(axes, ("plain", "resnet")):
         ax.semilogy(where, norms, color=COLOURS[kind], alpha=shade, lw=1 + shade, label=f"after {number} steps")
         print(f"{kind:6} after {number:3} steps: from last layer to first the norm changes by a factor of "
               f"{norms[0] / norms[-1]:.3g}")  # fmt: skip
-    ax.set(xlabel="layer", title=f"{'plain' if kind == 'plain' else 'residual'}, {DEEPEST} layers")
+    ax.set(xlabel="layer", title=f"{NAMES[kind]}, {DEEPEST} layers")
     ax.title.set_fontsize(10)
     ax.legend(frameon=False, fontsize=8)
     ax.spines[["top", "right"]].set_visible(False)
@@ -389,16 +396,16 @@ axes[0].set_ylabel("norm of dL/dx")
 plt.show()
 
 # %% [markdown]
-# Within some twenty steps the plain network's gradients have evened out. (That batch-normalised networks come to rest like
-# this almost at once is also in Yang et al.) This is what the paper reports: "we also verify that the backward propagated
-# gradients exhibit healthy norms with BN" (section 4.1). The plain network has well-sized gradients for nearly all of its
-# training, and still hardly learns. *The size of the gradients is not the answer.*
+# Within some twenty steps the plain network's gradients have evened out. (That batch-normalised networks come to rest
+# like this almost at once is also in Yang et al.) This is what the paper reports: "we also verify that the backward
+# propagated gradients exhibit healthy norms with BN" (section 4.1). The plain network has well-sized gradients for
+# nearly all of its training, and still hardly learns. *The size of the gradients is not the answer.*
 #
 # ## Suspect 2: do the gradients still mean anything?
 #
-# A gradient can have the right length and point nowhere in particular. Take an image and a copy with a little noise on it.
-# A useful network treats the two alike, and wants the same changes for both. Follow the pair up through an untrained
-# network: how far apart are the two, compared with how far apart different images are?
+# A gradient can have the right length and point nowhere in particular. Take an image and a copy with a little noise on
+# it. A useful network treats the two alike, and wants the same changes for both. Follow the pair up through an
+# untrained network: how far apart are the two, compared with how far apart different images are?
 
 
 # %%
@@ -425,7 +432,7 @@ for kind in ("plain", "resnet"):
         strangers = np.linalg.norm(flat[:64] - np.roll(flat[:64], 1, axis=0), axis=1).mean()
         apart.append(copies / strangers)
     left.plot(2 * np.arange(1, len(apart) + 1) + 1, apart, color=COLOURS[kind], marker=MARKERS[kind], ms=3,
-              label="plain" if kind == "plain" else "residual")  # fmt: skip
+              label=NAMES[kind])  # fmt: skip
     print(f"{kind:6}: a noisy copy is {apart[0]:.2f} of the way to another image after the first block, "
           f"{apart[-1]:.2f} after the last")  # fmt: skip
 
@@ -435,7 +442,7 @@ for kind in ("plain", "resnet"):
     unit = grad_x / np.linalg.norm(grad_x, axis=1, keepdims=True)
     cosines = (unit[:64] * unit[64:]).sum(1)
     right.hist(cosines, np.linspace(-0.2, 1, 31), color=COLOURS[kind], alpha=0.7,
-               label="plain" if kind == "plain" else "residual")  # fmt: skip
+               label=NAMES[kind])  # fmt: skip
     print(f"        cosine between the two gradients at the pixels: {cosines.mean():.2f} on average")
 left.set(xlabel="layer", ylabel="distance of copies / of strangers", ylim=(0, 1.05), title="on the way up")
 right.set(xlabel="cosine of the gradients of image and copy", ylabel="images", title="back at the pixels")
@@ -447,9 +454,8 @@ plt.show()
 
 # %% [markdown]
 # There is a difference at last. In the deep plain network a copy with a little noise ends up about as far away as any
-# other image, and its gradient points somewhere else. The last layers, where learning starts, see a different image every
-# time. In the residual network the pair stays a pair: most of what arrives at the top came along the shortcuts, through
-# few layers.
+# other image, and its gradient points somewhere else: what is learned from one image says little about the next one. In
+# the residual network the pair stays a pair, because the shortcuts carry it past the layers.
 #
 # It is the same calculation as before, run forward: what multiplies small gradients multiplies small differences.
 # Balduzzi et al. 2017 call it *shattered gradients*: with depth, the gradient of a plain network as a function of the
@@ -458,16 +464,16 @@ plt.show()
 #
 # ## What the layers do: the size of their responses
 #
-# Another of the paper's measurements, figure 7: the standard deviation of each layer's output behind batch norm. There the
-# trained residual networks had smaller responses than the plain ones, and the deeper the network the smaller: each block
-# changes the signal a little. Before you measure it here: what must the standard deviation be at the start?
+# Another of the paper's measurements, figure 7: the standard deviation of each layer's output behind batch norm. There
+# the trained residual networks had smaller responses than the plain ones, and the deeper the network the smaller: each
+# block changes the signal a little. Before you measure it here: what must the standard deviation be at the start?
 
 # %%
 fig, ax = plt.subplots(figsize=(6.5, 3), layout="constrained")
 for kind in ("plain", "resnet"):
     for model, style, when in ((network(kind, DEEPEST), ":", "at the start"), (trained[kind, DEEPEST], "-", "trained")):
         responses = [r.std for r in record(model, x, labels) if r.kind == "BatchNorm2d"]
-        ax.plot(responses, style, color=COLOURS[kind], label=f"{'plain' if kind == 'plain' else 'residual'}, {when}")
+        ax.plot(responses, style, color=COLOURS[kind], label=f"{NAMES[kind]}, {when}")
         print(f"{kind:6} {when:12}: median {np.median(responses):.3f}, "
               f"from {min(responses):.3f} to {max(responses):.3f}")  # fmt: skip
         if style == ":":
@@ -478,10 +484,10 @@ ax.spines[["top", "right"]].set_visible(False)
 plt.show()
 
 # %% [markdown]
-# At the start it is 1 everywhere, whatever the network: that is what batch norm is for. What figure 7 shows is therefore
-# entirely *learned*, by batch norm's own weights, and it took the paper 64,000 steps. In our few steps most responses
-# have hardly moved (if the first layers of the plain network stand out, remember what large gradients they got at the
-# start); do not read the paper's figure into this one. Even weight decay alone, which multiplies every
+# At the start it is 1 everywhere, whatever the network: that is what batch norm is for. What figure 7 shows is
+# therefore entirely *learned*, by batch norm's own weights, and it took the paper 64,000 steps. In our few steps most
+# responses have hardly moved (if the first layers of the plain network stand out, remember what large gradients they
+# got at the start); do not read the paper's figure into this one. Even weight decay alone, which multiplies every
 # weight by (1 - learning rate * decay / (1 - momentum)) at each step, roughly, has had no time:
 
 # %%
@@ -495,10 +501,10 @@ for steps, rates in ((STEPS, one_cycle(0.1, STEPS)), (64_000, multi_step(0.1, (3
 #
 # ## The loss around the weights
 #
-# The last instrument is a picture. Take the trained weights, a random direction in the space of all weights, and draw the
-# loss along it. One care is needed: with batch norm, weights ten times as large make the same network, in which a step of
-# the same length is ten times as small. So each filter of the direction gets the norm of the filter that it will be added
-# to (Li et al. 2018, section 4).
+# The last instrument is a picture. Take the trained weights, a random direction in the space of all weights, and draw
+# the loss along it. One care is needed: with batch norm, weights ten times as large make the same network, in which a
+# step of the same length is ten times as small. So each filter of the direction gets the norm of the filter that it
+# will be added to (Li et al. 2018, section 4).
 
 # %%
 print(inspect.getsource(filter_normalised_direction))
@@ -512,7 +518,7 @@ for ax, kind in zip(axes, ("plain", "resnet")):
         direction = filter_normalised_direction(model, np.random.default_rng(seed))
         ax.plot(alphas, loss_slice(model, x[:64], labels[:64], direction, alphas), color=COLOURS[kind], alpha=0.7)
     ax.axhline(math.log(10), color="grey", lw=0.8, ls=":")
-    ax.set(xlabel="step along a random direction", title=f"{'plain' if kind == 'plain' else 'residual'}, {DEEPEST} layers")
+    ax.set(xlabel="step along a random direction", title=f"{NAMES[kind]}, {DEEPEST} layers")
     ax.title.set_fontsize(10)
     ax.spines[["top", "right"]].set_visible(False)
 axes[0].set_ylabel("loss")
@@ -520,7 +526,8 @@ axes[1].text(1, math.log(10) + 0.03, "guessing", fontsize=8, ha="right", va="bot
 plt.show()
 
 # %% [markdown]
-# And in two directions at once, as contour lines. The numbers on the lines are losses; the cross is where training ended.
+# And in two directions at once, as contour lines. The numbers on the lines are losses; the cross is where training
+# ended.
 
 # %%
 grid = np.linspace(-1, 1, 7 if FAST else 17)
@@ -532,34 +539,35 @@ for ax, kind in zip(axes, ("plain", "resnet")):
     surface = loss_surface(model, x[:64], labels[:64], one, other, grid)
     draw_surface(ax, grid, surface)
     ax.plot(0, 0, "x", color="black", ms=8, mew=2)
-    ax.set_title(f"{'plain' if kind == 'plain' else 'residual'}: loss {surface.min():.2f} to {surface.max():.2f}", fontsize=10)
+    ax.set_title(f"{NAMES[kind]}: loss {surface.min():.2f} to {surface.max():.2f}", fontsize=10)
 plt.show()
 
 # %% [markdown]
-# What is to be seen: the residual network sits at the bottom of a wide, smooth bowl. The plain one sits on a plain: near
-# the loss of guessing, and hardly any direction leads down.
+# What is to be seen: the residual network sits at the bottom of a wide, smooth bowl. The plain one sits on a plain:
+# near the loss of guessing, and hardly any direction leads down.
 #
-# What is *not* to be seen: why. These are two random directions among many thousands, and the two networks are compared at
-# places of very different loss. Li et al. show the same for networks that were trained to the end (their figures 1 and 5),
-# where the loss of a deep network without shortcuts is rugged around its minimum. A picture of two dimensions is a good
-# servant: it shows that there is something to explain.
+# What is *not* to be seen: why. These are two random directions among many thousands, and the two networks are compared
+# at places of very different loss. Li et al. show the same for networks that were trained to the end (their figures 1
+# and 5), where the loss of a deep network without shortcuts is rugged around its minimum. A picture of two dimensions
+# is a good servant: it shows that there is something to explain.
 #
 # ## What is so, and what is told
 #
 # | it is said | what you measured |
 # |---|---|
 # | deep plain networks overfit | no: their *training* error is higher |
-# | their gradients vanish | without batch norm, and with weights that start too small: yes. At He's initialisation: no. With batch norm they grow at the start, by about 1.2 per layer whatever the initialisation, and are well-sized within some twenty steps |
-# | shortcuts keep the gradient from vanishing | without batch norm, yes, and at He's initialisation they make it explode instead. With batch norm there was nothing that vanished |
+# | their gradients vanish (without batch norm) | yes if the weights start too small; at He's initialisation, no |
+# | their gradients vanish (with batch norm) | no: at the start they *grow*, by a sixth per layer, and then even out |
+# | shortcuts keep gradients from vanishing | with small weights and without batch norm, yes; at He's, they explode |
 # | batch norm alone makes depth possible | no: the plain networks here have it |
 # | a deep plain network cannot learn | it can, slowly, the more slowly the deeper |
-# | what shortcuts change | small differences between images, and the gradient's direction, survive the way through all layers |
+# | what shortcuts change | like images stay alike through all layers, and so do their gradients |
 #
 # ## Exercises
 
 # %%
-from resnet_scratch.exercises import ch09_why_depth_was_hard as tasks  # noqa: E402
-from resnet_scratch.exercises import check, show  # noqa: E402
+from resnet_scratch.exercises import ch09_why_depth_was_hard as tasks
+from resnet_scratch.exercises import check, show
 
 show(tasks.identity_kernel)
 
@@ -612,11 +620,12 @@ check("9.5", answer)
 #
 # ## Sources
 #
-# * He, Zhang, Ren and Sun 2015, "Deep Residual Learning for Image Recognition": section 1 (degradation, the construction
-#   by identity layers), section 4.1 (healthy norms, the conjecture), section 4.2 with figures 6 and 7.
+# * He, Zhang, Ren and Sun 2015, "Deep Residual Learning for Image Recognition": section 1 (degradation, the
+#   construction by identity layers), section 4.1 (healthy norms, the conjecture), section 4.2 with figures 6 and 7.
 # * He, Zhang, Ren and Sun 2015, "Delving Deep into Rectifiers", section 2.2, equations 10 and 14.
 # * Yang, Pennington, Rao, Sohl-Dickstein and Schoenholz 2019, "A Mean Field Theory of Batch Normalization", ICLR.
-# * De and Smith 2020, "Batch Normalization Biases Residual Blocks Towards the Identity Function in Deep Networks", NeurIPS.
+# * De and Smith 2020, "Batch Normalization Biases Residual Blocks Towards the Identity Function in Deep Networks",
+#   NeurIPS.
 # * Balduzzi, Frean, Leary, Lewis, Ma and McWilliams 2017, "The Shattered Gradients Problem", ICML.
 # * Li, Xu, Taylor, Studer and Goldstein 2018, "Visualizing the Loss Landscape of Neural Nets", NeurIPS, section 4.
 #

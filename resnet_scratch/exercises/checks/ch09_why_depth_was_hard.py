@@ -43,7 +43,8 @@ def task_9_1(answer: Callable) -> None:
 
 def task_9_2(answer: Callable) -> None:
     """`signal_scale`: against values worked out by hand, and a simulation."""
-    for layers, fan_in, std, expected in ((1, 2, 3.0, 3.0), (3, 8, 1.0, 8.0), (10, 72, 1 / 6, 1.0), (4, 32, 1 / 8, 1 / 16)):
+    cases = ((1, 2, 3.0, 3.0), (3, 8, 1.0, 8.0), (10, 72, 1 / 6, 1.0), (4, 32, 1 / 8, 1 / 16))
+    for layers, fan_in, std, expected in cases:
         got = float(answer(layers, fan_in, std))
         if math.isclose(got, expected, rel_tol=1e-9):
             continue
@@ -75,7 +76,8 @@ def task_9_2(answer: Callable) -> None:
 
 def task_9_3(answer: Callable) -> None:
     """`growth_per_layer`: by hand, growing and shrinking."""
-    for norms, expected in (([8, 4, 2, 1], 2.0), ([1.0, 3.0, 9.0], 1 / 3), ([18.0, 2.0], 9.0), ([4.0, 100.0, 1.0], 2.0)):
+    cases = (([8, 4, 2, 1], 2.0), ([1.0, 3.0, 9.0], 1 / 3), ([18.0, 2.0], 9.0), ([4.0, 100.0, 1.0], 2.0))
+    for norms, expected in cases:
         got = float(answer(norms))
         if math.isclose(got, expected, rel_tol=1e-9):
             continue
@@ -116,7 +118,7 @@ def task_9_4(answer: Callable) -> None:
                     f"{wanted:.4g}: normalise each filter by itself, not the layer"
                 )
                 assert not math.isclose(found, 1, rel_tol=1e-6), (
-                    f"filter {o} of the direction has norm 1; multiply it by the norm of the weights' filter, {wanted:.4g}"
+                    f"filter {o} of the direction has norm 1; multiply it by that of the weights' filter, {wanted:.4g}"
                 )
                 raise AssertionError(
                     f"filter {o} (everything with last index {o}) must have the norm {wanted:.4g} of the weights' "
@@ -147,8 +149,8 @@ def task_9_5(answer: Callable) -> None:
     )
     assert layer.alpha.grad is not None, "backward must set self.alpha.grad"
     assert np.shape(layer.alpha.grad) == (1,), (
-        f"self.alpha.grad must have the shape (1,) of alpha, got {np.shape(layer.alpha.grad)}: alpha is one number that "
-        "touches all of y, so sum over all of y"
+        f"self.alpha.grad must have the shape (1,) of alpha, got {np.shape(layer.alpha.grad)}: alpha is one number "
+        "that touches all of y, so sum over all of y"
     )
     report = gradcheck(layer, branch, shortcut)
     assert report, f"the gradient check compares backward with forward (input 0 is the branch):\n{report}"

@@ -19,8 +19,8 @@ def task_10_1(answer: Callable) -> None:
         q = correct / total
         simple = z * math.sqrt(q * (1 - q) / total)
         assert not (math.isclose(low, q - simple, abs_tol=1e-9) and math.isclose(high, q + simple, abs_tol=1e-9)), (
-            f"{case} you return {low:.4f} to {high:.4f}, the simple q +- z * sqrt(q (1 - q) / n): with all images right "
-            "it would be a single point, as if 10 images were proof; solve the equation for p"
+            f"{case} you return {low:.4f} to {high:.4f}, the simple q +- z * sqrt(q (1 - q) / n): with all images "
+            "right it would be a single point, as if 10 images were proof; solve the equation for p"
         )
         for p in (low, high):
             left, right = (q - p) ** 2, z**2 * p * (1 - p) / total
@@ -125,11 +125,11 @@ def task_10_5(answer: Callable) -> None:
         # the optimum of the sample is near `true`, not on it; what is asked for is that the loss is smallest there
         best = min(np.geomspace(true / 1.3, true * 1.3, 1000), key=lambda t: loss(logits, t))
         assert true == 1 or not abs(got * best - 1) < 0.02, (
-            f"for logits that are {true} times too large you return {got:.3f}, one over the temperature: the logits are "
-            f"divided by T, so logits that are too large need T above 1; wanted {best:.3f}"
+            f"for logits that are {true} times too large you return {got:.3f}, one over the temperature: the logits "
+            f"are divided by T, so logits that are too large need T above 1; wanted {best:.3f}"
         )
         assert abs(got / best - 1) < 0.011, (
             f"for logits that are {true} times too large the loss is smallest at T = {best:.3f}, where it is "
-            f"{loss(logits, best):.4f}; at your T = {got:.3f} it is {loss(logits, got):.4f}. (Accuracy cannot choose T: "
-            "it is the same for every T)"
+            f"{loss(logits, best):.4f}; at your T = {got:.3f} it is {loss(logits, got):.4f}. (Accuracy cannot choose "
+            "T: it is the same for every T)"
         )

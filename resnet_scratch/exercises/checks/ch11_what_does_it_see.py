@@ -32,7 +32,8 @@ def task_11_1(answer: Callable) -> None:
             f"{case}: a weight of 0 must become 0.5, it became {zeros[0]:.3g}; do not stretch minimum to 0 and maximum "
             "to 1, divide by the largest absolute value"
         )
-        raise AssertionError(f"{case} must become {np.ravel(expected).tolist()}, got {np.round(got, 4).ravel().tolist()}")
+        wanted, found = np.ravel(expected).tolist(), np.round(got, 4).ravel().tolist()
+        raise AssertionError(f"{case} must become {wanted}, got {found}")
 
 
 def task_11_2(answer: Callable) -> None:
@@ -101,7 +102,8 @@ def task_11_3(answer: Callable) -> None:
         low = (np.array([[2, -2, 1], [5, 0, 1]]) + 2) / 7
         assert not np.allclose(got, low), "you stretched minimum to 0; ReLU cuts the negative values off instead"
         raise AssertionError(
-            f"features {features.tolist()} with weights [2, -1] make {expected.tolist()}, got {np.round(got, 3).tolist()}"
+            f"features {features.tolist()} with weights [2, -1] make {expected.tolist()}, "
+            f"got {np.round(got, 3).tolist()}"
         )
     with np.errstate(all="ignore"):
         got = np.asarray(answer(features, np.array([-1.0, -1.0])))
@@ -129,7 +131,7 @@ def task_11_4(answer: Callable) -> None:
         expected = share.reshape(rows, size, columns, size, 3).sum((1, 3, 4))
         if np.allclose(got, expected):
             continue
-        assert not np.allclose(got, -expected), f"{case}: the sign is the other way round: a fall of the score is positive"
+        assert not np.allclose(got, -expected), f"{case}: the sign is the other way round: a falling score is positive"
         assert not np.allclose(got, expected.cumsum().reshape(rows, columns)), (
             f"{case}: the squares add up; start each from a fresh copy of the image"
         )
