@@ -604,8 +604,9 @@ answer = tasks.ScaledAdd  # your turn: replace this by your own class
 check("9.5", answer)
 
 # %% [markdown]
-# To go on: put your `ScaledAdd` in place of `add` in every block of a residual network **without** batch norm
-# (`block.add = ScaledAdd()`), and train it with `fit`. Does it learn? Remember the explosion of suspect 1.
+# To go on: build the deepest residual network **without** batch norm twice, once as it is and once with your
+# `ScaledAdd` in place of `add` in every block (`block.add = ScaledAdd()`), and train both with `fit`. What becomes of
+# the loss of each? Remember what you measured about the signal under suspect 1.
 #
 # ## What PyTorch calls this
 #

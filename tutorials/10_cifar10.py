@@ -77,11 +77,8 @@ if dataset.name != "cifar10":
 print(f"{dataset.name}: {len(dataset.train_images):,} images to train on, {len(dataset.test_images):,} to test on")
 print("classes:", ", ".join(dataset.classes))
 
-# %%
-plots.contact_sheet(dataset.train_images, dataset.train_labels, dataset.classes, columns=8)
-
 # %% [markdown]
-# What does the network see of this? Each channel is scaled to mean 0 and standard deviation 1 over the training images.
+# What does the network get to see? Each channel is scaled to mean 0 and standard deviation 1 over the training images.
 # In training each image is moved by up to four pixels in any direction and mirrored at random (He et al. 2015,
 # section 4.2), so that in many epochs no image is seen twice in quite the same way. The test images stay as they are.
 
@@ -96,6 +93,12 @@ for ax, image, label in zip(axes, images, labels):
     ax.set_axis_off()
 plt.show()
 print(f"a batch: {images.shape}, {images.dtype}, mean {images.mean():.2f}, std {images.std():.2f}")
+
+# %% [markdown]
+# And the images as they are, the first of each class. How many of them could *you* name at this size?
+
+# %%
+plots.contact_sheet(dataset.train_images, dataset.train_labels, dataset.classes, columns=8)
 
 # %% [markdown]
 # ## Two recipes
