@@ -71,7 +71,7 @@ if RUN:
     dataset = load(about.dataset)
 else:
     dataset = load("cifar10" if on_this_machine() else "shapes")
-if dataset.name != "cifar10":
+if dataset.name != "cifar10" and not RUN:
     print("CIFAR-10 is not on this machine: everything below runs on the BUILT-IN SHAPES instead.")
     print("The steps are the same; the mistakes that you will see are other ones.\n")
 print(f"{dataset.name}: {len(dataset.train_images):,} images to train on, {len(dataset.test_images):,} to test on")
@@ -296,9 +296,9 @@ for k in worst:
           f"taken for {dataset.classes[p.argmax()]} ({p.max():.1%})")  # fmt: skip
 
 # %% [markdown]
-# Some of the labels themselves are wrong: Northcutt, Athalye and Mueller 2021 found errors in CIFAR-10's test set, 54
-# of 10,000 (their table 1). They also give the list. The nearer networks get to 100 %, the more of what is left is
-# that.
+# Some of the labels themselves are wrong: Northcutt, Athalye and Mueller 2021 searched ten well-known test sets,
+# CIFAR-10's among them, let people judge what looked suspicious, and published the list. The nearer a network gets to
+# 100 %, the more of what is left is that.
 #
 # ## Can its confidence be believed?
 #
@@ -466,6 +466,6 @@ check("10.5", answer)
 #   Statistical Association 22.
 # * Guo, Pleiss, Sun and Weinberger 2017, "On Calibration of Modern Neural Networks", ICML, sections 2 and 4.2.
 # * Northcutt, Athalye and Mueller 2021, "Pervasive Label Errors in Test Sets Destabilize Machine Learning Benchmarks",
-#   NeurIPS datasets and benchmarks, table 1.
+#   NeurIPS datasets and benchmarks.
 #
 # You know now *what* the network answers. In the next tutorial, 11, you look into it: what does it see?

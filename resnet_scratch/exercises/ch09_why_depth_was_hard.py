@@ -79,7 +79,7 @@ class ScaledAdd(Layer):
     """Task 9.5: a residual addition that begins closed, y = alpha * branch + shortcut, with alpha learned.
 
     With alpha = 0 at the start every block is the identity, and residual networks train without batch norm (De and
-    Smith 2020, "Batch Normalization Biases Residual Blocks Towards the Identity Function in Deep Networks", section 4).
+    Smith 2020, "Batch Normalization Biases Residual Blocks Towards the Identity Function in Deep Networks").
 
     TODO: write `forward(branch, shortcut, training)`, which returns (y, cache), and `backward(grad_y, cache)`, which
         returns (grad_branch, grad_shortcut) and sets `self.alpha.grad`, of the shape (1,) of `self.alpha.value`.
