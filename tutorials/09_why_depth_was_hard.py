@@ -244,9 +244,10 @@ for scale in (1.0, 0.7, 0.5):
 
 # %% [markdown]
 # Now measure. `record` runs one forward and one backward pass, and writes down for every layer the norm of the gradient
-# **at its input**, $\| \partial L / \partial x \|$. (The gradients at the *weights* say little here: each is a product
-# of the gradient that arrives and the signal that is there, and when one is small because the layer is early, the other
-# is large.) Every block, plain or residual, ends in a ReLU; we read the norm there.
+# **at its input**, $\| \partial L / \partial x \|$. (The gradients at the *weights* would hide it: each is the gradient
+# that arrives times the signal that is there, and where both shrink from layer to layer, the early layers have the
+# large signals and the small gradients, the late ones the reverse: the product is the same everywhere.) Every block,
+# plain or residual, ends in a ReLU; we read the norm there.
 
 
 # %%
