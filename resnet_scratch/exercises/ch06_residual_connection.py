@@ -126,9 +126,9 @@ class NormAfterAddBlock(Layer):
 def mean_after(blocks: int, start: float, scale: float) -> float:
     """Task 6.4: where the mean of a signal ends up when the ReLU stands before the addition.
 
-    TODO: a signal of mean `start` goes through `blocks` blocks y = x + relu(z). In each, z comes from a batch norm whose
-        weight (the scale, at least 0) is `scale` and whose bias is 0; take it to be normally distributed. Return the mean
-        of the signal behind the last block.
+    TODO: a signal of mean `start` goes through `blocks` blocks y = x + relu(z). In each, z comes from a batch norm
+        whose weight (the scale, at least 0) is `scale` and whose bias is 0; take it to be normally distributed.
+        Return the mean of the signal behind the last block.
     APPROACH: 1. What is the standard deviation of z? 2. For a standard normal variable, E[relu] = 1 / sqrt(2 pi); what
         is it for one that is `scale` times as large? 3. Means add, whatever the signals have to do with each other.
     HINT: with a scale of 0 every block is the identity, and the mean stays where it was.

@@ -154,7 +154,7 @@ def task_6_4(answer: Callable) -> None:
             (start + blocks / root, "the scale is not used: z is `scale` times a standard normal variable"),
             (
                 start + blocks * scale**2 / root,
-                "the scale enters squared; so do variances change, means change with it",
+                "the scale enters squared; that is so for variances, not for means",
             ),
             (
                 start + math.sqrt(blocks) * scale / root,
