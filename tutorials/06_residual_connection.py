@@ -8,16 +8,16 @@
 # %% [markdown]
 # # 06 The residual connection
 #
-# One addition made networks of a hundred layers trainable. This tutorial takes that addition apart: what it computes, what
-# its gradient is, and why the place of one ReLU beside it matters more than it looks.
+# One addition made networks of a hundred layers trainable. This tutorial takes that addition apart: what it computes,
+# what its gradient is, and why the place of one ReLU beside it matters more than it looks.
 #
 # At the end you will be able to
 #
 # * walk through the seven steps of a residual block, forward and backward, and say what each does to the numbers;
 # * derive the gradient of $y = x + F(x)$ and show that it is there even when $F$ is shut;
 # * fit a shortcut where the shape changes (the paper's options A and B), and say what each costs;
-# * put the last ReLU before the addition, after it, or at the start of the branch, and predict what that does to a signal
-#   over many blocks.
+# * put the last ReLU before the addition, after it, or at the start of the branch, and predict what that does to a
+#   signal over many blocks.
 #
 # **Needs:** 02 (convolution backward), 03 (gradient checking), 04 (batch norm), 05 (ReLU).
 # **Time:** 45 minutes to read and try; about 10 seconds to run.
@@ -40,8 +40,8 @@ from resnet_scratch.models.preact import PreActBlock
 # %% [markdown]
 # ## The idea: learn the change, not the result
 #
-# A plain block computes $y = F(x)$. If the best thing that it could do is to leave $x$ alone, its weights have to find the
-# identity, through two convolutions and a ReLU. A residual block computes
+# A plain block computes $y = F(x)$. If the best thing that it could do is to leave $x$ alone, its weights have to
+# find the identity, through two convolutions and a ReLU. A residual block computes
 #
 # $$ y = x + F(x) $$
 #
@@ -57,8 +57,9 @@ for block_class in (PlainBlock, BasicBlock):
     print(f"{block_class.__name__:10}  y is all zero: {not y.any()},  y equals x: {np.array_equal(y, x)}")
 
 # %% [markdown]
-# The plain block has forgotten its input. The residual block hands it on, and from there it can learn small changes. (Some
-# recipes begin like this on purpose: Goyal et al. 2017, section 5.1. `ResNetConfig(zero_init=True)` does it here.)
+# The plain block has forgotten its input. The residual block hands it on, and from there it can learn small changes.
+# (Some recipes begin like this on purpose: Goyal et al. 2017, section 5.1. `ResNetConfig(zero_init=True)` does it
+# here.)
 #
 # ## The gradient, in one dimension
 #
@@ -67,8 +68,8 @@ for block_class in (PlainBlock, BasicBlock):
 # $$ y = x + a \cdot \mathrm{relu}(b x), \qquad
 #    \frac{dy}{dx} = 1 + \begin{cases} ab & bx > 0 \\ 0 & \text{otherwise} \end{cases} $$
 #
-# **Predict:** $x = 2$, $a = 3$, once with $b = 0.5$ and once with $b = -0.5$. What are $y$ and $dy/dx$? And what would they
-# be without the shortcut?
+# **Predict:** $x = 2$, $a = 3$, once with $b = 0.5$ and once with $b = -0.5$. What are $y$ and $dy/dx$? And what
+# would they be without the shortcut?
 
 
 # %%
@@ -97,18 +98,18 @@ print(inspect.getsource(Add.forward))
 print(inspect.getsource(Add.backward))
 
 # %% [markdown]
-# Why is the backward one line? Write $y_i = f_i + s_i$ for every number $i$ of the branch $f$ and the shortcut $s$. Then
-# $\partial L / \partial f_i = \partial L / \partial y_i$, and the same for $s_i$: each gets the whole gradient. It is not
-# shared out between the two. And where $x$ goes two ways forward, into the branch and into the shortcut, its gradient is
-# the **sum** of what comes back from both:
+# Why is the backward one line? Write $y_i = f_i + s_i$ for every number $i$ of the branch $f$ and the shortcut $s$.
+# Then $\partial L / \partial f_i = \partial L / \partial y_i$, and the same for $s_i$: each gets the whole gradient.
+# It is not shared out between the two. And where $x$ goes two ways forward, into the branch and into the shortcut,
+# its gradient is the **sum** of what comes back from both:
 #
 # $$ \frac{\partial L}{\partial x} =
 #    \underbrace{\frac{\partial L}{\partial y}}_{\text{shortcut}} +
 #    \underbrace{J_F^T \, \frac{\partial L}{\partial y}}_{\text{branch}}
 #    = (I + J_F)^T \, \frac{\partial L}{\partial y} $$
 #
-# where $J_F$ is the matrix of all derivatives of $F$. Two rules to remember: *a sum forward copies backward; a copy forward
-# sums backward.*
+# where $J_F$ is the matrix of all derivatives of $F$. Two rules to remember: *a sum forward copies backward; a copy
+# forward sums backward.*
 
 # %%
 grad_y = np.array([[1.0, -2.0]])
@@ -116,8 +117,9 @@ grad_branch, grad_shortcut = Add().backward(grad_y, None)
 print(grad_branch, grad_shortcut, "one and the same array:", grad_branch is grad_shortcut)
 
 # %% [markdown]
-# One and the same array: no copy is made. That is fast, and it has a price, which is a rule of this library: **a backward
-# must not change `grad_y`.** Let us break it and see. This batch norm writes its result over the gradient it was handed.
+# One and the same array: no copy is made. That is fast, and it has a price, which is a rule of this library: **a
+# backward must not change `grad_y`.** Let us break it and see. This batch norm writes its result over the gradient it
+# was handed.
 #
 # **Predict:** which gradients of the block will be wrong?
 
@@ -140,9 +142,10 @@ print(report)
 assert not report, "this mistake must not pass"
 
 # %% [markdown]
-# Every parameter of the block has the right gradient. The one at the *input* is wrong: by the time that the shortcut's
-# gradient was to be added, the batch norm had written over it. The block's own check shows it; the check of the batch norm
-# alone does too, because `gradcheck` looks whether the gradient that it handed in came back changed:
+# Every parameter of the block has the right gradient. The one at the *input* is wrong: by the time that the
+# shortcut's gradient was to be added, the batch norm had written over it. The block's own check shows it; the check
+# of the batch norm alone does too, because `gradcheck` looks whether the gradient that it handed in came back
+# changed:
 
 # %%
 careless = gradcheck(CarelessBatchNorm(3).astype(np.float64), x)
@@ -152,8 +155,8 @@ assert "in place" in careless.tensors[0].problem
 # %% [markdown]
 # ## The seven steps of a block
 #
-# convolution, batch norm, ReLU, convolution, batch norm, addition, ReLU. The code says exactly that. Each step hands back
-# its output and its cache, and the block's own cache is the tuple of them.
+# convolution, batch norm, ReLU, convolution, batch norm, addition, ReLU. The code says exactly that. Each step hands
+# back its output and its cache, and the block's own cache is the tuple of them.
 
 # %%
 print(inspect.getsource(BasicBlock.forward))
@@ -183,9 +186,9 @@ for name, h in steps:
 assert np.array_equal(steps[-1][1], block.forward(x, training=True)[0]), "the seven steps are the block"
 
 # %% [markdown]
-# Read down the table. Batch norm brings every channel to mean 0 and standard deviation 1, so half of what it hands on is
-# negative. The addition puts $x \ge 0$ on top, so its mean is that of $x$; what is still negative the last ReLU cuts off,
-# and the mean goes up. Hold on to that: the mean goes up at every block.
+# Read down the table. Batch norm brings every channel to mean 0 and standard deviation 1, so half of what it hands on
+# is negative. The addition puts $x \ge 0$ on top, so its mean is that of $x$; what is still negative the last ReLU
+# cuts off, and the mean goes up. Hold on to that: the mean goes up at every block.
 #
 # And here is one image on its way: what is $x$, what the branch adds to it, and what comes out.
 
@@ -214,8 +217,8 @@ plt.show()
 print(inspect.getsource(BasicBlock.backward))
 
 # %% [markdown]
-# Eight lines forward, eight lines backward, in the opposite order; at `add` the way divides, and the last line brings both
-# parts together. Follow the size of the gradient:
+# Eight lines forward, eight lines backward, in the opposite order; at `add` the way divides, and the last line brings
+# both parts together. Follow the size of the gradient:
 
 # %%
 y, cache = block.forward(x, training=True)
@@ -264,14 +267,14 @@ assert [t.name for t in report.tensors if t.problem] == ["input"], (
 )
 
 # %% [markdown]
-# Only the input. All of this block's own weights get the right gradient, and it learns; the blocks *before* it get a wrong
-# one. Such a network trains, and is worse than it should be, and nobody sees why. A loss that falls does not show that the
-# gradients are right.
+# Only the input. All of this block's own weights get the right gradient, and it learns; the blocks *before* it get a
+# wrong one. Such a network trains, and is worse than it should be, and nobody sees why. A loss that falls does not
+# show that the gradients are right.
 #
 # ## Where shapes change
 #
-# $x + F(x)$ needs two arrays of one shape. At the start of a stage the branch halves the image (stride 2) and doubles the
-# channels. The paper has two ways to make the shortcut fit (section 3.3).
+# $x + F(x)$ needs two arrays of one shape. At the start of a stage the branch halves the image (stride 2) and doubles
+# the channels. The paper has two ways to make the shortcut fit (section 3.3).
 #
 # **Option A** takes every second pixel and fills the new channels with zeros. It has no parameters. On a picture of 4x4
 # pixels with one channel, going to three:
@@ -288,11 +291,11 @@ print("\ngradient at x, when every gradient at y is 1:\n", grad[0, :, :, 0])
 assert grad.sum() == 4, "four of the sixteen pixels were taken, so four get a gradient"
 
 # %% [markdown]
-# Three pixels of four do not pass the shortcut, in either direction: for these the branch is the only way. (Exercise 6.2
-# mends that.)
+# Three pixels of four do not pass the shortcut, in either direction: for these the branch is the only way. (Exercise
+# 6.2 mends that.)
 #
-# **Option B** is a convolution with a window of 1x1 and stride 2, and a batch norm: the same four pixels, with new channels
-# that are weighted sums of the old ones.
+# **Option B** is a convolution with a window of 1x1 and stride 2, and a batch norm: the same four pixels, with new
+# channels that are weighted sums of the old ones.
 
 # %%
 shortcut_b = make_shortcut("B", 1, 3, 2, np.random.default_rng(0))
@@ -312,14 +315,14 @@ for network, widths in (("resnet20, on CIFAR-10", (16, 32, 64)), ("resnet18, on 
         print(f"{network}, option {option}: {parameters:>8,} parameters in {len(shortcuts)} shortcuts")
 
 # %% [markdown]
-# Does it matter? For ResNet-34 on ImageNet the paper (table 3) has 25.03 % error with A, 24.52 % with B, and 24.19 % with
-# C, where *every* shortcut is a convolution; the plain network has 28.54 %. So having a shortcut counts, and its kind
-# hardly. The paper uses A on CIFAR-10 and B on ImageNet, and so do the networks here.
+# Does it matter? For ResNet-34 on ImageNet the paper (table 3) has 25.03 % error with A, 24.52 % with B, and 24.19 %
+# with C, where *every* shortcut is a convolution; the plain network has 28.54 %. So having a shortcut counts, and its
+# kind hardly. The paper uses A on CIFAR-10 and B on ImageNet, and so do the networks here.
 #
 # ## Where does the last ReLU go?
 #
-# Many write-ups list the steps of a block as conv, bn, relu, conv, bn, **relu, add**. The paper has **add, relu**. A year
-# later the same authors moved everything to the front. Three orders of the same parts:
+# Many write-ups list the steps of a block as conv, bn, relu, conv, bn, **relu, add**. The paper has **add, relu**. A
+# year later the same authors moved everything to the front. Three orders of the same parts:
 #
 #     after the addition       x ---> conv bn relu conv bn ---> (+) ---> relu ---> y      BasicBlock
 #     (2015)                   \________________________________/
@@ -330,18 +333,19 @@ for network, widths in (("resnet20, on CIFAR-10", (16, 32, 64)), ("resnet18, on 
 #     pre-activation           x ---> bn relu conv bn relu conv ---> (+) ---> y           PreActBlock
 #     (2016)                   \_____________________________________/
 #
-# Each has the same number of weights. **Predict** before you run: we send the pictures through 54 untrained blocks of each
-# kind (as many as ResNet-110 has). What happens to the mean of the signal, and to its spread?
+# Each has the same number of weights. **Predict** before you run: we send the pictures through 54 untrained blocks of
+# each kind (as many as ResNet-110 has). What happens to the mean of the signal, and to its spread?
 #
 # A part of that can be worked out. Behind the last batch norm the numbers have mean 0 and variance 1; say that they are
 # normally distributed. Then the branch of `ReluBeforeAddBlock` ends with $\mathrm{relu}(z)$, and
 #
-# $$ E[\mathrm{relu}(z)] = \int_0^\infty z \, \frac{e^{-z^2/2}}{\sqrt{2\pi}} \, dz = \frac{1}{\sqrt{2\pi}} \approx 0.4 $$
+# $$ E[\mathrm{relu}(z)] = \int_0^\infty z \, \frac{e^{-z^2/2}}{\sqrt{2\pi}} \, dz
+#    = \frac{1}{\sqrt{2\pi}} \approx 0.4 $$
 #
-# It can never be negative. So each block lifts the mean by 0.4, and nothing ever brings it down: after $L$ blocks it has
-# gone up by $L / \sqrt{2\pi}$. In `PreActBlock` the branch ends in a convolution, whose output is as often negative as
-# positive: the mean should stay. In `BasicBlock` the branch has both signs, and the ReLU behind the addition cuts only what
-# falls below zero.
+# It can never be negative. So each block lifts the mean by 0.4, and nothing ever brings it down: after $L$ blocks it
+# has gone up by $L / \sqrt{2\pi}$. In `PreActBlock` the branch ends in a convolution, whose output is as often
+# negative as positive: the mean should stay. In `BasicBlock` the branch has both signs, and the ReLU behind the
+# addition cuts only what falls below zero.
 
 # %%
 BLOCKS = 54
@@ -390,8 +394,8 @@ print(f"{BLOCKS} blocks with the ReLU before the addition lift the mean by {lift
 assert abs(lifted * math.sqrt(2 * math.pi) / BLOCKS - 1) < 0.2, "the mean should rise by 0.4 a block"
 
 # %% [markdown]
-# With the ReLU before the addition, a block can only add, never take away. Count it: at how many places does a block make
-# the signal smaller?
+# With the ReLU before the addition, a block can only add, never take away. Count it: at how many places does a block
+# make the signal smaller?
 
 # %%
 for kind, (_, _, signals) in runs.items():
@@ -401,12 +405,14 @@ for kind, (_, _, signals) in runs.items():
 # %% [markdown]
 # ### Does the growing mean do harm?
 #
-# The next batch norm takes every channel's mean off, so one might say: no. But look what a convolution with zero padding
-# makes of a large constant. In the middle of the image all nine weights meet the constant; at the border some meet zeros.
-# The difference is an edge all around the image, the same in every image, and the larger the constant the stronger.
+# The next batch norm takes every channel's mean off, so one might say: no. But look what a convolution with zero
+# padding makes of a large constant. In the middle of the image all nine weights meet the constant; at the border some
+# meet zeros. The difference is an edge all around the image, the same in every image, and the larger the constant the
+# stronger.
 #
-# So ask: of what the convolution of the last block hands on, how much tells one image from another? We split the variance
-# of its output into a part *between the images* at the same place, and a part that is the same for all images.
+# So ask: of what the convolution of the last block hands on, how much tells one image from another? We split the
+# variance of its output into a part *between the images* at the same place, and a part that is the same for all
+# images.
 
 
 # %%
@@ -433,9 +439,9 @@ plt.show()
 assert shares["before the addition"] < shares["pre-activation"] - 0.1, "the frame should take its share"
 
 # %% [markdown]
-# There is the frame. With the ReLU before the addition a large part of what the batch norm gets, and scales to variance 1,
-# is the outline of the padding. It is not a disaster: an untrained network has time to learn, and training changes these
-# numbers. But it is room that the signal does not have.
+# There is the frame. With the ReLU before the addition a large part of what the batch norm gets, and scales to
+# variance 1, is the outline of the padding. It is not a disaster: an untrained network has time to learn, and
+# training changes these numbers. But it is room that the signal does not have.
 #
 # He et al. 2016 trained all of these on CIFAR-10 (their table 2; ResNet-110, test error):
 #
@@ -446,9 +452,10 @@ assert shares["before the addition"] < shares["pre-activation"] - 0.1, "the fram
 # | batch norm after the addition as well | 8.17 % |
 # | pre-activation | 6.37 % |
 #
-# Their explanation of the second line is the one that you have seen: the branch's output is never negative, so the forward
-# signal only grows, and this "may impact the representational ability". In a network of eight layers you will hardly
-# notice. `resnet-scratch compare` trains any two for you; `article` and `article-relu-after-add` differ in this only.
+# Their explanation of the second line is the one that you have seen: the branch's output is never negative, so the
+# forward signal only grows, and this "may impact the representational ability". In a network of eight layers you will
+# hardly notice. `resnet-scratch compare` trains any two for you; `article` and `article-relu-after-add` differ in
+# this only.
 #
 # ## The way back through many blocks
 #
@@ -475,8 +482,8 @@ for k in (1, 2, 5, 20, 54):
 # Far from $2^{-54}$, since a signal that has grown is not easily made negative by a branch of size 1. But most of the
 # way is shut. (The 2016 paper, section 4.2, sees this as well: harmless at 164 layers, costly at 1001.)
 #
-# Now send a gradient back through all 54, and see how its size changes and how much of the *last* gradient there is in it:
-# the cosine between the two, 1 for the same direction, 0 for nothing in common.
+# Now send a gradient back through all 54, and see how its size changes and how much of the *last* gradient there is
+# in it: the cosine between the two, 1 for the same direction, 0 for nothing in common.
 
 
 # %%
@@ -515,11 +522,11 @@ assert norms["no shortcut"][0] > 1e4 * norms["pre-activation"][0]
 #
 # * **Without shortcuts** (but with batch norm) an untrained network's gradient does not vanish: it *grows*, by a factor
 #   per block, so a straight line on this axis. And after one block nothing of the direction is left.
-# * **With shortcuts** it grows too, but hardly at the late blocks, and more only near the first. Batch norm divides what
-#   comes through a branch by the size of the signal there, and the late blocks have a large signal. So what was a constant
-#   factor per block has become one that gets closer and closer to 1 with depth.
-# * Where the shortcut is **clear**, the last gradient can still be found in the first one. With a ReLU on the way it is all
-#   but gone, near the grey band, which is what two directions drawn at random have in common.
+# * **With shortcuts** it grows too, but hardly at the late blocks, and more only near the first. Batch norm divides
+#   what comes through a branch by the size of the signal there, and the late blocks have a large signal. So what was
+#   a constant factor per block has become one that gets closer and closer to 1 with depth.
+# * Where the shortcut is **clear**, the last gradient can still be found in the first one. With a ReLU on the way it
+#   is all but gone, near the grey band, which is what two directions drawn at random have in common.
 #
 # Tutorial 09 asks which of these is the reason that deep plain networks train badly, and looks at trained networks too.
 #
@@ -583,7 +590,7 @@ check("6.4", answer)
 # |---|---|
 # | `BasicBlock` | `torchvision.models.resnet.BasicBlock`, with the same attribute names |
 # | `Add` | no layer: `out += identity` |
-# | `block.downsample` (option B) | `block.downsample`, `nn.Sequential(nn.Conv2d(..., 1, stride), nn.BatchNorm2d(...))` |
+# | `block.downsample` (option B) | `block.downsample`, `nn.Sequential(conv1x1(...), nn.BatchNorm2d(...))` |
 # | an empty `Sequential` as shortcut | `downsample=None` |
 # | `block.relu1`, `block.relu2` | one `block.relu`, used twice |
 # | the last line of `backward`, the sum | autograd adds up what comes back to a tensor that was used twice |
@@ -594,10 +601,10 @@ check("6.4", answer)
 #
 # ## Sources
 #
-# * He, Zhang, Ren, Sun 2015, "Deep Residual Learning for Image Recognition": equation 1 and figure 2 (the block), section
-#   3.3 (options A and B), table 3 (their errors).
-# * He, Zhang, Ren, Sun 2016, "Identity Mappings in Deep Residual Networks": equations 4 and 5, figure 4, sections 4.1 and
-#   4.2, table 2.
+# * He, Zhang, Ren, Sun 2015, "Deep Residual Learning for Image Recognition": equation 1 and figure 2 (the block),
+#   section 3.3 (options A and B), table 3 (their errors).
+# * He, Zhang, Ren, Sun 2016, "Identity Mappings in Deep Residual Networks": equations 4 and 5, figure 4, sections 4.1
+#   and 4.2, table 2.
 # * Goyal et al. 2017, "Accurate, Large Minibatch SGD", section 5.1 (blocks that begin as the identity).
 # * He, Zhang, Zhang, Zhang, Xie, Li 2018, "Bag of Tricks for Image Classification with Convolutional Neural Networks",
 #   section 4.2 (averaging on the shortcut, exercise 6.2).

@@ -33,7 +33,7 @@ def task_6_1(answer: Callable) -> None:
     wanted = np.array([[3.5, -1.0], [2.5, 2.0]])
     assert np.shape(y) == (2, 2), f"y must have the shape of x, (2, 2), got {np.shape(y)}"
     assert not np.allclose(y, [[3.5, 0.0], [2.5, 2.0]]), (
-        "the ReLU stands behind the addition in your forward; the task has y = x + relu(x W), the ReLU on the branch only"
+        "the ReLU stands behind the addition in your forward; in y = x + relu(x W) it is on the branch only"
     )
     assert not np.allclose(y, [[1.5, 0.0], [1.5, 1.0]]), "y is the branch only; add x: y = x + relu(x W)"
     assert np.allclose(y, wanted), f"for x = [[2, -1], [1, 1]] and W = [[1, -1], [.5, 2]] y must be {wanted}, got {y}"
@@ -49,7 +49,7 @@ def task_6_1(answer: Callable) -> None:
         grad_x = np.asarray(layer.backward(grad_y, cache))
         grad_h = grad_y * (x @ layer.weight.value > 0)
         assert not _same(grad_x, grad_h @ layer.weight.value.T), (
-            "grad_x is what comes back through the branch only; x also went through the shortcut, whose gradient is grad_y"
+            "grad_x is what comes back through the branch; x also went through the shortcut, whose gradient is grad_y"
         )
         assert not _same(grad_x, grad_y), "grad_x is the shortcut's only; add grad_h W^T, what comes through the branch"
         assert not _same(grad_x, grad_y + grad_y @ layer.weight.value.T), (
