@@ -21,7 +21,7 @@
 # * check a new network in the right order: first loss, one batch, small run, real run.
 #
 # **Needs:** 05 (softmax cross-entropy), 07 (building ResNets).
-# **Time:** 60 minutes to read and try; about four minutes to run on two cores, most of it the real run at the end.
+# **Time:** 60 minutes to read and try; about three minutes to run on two cores, most of it the real run at the end.
 
 # %%
 import inspect
@@ -303,7 +303,7 @@ fig, ax = plt.subplots(figsize=(6.5, 3), layout="constrained")
 for (rate, losses), colour, line in zip(tried.items(), COLOURS, LINES):
     ax.plot(smooth(losses), line, color=colour, lw=2, label=f"{rate}")
 ax.axhline(math.log(10), color="grey", lw=0.8)
-ax.text(SHORT - 8, math.log(10) + 0.04, "guessing: log 10", fontsize=8, color="grey", ha="right")
+ax.text(SHORT - 8, math.log(10) + 0.12, "guessing: log 10", fontsize=8, color="grey", ha="right")
 ax.set(xlabel="step", ylabel="training loss", ylim=(0.5, 3.2))
 ax.legend(frameon=False, fontsize=8, title="learning rate", loc="lower left")
 ax.spines[["top", "right"]].set_visible(False)
@@ -469,8 +469,9 @@ ax.spines[["top", "right"]].set_visible(False)
 plt.show()
 
 # %% [markdown]
-# Half the size is a factor of $2^{-10}$ after ten layers; with batch norm the size does not matter to the signal.
-# (Tutorial 09 follows this up, forward and backward, through fifty layers.)
+# Half of it is a factor of $2^{-10}$ after ten layers, twice it one of $2^{10}$; with He's choice the size stays, but
+# for what the padding with zeros takes away at the border. With batch norm the size of the weights does not matter to
+# the signal. (Tutorial 09 follows this up, forward and backward, through fifty layers.)
 #
 # ## Augmentation
 #
@@ -586,8 +587,8 @@ axes[0].legend(frameon=False, fontsize=8)
 axes[1].plot([t[0] for t in testing], [100 * t[2] for t in testing], "o--", color=COLOURS[1], label="test accuracy (%)")
 scaled = [100 * recipe.learning_rates(total)(k) / recipe.learning_rate for k in range(total)]
 axes[1].plot(scaled, color=COLOURS[2], lw=1.5, label="learning rate, % of its peak")
-axes[1].set(xlabel="step", ylim=(0, 105))
-axes[1].legend(frameon=False, fontsize=8, loc="center right")
+axes[1].set(xlabel="step", ylim=(0, 130))
+axes[1].legend(frameon=False, fontsize=8, loc="upper right")
 for ax in axes:
     ax.spines[["top", "right"]].set_visible(False)
 plt.show()
@@ -595,11 +596,13 @@ if not FAST:
     assert testing[-1][2] > 0.9, "the recipe should reach more than 90 %"
 
 # %% [markdown]
-# Read the curve with what you know now. While the learning rate is high the test accuracy jumps about. As the rate
-# comes down the loss falls steeply: the network was in the right valley, and could not get to its floor with steps
-# that long. Training and test stay close together: 10,000 images with augmentation are enough for this problem. (The
-# training loss is taken with augmented images and by a network that is still learning, so it may even be the higher
-# one of the two.)
+# Read the curves with what you know now. While the learning rate is high the test loss jumps about, and may even rise
+# while the training loss falls. Behind the peak both go down together, and most smoothly at the end, where the steps
+# are small. How much of that is the schedule and how much is more training? The curves of one run cannot tell. Change
+# one thing, here the schedule to `constant`, run again, and compare: that is the only way to know.
+#
+# Training and test stay close together at the end: 10,000 images with augmentation are enough for this problem. (The
+# training loss is taken on augmented images, so it may even be the higher one of the two.)
 #
 # On the command line the same run is `resnet-scratch train`. It also writes a log, pictures, and checkpoints from
 # which it goes on, to the same bits, after Ctrl-C.
@@ -654,7 +657,7 @@ check("8.5", answer)
 # | `optimizer.step(learning_rate)` | `optimizer.step()`; a scheduler changes `param_groups[i]["lr"]` |
 # | `multi_step`, `cosine`, `one_cycle` | `MultiStepLR`, `CosineAnnealingLR`, `OneCycleLR` (there with cosines) |
 # | `decay_biases_and_norms=False` | two parameter groups, one with `weight_decay=0` |
-# | `random_crop`, `random_flip`, `normalise` | `RandomCrop`, `RandomHorizontalFlip`, `Normalize`, of `torchvision.transforms` |
+# | `random_crop`, `random_flip`, `normalise` | `RandomCrop`, `RandomHorizontalFlip`, `Normalize` (torchvision) |
 # | `training_batches` | `torch.utils.data.DataLoader(dataset, shuffle=True, drop_last=True)` |
 #
 # ## Sources
