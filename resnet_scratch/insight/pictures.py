@@ -35,7 +35,7 @@ def draw_feature_maps(axes: Axes, activation: Array, cmap: str = "viridis") -> N
     maps = activation.transpose(2, 0, 1).astype(np.float64)  # (C, H, W)
     low, high = maps.min((1, 2), keepdims=True), maps.max((1, 2), keepdims=True)
     scaled = (maps - low) / np.where(high > low, high - low, 1)
-    axes.imshow(_grid(scaled), cmap=cmap, vmin=0, vmax=1, interpolation="nearest")
+    axes.imshow(_grid(scaled, line=np.nan), cmap=cmap, vmin=0, vmax=1, interpolation="nearest")
     axes.set_axis_off()
 
 
@@ -58,16 +58,15 @@ def draw_surface(axes: Axes, alphas: Sequence[float], losses: Array) -> None:
     levels = np.geomspace(max(low, 1e-6), max(high, 2 * max(low, 1e-6)), 16)
     lines = axes.contour(alphas, alphas, losses, levels=levels, cmap="viridis", linewidths=1)
     axes.clabel(lines, levels[::3], fontsize=6, fmt="%.2g")
-    axes.plot(0, 0, "+", color="#cc5533")
     axes.set_aspect("equal")
 
 
-def _grid(tiles: np.ndarray) -> np.ndarray:
-    """Tiles (n, H, W) or (n, H, W, 3) with values 0..1 in a grid, with a white line between them."""
+def _grid(tiles: np.ndarray, line: float = 1.0) -> np.ndarray:
+    """Tiles (n, H, W) or (n, H, W, 3) in a grid; `line` is the value of the line between them and of empty tiles."""
     n, H, W = tiles.shape[:3]
     columns = math.ceil(math.sqrt(n))
     rows = -(-n // columns)
-    grid = np.ones((rows * (H + 1) - 1, columns * (W + 1) - 1, *tiles.shape[3:]))
+    grid = np.full((rows * (H + 1) - 1, columns * (W + 1) - 1, *tiles.shape[3:]), line)
     for k, tile in enumerate(tiles):
         row, column = divmod(k, columns)
         grid[row * (H + 1) : row * (H + 1) + H, column * (W + 1) : column * (W + 1) + W] = tile

@@ -27,7 +27,9 @@ def test_feature_maps_are_scaled_one_by_one(axes):
     activation[0, :, 0] = -5, 5
     activation[0, :, 1] = 0, 1000
     draw_feature_maps(axes, activation)  # the third is constant
-    assert axes.images[0].get_array().tolist() == [[0, 1, 1, 0, 1], [1, 1, 1, 1, 1], [0, 0, 1, 1, 1]]
+    shown = axes.images[0].get_array()
+    assert shown[[0, 0, 0, 0, 2, 2], [0, 1, 3, 4, 0, 1]].tolist() == [0, 1, 0, 1, 0, 0]
+    assert shown.mask.sum() == 3 * 5 - 6  # the lines, and the fourth tile, are no values
 
 
 def test_heat_lies_over_the_picture_in_grey(axes):
@@ -38,10 +40,12 @@ def test_heat_lies_over_the_picture_in_grey(axes):
     assert above.get_alpha().tolist() == [[0, 0.75]]
 
 
-def test_a_surface_has_its_lowest_point_in_the_middle(axes):
-    alphas = np.linspace(-1, 1, 9)
-    draw_surface(axes, alphas, 0.1 + alphas[:, None] ** 2 + alphas**2)
-    assert axes.collections and axes.lines[0].get_xdata() == [0]
+def test_contours_of_a_cone_are_circles(axes):
+    alphas = np.linspace(-1, 1, 41)
+    draw_surface(axes, alphas, 0.1 + np.hypot(alphas[:, None], alphas))
+    (contours,) = axes.collections
+    ring = contours.get_paths()[8].vertices  # the level is 0.1 plus the radius
+    assert np.hypot(*ring.T) == pytest.approx(contours.levels[8] - 0.1, rel=0.02)
 
 
 def test_mistakes_are_named(axes):
