@@ -192,6 +192,11 @@ def test_float32_is_refused():
         gradcheck(Linear(3, 4, rng=rng), rng.standard_normal((5, 3)))
 
 
+def test_an_input_drawn_with_the_same_seed_is_not_the_cotangent_as_well():
+    x = np.random.default_rng(0).standard_normal((3, 2, 2, 1))
+    assert gradcheck(BatchNorm2d(1).astype(np.float64), x)  # the gradient of sum(y * x) at x is zero, up to eps
+
+
 def test_there_must_be_an_input():
     with pytest.raises(ValueError, match="at least one input"):
         gradcheck(ReLU())
