@@ -194,3 +194,11 @@ def test_exercises(invoke, tmp_path):
     assert again.exit_code == 0 and "left as they are: README.md" in again.output
     wrong = invoke("exercises", tmp_path / "mine", "--chapter", 60)
     assert is_one_line(wrong, "chapter must be one of")
+
+
+def test_break(invoke):
+    listed = invoke("break")
+    assert listed.exit_code == 0 and "add-forgets-the-shortcut" in listed.output
+    caught = invoke("break", "add-forgets-the-shortcut")
+    assert caught.exit_code == 0 and "input 1" in caught.output and "caught by 1 gradient checks" in caught.output
+    assert is_one_line(invoke("break", "ad"), "there is no mistake 'ad'")
