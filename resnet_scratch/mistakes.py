@@ -60,7 +60,7 @@ def planted(name: str) -> Iterator[Mistake]:
 
 
 def catch(name: str, seed: int = 0) -> list[tuple[str, Report]]:
-    """Plant a mistake, check the gradients of every layer of that kind, and return (case, report) of those that fail."""
+    """Plant a mistake, check the gradients of every layer of that kind, and return (case, report) of all that fail."""
     failed = []
     with planted(name) as mistake:
         for case, layer, inputs, training in cases(np.random.default_rng(seed)):
