@@ -1,0 +1,119 @@
+"""Checks of the exercises of tutorial 14."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+import numpy as np
+
+from ...layers import BatchNorm2d, Conv2d
+
+
+def task_14_1(answer: Callable) -> None:
+    """`to_torch_layout`: every number is looked for where PyTorch has it."""
+    rng = np.random.default_rng(0)
+    for name, shape, wanted, place in (
+        ("images", (2, 3, 4, 5), (2, 5, 3, 4), lambda n, h, w, c: (n, c, h, w)),
+        ("layer1.0.conv1.weight", (2, 3, 4, 5), (5, 4, 2, 3), lambda kh, kw, c, o: (o, c, kh, kw)),
+        ("conv1.weight", (3, 3, 3, 3), (3, 3, 3, 3), lambda kh, kw, c, o: (o, c, kh, kw)),
+        ("fc.weight", (4, 6), (6, 4), lambda i, o: (o, i)),
+        ("bn1.bias", (7,), (7,), lambda c: (c,)),
+    ):
+        array = rng.standard_normal(shape)
+        got = answer(name, array)
+        assert got.shape == wanted, f"{name} of {shape} is {wanted} in PyTorch, got {got.shape}"
+        for index in np.ndindex(*shape):
+            assert got[place(*index)] == array[index], (
+                f"{name}: the number at {index} belongs at {place(*index)} and is not there. The shape alone does not "
+                "tell: reshape keeps numbers in their order, transpose moves them"
+            )
+        assert got.flags.c_contiguous, f"{name} is a view in another order: make it contiguous, files need it so"
+
+
+def task_14_2(answer: Callable) -> None:
+    """`fold_batchnorm`: one convolution against the library's two layers, in evaluation."""
+    rng = np.random.default_rng(0)
+    conv = Conv2d(2, 3, 3, padding=1, bias=False, rng=rng).astype(np.float64)
+    norm = BatchNorm2d(3, eps=0.3).astype(np.float64)  # large, so that a forgotten eps shows
+    for buffer in (norm.weight, norm.bias, norm.running_mean):
+        buffer.value = rng.standard_normal(3)
+    norm.running_var.value = rng.uniform(0.5, 3, 3)
+    arrays = [b.value for b in (conv.weight, norm.weight, norm.bias, norm.running_mean, norm.running_var)]
+    before = [a.copy() for a in arrays]
+    weight, bias = answer(*arrays, 0.3)
+    assert all(np.array_equal(a, b) for a, b in zip(arrays, before)), "an argument was changed in place"
+    assert np.shape(weight) == (3, 3, 2, 3) and np.shape(bias) == (3,), (
+        f"wanted shapes (3, 3, 2, 3) and (3,), got {np.shape(weight)} and {np.shape(bias)}"
+    )
+    folded = Conv2d(2, 3, 3, padding=1, rng=rng).astype(np.float64)
+    folded.weight.value, folded.bias.value = weight, bias
+    x = rng.standard_normal((2, 4, 5, 2))
+    expected, got = norm(conv(x)), folded(x)
+    if np.allclose(got, expected):
+        return
+    apart = got - expected
+    if np.allclose(apart.std((0, 1, 2)), 0):
+        raise AssertionError(
+            f"right but for the bias, which is off by {apart.mean((0, 1, 2)).round(3)}: the mean is subtracted before "
+            "the scaling, so it is scaled too"
+        )
+    ratio = (got - bias) / (expected - (norm.bias.value - norm.running_mean.value * norm.weight.value
+                                        / np.sqrt(norm.running_var.value + 0.3)))  # fmt: skip
+    raise AssertionError(
+        f"the output is {np.median(ratio, (0, 1, 2)).round(3)} times what it should be, per channel; the factor is "
+        "scale / sqrt(var + eps), with the eps given, and var is a variance, not yet a standard deviation"
+    )
+
+
+def task_14_3(value: Any) -> None:
+    """`Value`: derivatives worked out by hand."""
+    for x, y, dy in ((-1.5, 0.0, 0.0), (2.0, 2.0, 1.0)):
+        a = value(x)
+        out = a.relu()
+        assert out.data == y, f"relu of {x} is {y}, got {out.data}"
+        out.backward()
+        assert out.grad == 1, f"the gradient of the number itself must be 1, got {out.grad}"
+        assert a.grad == dy, f"the derivative of relu at {x} is {dy}, got {a.grad}"
+    a, b = value(2.0), value(-3.0)
+    (a * b + a).backward()
+    assert b.grad == 2, f"d(ab + a)/db is a = 2, got {b.grad}"
+    assert a.grad != 1 and a.grad != -3, f"a was used twice: d(ab + a)/da is b + 1 = -2, got {a.grad}; add, do not set"
+    assert a.grad == -2, f"d(ab + a)/da is b + 1 = -2, got {a.grad}"
+    a = value(3.0)
+    square = a * a
+    fourth = square * square
+    (fourth + square).backward()
+    assert a.grad == 4 * 27 + 2 * 3, (
+        f"d(a^4 + a^2)/da at 3 is 114, got {a.grad}: was the gradient of a^2 handed on before both ways had come back?"
+    )
+    (fourth + square).backward()
+    assert a.grad == 114, f"a second backward must start from 0 and give 114 again, got {a.grad}"
+    a = value(1.0)
+    x = a
+    for _ in range(60):  # a chain of residual connections y = x + x: without the order this takes 2^60 visits
+        x = x + x
+    x.backward()
+    assert a.grad == 2.0**60, f"x + x, sixty times, has the derivative 2^60, got {a.grad}"
+
+
+def task_14_4(answer: Callable) -> None:
+    """`largest_difference`, on numbers worked out by hand."""
+    theirs = {"conv1.weight": np.array([[10.0, -20.0]]), "fc.bias": np.array([0.01, 0.02])}
+    ours = {"conv1.weight": np.array([[10.0, -19.0]]), "fc.bias": np.array([0.01, 0.018])}
+    name, difference = answer(ours, theirs)
+    assert name != "conv1.weight", (
+        "conv1.weight differs by more in absolute terms, 1 against 0.002, but by 5 % against fc.bias's 10 %: divide by "
+        "the largest number of theirs"
+    )
+    assert name == "fc.bias" and abs(difference - 0.1) < 1e-9, f"wanted ('fc.bias', 0.1), got {(name, difference)}"
+    for wrong, what in (
+        ({"fc.bias": ours["fc.bias"]}, "a name that is missing"),
+        ({**ours, "bn1.bias": np.ones(2)}, "a name too many"),
+        ({**ours, "conv1.weight": np.array([[10.0], [-20.0]])}, "a shape that is not the same, (2, 1) and (1, 2),"),
+    ):
+        try:
+            answer(wrong, theirs)
+        except ValueError as error:
+            assert any(n in str(error) for n in ("conv1.weight", "bn1.bias")), f"the error must name it, got: {error}"
+        else:
+            raise AssertionError(f"{what} must raise ValueError")
