@@ -306,9 +306,15 @@ for field in fields:
     if field.name == "conv1" or field.name.endswith("2.conv2"):
         print(f"{field.name:16} {field.size:3}x{field.size:<3}  jump {field.jump}")
 
+
+def convolution_fields(network):
+    """The sizes of the receptive fields of all convolutions on the main path."""
+    return [field.size for field in receptive_fields(network) if "conv" in field.name]
+
+
 fig, ax = plt.subplots(figsize=(7.5, 3), layout="constrained")
 for name, style in (("resnet8", ":"), ("resnet20", "-"), ("resnet56", "--"), ("resnet18", "-.")):
-    sizes = [field.size for field in receptive_fields(build(name, rng=np.random.default_rng(0)))]
+    sizes = convolution_fields(build(name, rng=np.random.default_rng(0)))
     ax.plot(np.linspace(0, 1, len(sizes)), sizes, style, lw=2, label=name)
 ax.axhline(32, color="grey", lw=0.8)
 ax.text(0.005, 34, "a 32x32 image", color="grey", fontsize=8)
@@ -398,7 +404,7 @@ for config in candidates:
     rows = summarise(network, 32)
     parameters, work, memory = (sum(getattr(r, f) for r in rows) for f in ("parameters", "multiply_adds", "memory"))
     print(f"{config.name:18} {count_layers(network):6} {parameters:11,} {work / 1e6:12.1f} M {memory / 1e6:5.2f} MB "
-          f"{receptive_fields(network)[-1].size:5}")  # fmt: skip
+          f"{convolution_fields(network)[-1]:5}")  # fmt: skip
 
 # %% [markdown]
 # The same work, and very different parameters, memory and fields. Which one is best is a question for an experiment,
