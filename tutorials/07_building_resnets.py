@@ -240,10 +240,10 @@ for name, rows in imagenet.items():
     assert parameters == TORCHVISION[name], "as many parameters as torchvision's network"
 
 # %% [markdown]
-# ResNet-18 and 34 fit (the paper seems to cut digits off rather than round). The networks of bottlenecks take some
-# 0.2 G too much. Here is why: where a stage begins, the paper has the stride in the first 1x1 convolution of the
-# block, and we, like torchvision, have it in the 3x3. The 1x1 then runs at the full size of the image: four times as
-# many places. Take three quarters of these few layers off again:
+# ResNet-18 and 34 fit to two per cent. The networks of bottlenecks take some 0.2 G too much. Here is why: where a
+# stage begins, the paper has the stride in the first 1x1 convolution of the block, and we, like torchvision, have it
+# in the 3x3. The 1x1 then runs at the full size of the image: four times as many places. Take three quarters of these
+# few layers off again:
 
 # %%
 for name, rows in imagenet.items():
