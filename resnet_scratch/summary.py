@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Callable, Iterator
+from typing import Any, Callable, Iterator
 
 import numpy as np
 
+from .backend import Array
 from .layer import Layer
 from .layers import Conv2d, Linear
-from .trace import watched
+from .trace import restored, watched
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,6 @@ def summarise(model: Layer, image_size: int | tuple[int, int]) -> list[Row]:
     """
     H, W = (image_size, image_size) if isinstance(image_size, int) else image_size
     images = np.zeros((2, H, W, 3), np.float32)  # two: the smallest batch that batch norm can train on
-    before = [(buffer, buffer.value.copy()) for _, buffer in model.named_buffers()]
     rows: list[Row] = []
     held = {id(images)}  # what is kept by now; the caches below keep it alive, so no id is given out twice
     caches = []
@@ -41,7 +41,7 @@ def summarise(model: Layer, image_size: int | tuple[int, int]) -> list[Row]:
     def wrap(name: str, layer: Layer, direction: str, method: Callable) -> Callable:
         def forward(*inputs, **keywords):
             y, cache = method(*inputs, **keywords)
-            new = {id(a): a.nbytes for a in _arrays(cache) if id(a) not in held}
+            new = {id(a): a.nbytes for a in arrays_in(cache) if id(a) not in held}
             held.update(new)
             caches.append(cache)
             parameters, memory = sum(p.value.size for p in layer.parameters()), sum(new.values()) // len(images)
@@ -52,12 +52,8 @@ def summarise(model: Layer, image_size: int | tuple[int, int]) -> list[Row]:
 
         return forward if direction == "forward" else method
 
-    try:
-        with watched(model, wrap):
-            model.forward(images, True)
-    finally:
-        for buffer, value in before:
-            buffer.value = value
+    with restored(model), watched(model, wrap):
+        model.forward(images, True)
     return rows
 
 
@@ -86,10 +82,10 @@ def _multiply_adds(layer: Layer, output_shape: tuple[int, ...]) -> int:
     return 0
 
 
-def _arrays(cache) -> Iterator[np.ndarray]:
+def arrays_in(cache: Any) -> Iterator[Array]:
     """Every array in a cache, however deep."""
-    if isinstance(cache, np.ndarray):
-        yield cache
-    elif isinstance(cache, (tuple, list)):
+    if isinstance(cache, (tuple, list)):
         for part in cache:
-            yield from _arrays(part)
+            yield from arrays_in(part)
+    elif hasattr(cache, "nbytes") and getattr(cache, "ndim", 0):
+        yield cache

@@ -31,3 +31,15 @@ def watched(model: Layer, wrap: Wrap) -> Iterator[None]:
     finally:
         for _, layer in leaves:
             del layer.forward, layer.backward  # from the object; the class's own come to light again
+
+
+@contextmanager
+def restored(model: Layer) -> Iterator[None]:
+    """Behind it, every array of the model, learned or not (running averages), holds again what it held before."""
+    before = [(buffer, buffer.value, buffer.value.copy()) for _, buffer in model.named_buffers()]
+    try:
+        yield
+    finally:
+        for buffer, value, copy in before:
+            value[...] = copy  # in place, for whoever else holds the array
+            buffer.value = value

@@ -184,3 +184,21 @@ def test_every_command_explains_itself(invoke, command):
 def test_python_dash_m_is_the_same_command():
     result = subprocess.run([sys.executable, "-m", "resnet_scratch", "--version"], capture_output=True, text=True)
     assert result.stdout.startswith("resnet-scratch, version ")
+
+
+def test_exercises(invoke, tmp_path):
+    result = invoke("exercises", tmp_path / "mine", "--chapter", 6)
+    assert result.exit_code == 0 and "ch06_residual_connection.py" in result.output
+    assert "your turn" in (tmp_path / "mine" / "ch06_residual_connection.py").read_text()
+    again = invoke("exercises", tmp_path / "mine", "--chapter", 6)
+    assert again.exit_code == 0 and "left as they are: README.md" in again.output
+    wrong = invoke("exercises", tmp_path / "mine", "--chapter", 60)
+    assert is_one_line(wrong, "chapter must be one of")
+
+
+def test_break(invoke):
+    listed = invoke("break")
+    assert listed.exit_code == 0 and "add-forgets-the-shortcut" in listed.output
+    caught = invoke("break", "add-forgets-the-shortcut")
+    assert caught.exit_code == 0 and "input 1" in caught.output and "caught by 1 gradient checks" in caught.output
+    assert is_one_line(invoke("break", "ad"), "there is no mistake 'ad'")

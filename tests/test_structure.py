@@ -14,16 +14,16 @@ FLOORS = {
     2: ["windows"],
     3: ["layers", "losses", "optim", "schedules", "gradcheck", "data"],
     4: ["models", "checkpoint", "trace", "torch_twin"],
-    5: ["selfcheck", "summary", "bench", "recipes", "train", "inference", "run", "session", "plots", "insight",
-        "mistakes", "crosscheck", "doctor"],
-    6: ["cli", "__main__", "exercises"],
+    5: ["selfcheck", "summary", "bench", "recipes", "train", "inference", "run", "session", "plots"],
+    6: ["insight", "mistakes", "crosscheck"],
+    7: ["doctor", "exercises"],
+    8: ["cli", "__main__"],
 }
 FLOOR = {name: floor for floor, names in FLOORS.items() for name in names}
 # on one floor, who may use whom: packages within themselves, and these
 SAME_FLOOR = {("torch_twin", "models"), ("session", "plots"), ("session", "inference"), ("session", "run"),
               ("session", "train"), ("run", "inference"), ("run", "recipes"), ("__main__", "cli"),
-              ("windows", "workspace"), ("bench", "summary"), ("mistakes", "selfcheck"), ("doctor", "bench"),
-              ("doctor", "crosscheck"), ("doctor", "selfcheck"), ("cli", "exercises")}  # fmt: skip
+              ("windows", "workspace"), ("bench", "summary")}  # fmt: skip
 MODULES = sorted(path.relative_to(ROOT).with_suffix("") for path in ROOT.rglob("*.py"))
 
 

@@ -3,7 +3,7 @@ import pytest
 
 from resnet_scratch.layers import ReLU
 from resnet_scratch.models import build
-from resnet_scratch.trace import watched
+from resnet_scratch.trace import restored, watched
 
 
 def test_every_layer_is_watched_in_the_order_it_runs_and_then_left_alone():
@@ -33,3 +33,15 @@ def test_layers_are_left_alone_after_an_error_too():
     with pytest.raises(ValueError), watched(model, lambda name, layer, direction, method: method):
         model.forward(np.zeros((1, 8, 8, 4), np.float32))
     assert "forward" not in vars(model.conv1)
+
+
+def test_restored_puts_every_array_back_in_place():
+    model = build("resnet8", rng=np.random.default_rng(0))
+    weight, copy = model.fc.weight.value, model.fc.weight.value.copy()
+    with pytest.raises(KeyError), restored(model):
+        model.forward(np.ones((2, 8, 8, 3), np.float32), training=True)
+        model.fc.weight.value += 1
+        model.bn1.weight.value = np.zeros(16, np.float32)
+        raise KeyError
+    assert model.fc.weight.value is weight and (weight == copy).all()
+    assert (model.bn1.weight.value == 1).all() and not model.bn1.running_mean.value.any()

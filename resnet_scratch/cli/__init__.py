@@ -6,6 +6,8 @@ import click
 
 from .. import __version__
 from .bench import bench_command
+from .exercises import exercises_command
+from .mistakes import break_command
 from .options import OneLineErrors
 from .tools import data_command, evaluate_command, gradcheck_command, predict_command, summary_command
 from .train import compare, train
@@ -25,6 +27,7 @@ def main() -> None:
 
 COMMANDS = (
     train, evaluate_command, predict_command, compare, summary_command, bench_command, gradcheck_command, data_command,
+    break_command, exercises_command,
 )  # fmt: skip
 for command in COMMANDS:
     main.add_command(command)

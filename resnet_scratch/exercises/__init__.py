@@ -30,8 +30,8 @@ def check(task: str, answer: Any) -> None:
 
 def show(task: Callable) -> None:
     """Print what a task asks for, without its solution: `show(ch01_convolution.output_size)`."""
-    signature = inspect.getsource(task).partition('"""')[0].rstrip()
-    print(f'{signature}\n    """{task.__doc__}"""')
+    solution = r"### BEGIN SOLUTION.*?### END SOLUTION"
+    print(re.sub(solution, "...  # your turn", inspect.getsource(task), flags=re.DOTALL).rstrip())
 
 
 def _checker(task: str) -> Callable[[Any], None]:

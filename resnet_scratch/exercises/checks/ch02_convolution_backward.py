@@ -1,0 +1,203 @@
+"""Checks of the exercises of tutorial 02."""
+
+from __future__ import annotations
+
+from typing import Callable
+
+import numpy as np
+
+from ...gradcheck import gradcheck
+
+
+def task_2_1(answer: Callable) -> None:
+    """`times_seen`: by hand, and counted from the side of the pixel."""
+    cases = [
+        ((4, 4), 3, 1, 0, [[1, 2, 2, 1], [2, 4, 4, 2], [2, 4, 4, 2], [1, 2, 2, 1]]),
+        ((3, 3), 3, 1, 1, [[4, 6, 4], [6, 9, 6], [4, 6, 4]]),
+        ((4, 6), 3, 2, 0, [[1, 1, 2, 1, 1, 0]] * 3 + [[0] * 6]),
+    ]
+    for (H, W), kernel, stride, padding in [((5, 8), 3, 2, 1), ((9, 4), 4, 3, 2), ((6, 5), 1, 2, 0)]:
+        along = [
+            [
+                sum(b <= p < b + kernel for b in range(-padding, size + padding - kernel + 1, stride))
+                for p in range(size)
+            ]
+            for size in (H, W)
+        ]
+        cases.append(((H, W), kernel, stride, padding, np.outer(*along).tolist()))
+    for (H, W), kernel, stride, padding, counts in cases:
+        expected, got = np.array(counts), np.asarray(answer((H, W), kernel, stride, padding))
+        case = f"size {(H, W)}, kernel {kernel}, stride {stride}, padding {padding}"
+        assert got.shape == (H, W), (
+            f"{case}: wanted one count per pixel, {(H, W)}, got {got.shape}; cut off the padding"
+        )
+        if np.array_equal(got, expected):
+            continue
+        assert not np.array_equal(got, np.minimum(expected, 1)), (
+            f"{case}: no pixel was counted twice; windows overlap, and each adds 1 (+=, not =)"
+        )
+        place = tuple(np.argwhere(got != expected)[0].tolist())
+        hint = "only windows that fit whole count" if got[place] > expected[place] else "windows are missing"
+        raise AssertionError(f"{case}: pixel {place} is in {expected[place]} windows, got {got[place]}: {hint}")
+
+
+def task_2_2(answer: Callable) -> None:
+    """`weight_gradient`: weight by weight, pixel times gradient over all places where the two meet."""
+    rng = np.random.default_rng(3)
+    for shape, kernel_size, O, stride, padding in [
+        ((1, 3, 3, 1), (2, 2), 1, 1, 0),
+        ((3, 5, 6, 2), (3, 3), 4, 1, 1),
+        ((2, 7, 5, 3), (3, 2), 2, 2, 1),
+    ]:
+        OH, OW, meetings = _meetings(shape, kernel_size, stride, padding)
+        x, grad_y = rng.standard_normal(shape), rng.standard_normal((shape[0], OH, OW, O))
+        expected = np.zeros((*kernel_size, shape[3], O))
+        first = np.zeros_like(expected)  # of the first picture alone
+        for oh, ow, kh, kw, h, w in meetings:
+            expected[kh, kw] += x[:, h, w].T @ grad_y[:, oh, ow]
+            first[kh, kw] += np.outer(x[0, h, w], grad_y[0, oh, ow])
+        got = np.asarray(answer(x, grad_y, kernel_size, stride, padding))
+        case = f"x {shape}, kernel {kernel_size}, stride {stride}, padding {padding}"
+        assert got.shape == expected.shape, f"{case}: it has the weight's shape, {expected.shape}, got {got.shape}"
+        if np.allclose(got, expected):
+            continue
+        assert not np.allclose(got, expected / shape[0]), (
+            f"{case}: you took the mean over the batch; all pictures used the weight, so their shares are summed (the "
+            "mean over the batch is in the loss, and so in grad_y, already)"
+        )
+        assert not np.allclose(got, first), f"{case}: only the first picture of the batch was counted"
+        assert not np.allclose(got, expected[::-1, ::-1]), (
+            f"{case}: your gradient is turned by 180 degrees; the kernel turns for the gradient at the picture only"
+        )
+        _explain(case, "at the weight", got, expected)
+
+
+def task_2_3(answer: Callable) -> None:
+    """`add_back`: number by number."""
+    rng = np.random.default_rng(4)
+    for shape, kernel_size, stride, padding, dtype in [
+        ((1, 4, 4, 1), (3, 3), 1, 0, np.float64),
+        ((2, 5, 6, 3), (3, 2), 1, 1, np.float64),
+        ((2, 7, 6, 2), (3, 3), 2, 1, np.float32),
+        ((1, 9, 8, 2), (2, 2), 3, 0, np.float64),
+    ]:
+        OH, OW, meetings = _meetings(shape, kernel_size, stride, padding)
+        N, (KH, KW), C = shape[0], kernel_size, shape[3]
+        columns = rng.standard_normal((N * OH * OW, KH * KW * C)).astype(dtype)
+        numbers = columns.reshape(N, OH, OW, KH, KW, C)
+        expected, earliest, latest, counts = (np.zeros(shape) for _ in range(4))
+        for oh, ow, kh, kw, h, w in meetings:
+            expected[:, h, w] += numbers[:, oh, ow, kh, kw]
+            counts[:, h, w] += 1
+            latest[:, h, w] = numbers[:, oh, ow, kh, kw]
+        for oh, ow, kh, kw, h, w in reversed(meetings):
+            earliest[:, h, w] = numbers[:, oh, ow, kh, kw]
+        given = columns.copy()
+        got = np.asarray(answer(columns, shape, kernel_size, stride, padding))
+        case = f"pictures {shape}, kernel {kernel_size}, stride {stride}, padding {padding}"
+        assert np.array_equal(columns, given), f"{case}: the columns themselves were changed"
+        assert got.shape == shape, f"{case}: the pictures must be {shape}, got {got.shape}; is the padding cut off?"
+        assert got.dtype == dtype, f"{case}: the dtype must be that of the columns, {np.dtype(dtype)}, got {got.dtype}"
+        if np.allclose(got, expected, atol=1e-5):
+            continue
+        assert not any(np.allclose(got, one, atol=1e-5) for one in (earliest, latest)), (
+            f"{case}: each pixel got one number only, others were lost. Add up (+=, not =), and not into the view of "
+            "all windows: there several numbers are the same memory"
+        )
+        assert not np.allclose(got * np.maximum(counts, 1), expected, atol=1e-5), (
+            f"{case}: you took the mean of what comes back to a pixel; the transpose of copying is adding"
+        )
+        _explain(case, "at the pixel", got, expected)
+
+
+def task_2_4(answer: Callable) -> None:
+    """`picture_gradient`: by definition, each gradient sent back through the weight it came by."""
+    rng = np.random.default_rng(5)
+    for shape, kernel_size, O, padding in [
+        ((1, 3, 3, 1), (2, 2), 1, 0),
+        ((2, 4, 5, 3), (3, 3), 3, 1),  # as many channels out as in: their order can be mistaken without an error
+        ((2, 5, 4, 2), (3, 3), 4, 0),
+        ((1, 6, 5, 3), (3, 2), 2, 1),
+        ((3, 5, 4, 2), (3, 3), 1, 2),
+    ]:
+        OH, OW, meetings = _meetings(shape, kernel_size, 1, padding)
+        grad_y = rng.standard_normal((shape[0], OH, OW, O))
+        weight = rng.standard_normal((*kernel_size, shape[3], O))
+
+        def sent_back(weight: np.ndarray) -> np.ndarray:
+            result = np.zeros(shape)
+            for oh, ow, kh, kw, h, w in meetings:
+                result[:, h, w] += grad_y[:, oh, ow] @ weight[kh, kw].T
+            return result
+
+        case = f"pictures {shape}, weight {weight.shape}, padding {padding}"
+        got, expected = np.asarray(answer(grad_y, weight, padding)), sent_back(weight)
+        assert got.shape == shape, (
+            f"{case}: the gradient has the pictures' shape {shape}, got {got.shape}; grad_y is padded by "
+            "KH - 1 - padding rows and KW - 1 - padding columns"
+        )
+        if np.allclose(got, expected):
+            continue
+        assert not np.allclose(got, sent_back(weight[::-1, ::-1])), f"{case}: the kernel was not turned by 180 degrees"
+        if shape[3] == O:
+            assert not np.allclose(got, sent_back(weight.swapaxes(2, 3))), (
+                f"{case}: the kernel's channel axes were not exchanged: backward goes from O channels to C (a reshape "
+                "to (KH, KW, O, C) does not exchange them, swapaxes does)"
+            )
+        assert not np.allclose(got, sent_back(weight[::-1])) and not np.allclose(got, sent_back(weight[:, ::-1])), (
+            f"{case}: the kernel was turned along one axis only; it turns along both"
+        )
+        _explain(case, "at the pixel", got, expected)
+
+
+def task_2_5(answer: Callable) -> None:
+    """`DepthwiseConv2d`: forward by definition, backward by the gradient checker."""
+    rng = np.random.default_rng(6)
+    for shape, kernel_size, stride, padding in [((1, 4, 5, 2), (3, 3), 1, 1), ((2, 7, 6, 3), (3, 2), 2, 0)]:
+        OH, OW, meetings = _meetings(shape, kernel_size, stride, padding)
+        x, weight = rng.standard_normal(shape), rng.standard_normal((*kernel_size, shape[3]))
+        expected = np.zeros((shape[0], OH, OW, shape[3]))
+        for oh, ow, kh, kw, h, w in meetings:
+            expected[:, oh, ow] += x[:, h, w] * weight[kh, kw]
+        case = f"x {shape}, weight {weight.shape}, stride {stride}, padding {padding}"
+        layer = answer(weight.copy(), stride, padding)
+        y, cache = layer.forward(x, True)
+        assert y.shape == expected.shape, f"{case}: y must be {expected.shape}, got {y.shape}"
+        if not np.allclose(y, expected):
+            _explain(f"{case}: forward", "at", y, expected)
+        grad_x = layer.backward(np.ones_like(y), cache)
+        assert grad_x is not None and grad_x.shape == shape, (
+            f"{case}: grad_x must have the shape of x, {shape}, got {np.shape(grad_x)}; is the padding cut off?"
+        )
+        assert layer.weight.grad is not None, f"{case}: backward must set self.weight.grad"
+        assert layer.weight.grad.shape == weight.shape, (
+            f"{case}: self.weight.grad must be {weight.shape}, got {layer.weight.grad.shape}; the batch and all places "
+            "are summed, the channels are not"
+        )
+        report = gradcheck(layer, x)
+        assert report, f"{case}: the gradient check (input is x, weight is the weight) says\n{report}"
+
+
+def _meetings(
+    shape: tuple[int, int, int, int], kernel_size: tuple[int, int], stride: int, padding: int
+) -> tuple[int, int, list[tuple[int, int, int, int, int, int]]]:
+    """(OH, OW, all (oh, ow, kh, kw, h, w)): in window (oh, ow) the kernel's place (kh, kw) meets pixel (h, w)."""
+    (_, H, W, _), (KH, KW) = shape, kernel_size
+    tops = range(-padding, H + padding - KH + 1, stride)
+    lefts = range(-padding, W + padding - KW + 1, stride)
+    meetings = [
+        (oh, ow, kh, kw, top + kh, left + kw)
+        for oh, top in enumerate(tops)
+        for ow, left in enumerate(lefts)
+        for kh, kw in np.ndindex(KH, KW)
+        if 0 <= top + kh < H and 0 <= left + kw < W
+    ]
+    return len(tops), len(lefts), meetings
+
+
+def _explain(case: str, where: str, got: np.ndarray, expected: np.ndarray) -> None:
+    """Raise AssertionError with the first number that is wrong."""
+    wrong = ~np.isclose(got, expected, atol=1e-5)
+    place = tuple(np.argwhere(wrong)[0].tolist())
+    numbers = f"wanted {expected[place]:.5f}, got {got[place]:.5f}"
+    raise AssertionError(f"{case}: {where} {place} {numbers} ({wrong.sum()} of {wrong.size} are wrong)")

@@ -1,0 +1,156 @@
+"""Checks of the exercises of tutorial 09."""
+
+from __future__ import annotations
+
+import math
+from typing import Callable
+
+import numpy as np
+
+from ...gradcheck import gradcheck
+from ...layers import Conv2d
+
+
+def task_9_1(answer: Callable) -> None:
+    """`identity_kernel`: the library's own convolution with it must hand images on."""
+    rng = np.random.default_rng(0)
+    for channels, size in ((1, 3), (3, 3), (4, 5), (2, 1)):
+        weight = np.asarray(answer(channels, size))
+        shape = (size, size, channels, channels)
+        assert weight.shape == shape, f"the weights must have shape {shape}, got {weight.shape}"
+        conv = Conv2d(channels, channels, size, padding=size // 2, rng=rng).astype(np.float64)
+        conv.weight.value[...] = weight
+        x = rng.standard_normal((2, 6, 7, channels))
+        y = conv(x)
+        if np.allclose(y, x):
+            continue
+        total = x.sum(-1, keepdims=True)
+        assert not np.allclose(y, np.broadcast_to(total, x.shape)), (
+            "every output channel got the sum of all input channels: at the centre the matrix (in, out) must be the "
+            "identity, np.eye, not all ones"
+        )
+        if np.count_nonzero(weight) == channels:
+            place = np.argwhere(np.abs(weight).sum((2, 3)) > 0)[0]
+            assert tuple(place) == (size // 2, size // 2), (
+                f"the image is shifted: the ones stand at row {place[0]}, column {place[1]} of the window; the "
+                f"output's own pixel lies at its centre, row {size // 2}, column {size // 2}"
+            )
+        raise AssertionError(
+            f"with {channels} channels and size {size} the image comes out changed; only the centre may be non-zero, "
+            f"and there it must be the identity; the sum of all weights is {weight.sum():g}, wanted {channels}"
+        )
+
+
+def task_9_2(answer: Callable) -> None:
+    """`signal_scale`: against values worked out by hand, and a simulation."""
+    cases = ((1, 2, 3.0, 3.0), (3, 8, 1.0, 8.0), (10, 72, 1 / 6, 1.0), (4, 32, 1 / 8, 1 / 16))
+    for layers, fan_in, std, expected in cases:
+        got = float(answer(layers, fan_in, std))
+        if math.isclose(got, expected, rel_tol=1e-9):
+            continue
+        case = f"for {layers} layers, fan_in {fan_in}, weight_std {std:.4g}"
+        assert not math.isclose(got, expected**2, rel_tol=1e-9), (
+            f"{case} you return {got:.4g}, the factor of the mean square; the root of it is wanted, {expected:.4g}"
+        )
+        assert not math.isclose(got, expected * 2 ** (layers / 2), rel_tol=1e-9), (
+            f"{case} you return {got:.4g}: ReLU sets half of the signal to zero, which halves the mean square at each "
+            f"layer; wanted {expected:.4g}"
+        )
+        assert not math.isclose(got, expected ** (1 / layers), rel_tol=1e-9), (
+            f"{case} you return {got:.4g}, the factor of one layer; factors multiply, so wanted {expected:.4g}"
+        )
+        raise AssertionError(f"{case} the factor is {expected:.4g}, you return {got:.4g}")
+
+    rng = np.random.default_rng(0)
+    width, layers, std = 400, 5, 0.06
+    h = start = rng.standard_normal((300, width))
+    for _ in range(layers):
+        h = np.maximum(h, 0) @ (std * rng.standard_normal((width, width)))
+    measured = math.sqrt((h**2).mean() / (start**2).mean())
+    got = float(answer(layers, width, std))
+    assert abs(got / measured - 1) < 0.1, (
+        f"a random network with {layers} layers of {width} inputs and weight_std {std} changed the root mean square by "
+        f"{measured:.3f}; your formula says {got:.3f}"
+    )
+
+
+def task_9_3(answer: Callable) -> None:
+    """`growth_per_layer`: by hand, growing and shrinking."""
+    cases = (([8, 4, 2, 1], 2.0), ([1.0, 3.0, 9.0], 1 / 3), ([18.0, 2.0], 9.0), ([4.0, 100.0, 1.0], 2.0))
+    for norms, expected in cases:
+        got = float(answer(norms))
+        if math.isclose(got, expected, rel_tol=1e-9):
+            continue
+        n = len(norms)
+        assert not math.isclose(got, 1 / expected, rel_tol=1e-9), (
+            f"for {norms} you return {got:.4g}, the factor of the way forward; the gradient goes from the last norm to "
+            f"the first, so {expected:.4g}"
+        )
+        assert not math.isclose(got, (norms[0] / norms[-1]) ** (1 / n), rel_tol=1e-9), (
+            f"for {norms} you return {got:.4g}: between {n} norms lie {n - 1} layers, not {n}; wanted {expected:.4g}"
+        )
+        assert not math.isclose(got, float(np.mean(np.divide(norms[:-1], norms[1:]))), rel_tol=1e-9), (
+            f"for {norms} you return {got:.4g}, the mean of the factors; factors multiply, so the mean that leads from "
+            f"the last norm to the first is the geometric one, {expected:.4g}"
+        )
+        assert not math.isclose(got, norms[0] / norms[-1], rel_tol=1e-9), (
+            f"for {norms} you return {got:.4g}, the growth over all layers; per layer it is {expected:.4g}"
+        )
+        raise AssertionError(f"for {norms} the factor per layer is {expected:.4g}, you return {got:.4g}")
+
+
+def task_9_4(answer: Callable) -> None:
+    """`filter_normalise`: the norms of the filters one by one, and the direction of each."""
+    rng = np.random.default_rng(1)
+    for shape in ((3, 3, 2, 4), (1, 1, 5, 3), (3, 2, 4, 4)):
+        direction, weight = rng.standard_normal(shape), rng.standard_normal(shape) * rng.uniform(0.1, 3, shape[-1])
+        given = direction.copy(), weight.copy()
+        got = np.asarray(answer(direction, weight))
+        assert got.shape == shape, f"the shape must stay {shape}, got {got.shape}"
+        changed = [n for n, a, b in zip(("direction", "weight"), given, (direction, weight)) if (a != b).any()]
+        assert not changed, f"{changed[0]} was changed in place; return a new array"
+        for o in range(shape[-1]):
+            wanted, found = np.linalg.norm(weight[..., o].ravel()), np.linalg.norm(got[..., o].ravel())
+            if not math.isclose(wanted, found, rel_tol=1e-6):
+                whole = math.isclose(np.linalg.norm(got.ravel()), np.linalg.norm(weight.ravel()), rel_tol=1e-6)
+                assert not whole, (
+                    f"the norm of the whole layer fits, but filter {o} has {found:.4g} where the weights have "
+                    f"{wanted:.4g}: normalise each filter by itself, not the layer"
+                )
+                assert not math.isclose(found, 1, rel_tol=1e-6), (
+                    f"filter {o} of the direction has norm 1; multiply it by that of the weights' filter, {wanted:.4g}"
+                )
+                raise AssertionError(
+                    f"filter {o} (everything with last index {o}) must have the norm {wanted:.4g} of the weights' "
+                    f"filter, got {found:.4g}; sum over the axes 0, 1 and 2"
+                )
+            along = (got[..., o] * direction[..., o]).sum() / found / np.linalg.norm(direction[..., o].ravel())
+            assert math.isclose(along, 1, rel_tol=1e-6), f"filter {o} must keep its direction, only its length changes"
+
+
+def task_9_5(answer: Callable) -> None:
+    """`ScaledAdd`: as it begins, then the gradient check with alpha away from zero."""
+    rng = np.random.default_rng(2)
+    branch, shortcut = rng.standard_normal((2, 3, 4, 5)), rng.standard_normal((2, 3, 4, 5))
+    layer = answer().astype(np.float64)
+    assert layer.alpha.value.shape == (1,) and layer.alpha.value[0] == 0, "alpha must begin as zero, of shape (1,)"
+    y, _ = layer.forward(branch, shortcut, True)
+    assert np.array_equal(y, shortcut), "with alpha = 0 the output must be the shortcut, unchanged"
+    layer.alpha.value[:] = 0.7
+    y, cache = layer.forward(branch, shortcut, True)
+    assert np.allclose(y, 0.7 * branch + shortcut), "y must be alpha * branch + shortcut"
+    grad_y = rng.standard_normal(y.shape)
+    gradients = layer.backward(grad_y, cache)
+    assert isinstance(gradients, tuple) and len(gradients) == 2, (
+        "backward must return two gradients, (grad_branch, grad_shortcut)"
+    )
+    assert not np.allclose(gradients[0], grad_y), (
+        "grad_branch is grad_y itself: the branch went through a product with alpha, so its gradient does too"
+    )
+    assert layer.alpha.grad is not None, "backward must set self.alpha.grad"
+    assert np.shape(layer.alpha.grad) == (1,), (
+        f"self.alpha.grad must have the shape (1,) of alpha, got {np.shape(layer.alpha.grad)}: alpha is one number "
+        "that touches all of y, so sum over all of y"
+    )
+    report = gradcheck(layer, branch, shortcut)
+    assert report, f"the gradient check compares backward with forward (input 0 is the branch):\n{report}"

@@ -1,0 +1,143 @@
+"""Checks of the exercises of tutorial 11."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Callable
+
+import numpy as np
+
+from ...models import CONFIGS, build
+
+
+def task_11_1(answer: Callable) -> None:
+    """`filter_picture`: by hand."""
+    cases = [
+        ([[[0.5, -1.0, 0.0]]], [[[0.75, 0.0, 0.5]]]),
+        ([[[0.1, 0.2, 0.4], [0.0, 0.3, -0.2]]], [[[0.625, 0.75, 1.0], [0.5, 0.875, 0.25]]]),
+        ([[[-3.0, -1.5, 0.0]]], [[[0.0, 0.25, 0.5]]]),
+        ([[[0.0, 0.0, 0.0]]], [[[0.5, 0.5, 0.5]]]),
+    ]
+    for weight, expected in cases:
+        given = np.array(weight)
+        with np.errstate(all="ignore"):
+            got = np.asarray(answer(given.copy()))
+        case = f"the weights {given.ravel().tolist()}"
+        assert got.shape == given.shape, f"{case}: the shape must stay {given.shape}, got {got.shape}"
+        assert np.isfinite(got).all(), f"{case}: got {got.ravel().tolist()}; a filter of zeros is grey, 0.5 everywhere"
+        if np.allclose(got, expected):
+            continue
+        zeros = got[given == 0]
+        assert np.allclose(zeros, 0.5), (
+            f"{case}: a weight of 0 must become 0.5, it became {zeros[0]:.3g}; do not stretch minimum to 0 and maximum "
+            "to 1, divide by the largest absolute value"
+        )
+        wanted, found = np.ravel(expected).tolist(), np.round(got, 4).ravel().tolist()
+        raise AssertionError(f"{case} must become {wanted}, got {found}")
+
+
+def task_11_2(answer: Callable) -> None:
+    """`saliency_map`: against the slopes of the network itself, pixel by pixel."""
+    rng = np.random.default_rng(4)
+    model = build(replace(CONFIGS["resnet8"], widths=(2, 3, 4)), 4, rng=rng).astype(np.float64)
+    for name, buffer in model.named_buffers():  # statistics as after some training, so that the mode matters
+        if name.endswith("running_mean"):
+            buffer.value = 0.3 * rng.standard_normal(buffer.value.shape)
+        elif name.endswith("running_var"):
+            buffer.value = rng.uniform(0.5, 2, buffer.value.shape)
+    before = [buffer.value.copy() for _, buffer in model.named_buffers()]
+    image, label = rng.standard_normal((8, 6, 3)), 2
+
+    def slopes(function: Callable) -> np.ndarray:
+        """The derivative of `function` of an image at every value of `image`, by central differences."""
+        result, step = np.empty(image.shape), 1e-6
+        for place in np.ndindex(image.shape):
+            above, below = image.copy(), image.copy()
+            above[place] += step
+            below[place] -= step
+            result[place] = (function(above) - function(below)) / (2 * step)
+        return result
+
+    def log_probability(x: np.ndarray) -> float:
+        logits = model(x[None])[0]
+        return logits[label] - np.log(np.exp(logits).sum())
+
+    def like(other: np.ndarray) -> bool:
+        return bool(np.allclose(got, other, rtol=1e-3, atol=1e-6))
+
+    got = np.asarray(answer(model, image.copy(), label))
+    assert got.shape == (8, 6), f"a map for an image (8, 6, 3) must be (8, 6), got {got.shape}"
+    changed = [n for (n, b), old in zip(model.named_buffers(), before) if (b.value != old).any()]
+    assert not changed, f"{changed[0]} was changed: run forward in evaluation mode, training=False"
+    slope = slopes(lambda x: model(x[None])[0, label])
+    if like(np.abs(slope).max(-1)):
+        return
+    assert not like(np.abs(slope).sum(-1)), "you took the sum over the channels; the largest is wanted"
+    assert not like(slope.max(-1)), "take the absolute value first: a pixel matters whichever way it pushes the logit"
+    assert not like(np.abs(slopes(log_probability)).max(-1)), (
+        "this is the gradient of the loss (or of the log-probability); the logit is wanted: the gradient at the logits "
+        "is 1 for the class and 0 elsewhere"
+    )
+    everything = slopes(lambda x: model(x[None])[0].sum())
+    assert not like(np.abs(everything).max(-1)), (
+        "this is the gradient of the sum of all logits; only that of the class is 1"
+    )
+    row, column = np.unravel_index(np.abs(got - np.abs(slope).max(-1)).argmax(), got.shape)
+    raise AssertionError(
+        f"at row {row}, column {column} the logit's slopes for the three channels are "
+        f"{np.round(slope[row, column], 5).tolist()}; your map says {got[row, column]:.5f}"
+    )
+
+
+def task_11_3(answer: Callable) -> None:
+    """`class_activation_map`: by hand, and with nothing positive."""
+    features = np.array([[[1.0, 0.0], [0.0, 2.0], [1.0, 1.0]], [[3.0, 1.0], [0.0, 0.0], [2.0, 3.0]]])  # (2, 3, 2)
+    weights = np.array([2.0, -1.0])  # the sums: 2, -2, 1 / 5, 0, 1
+    expected = np.array([[0.4, 0.0, 0.2], [1.0, 0.0, 0.2]])
+    got = np.asarray(answer(features, weights))
+    assert got.shape == (2, 3), f"features (2, 3, 2) make a map (2, 3), got {got.shape}"
+    if not np.allclose(got, expected):
+        assert got.min() >= 0, f"negative values must be set to zero, got {got.min():g} (they speak against the class)"
+        assert not np.allclose(got, 5 * expected), "the map is not scaled: its largest value must be 1"
+        low = (np.array([[2, -2, 1], [5, 0, 1]]) + 2) / 7
+        assert not np.allclose(got, low), "you stretched minimum to 0; ReLU cuts the negative values off instead"
+        raise AssertionError(
+            f"features {features.tolist()} with weights [2, -1] make {expected.tolist()}, "
+            f"got {np.round(got, 3).tolist()}"
+        )
+    with np.errstate(all="ignore"):
+        got = np.asarray(answer(features, np.array([-1.0, -1.0])))
+    assert np.isfinite(got).all(), f"with nothing positive in it the map divides by zero, got {got.tolist()}"
+    assert (got == 0).all(), f"with nothing positive in it the map is zero everywhere, got {got.tolist()}"
+
+
+def task_11_4(answer: Callable) -> None:
+    """`occlusion_map`: with a score whose every pixel's share is known."""
+    rng = np.random.default_rng(5)
+    for shape, size, fill in (((4, 6, 3), 2, 0.0), ((6, 3, 3), 3, -1.5), ((2, 2, 3), 1, 0.5)):
+        image, weight = rng.standard_normal(shape), rng.standard_normal(shape)
+        given = image.copy()
+
+        def score(images: np.ndarray) -> np.ndarray:
+            return (images * weight).sum((1, 2, 3))
+
+        got = np.asarray(answer(score, image, size, fill))
+        rows, columns = shape[0] // size, shape[1] // size
+        case = f"an image {shape} in squares of {size}"
+        assert got.shape == (rows, columns), f"{case}: the map must be {(rows, columns)}, got {got.shape}"
+        assert np.array_equal(image, given), f"{case}: the image itself was changed; fill a copy"
+        # a linear score falls by the square's own share
+        share = (image - fill) * weight
+        expected = share.reshape(rows, size, columns, size, 3).sum((1, 3, 4))
+        if np.allclose(got, expected):
+            continue
+        assert not np.allclose(got, -expected), f"{case}: the sign is the other way round: a falling score is positive"
+        assert not np.allclose(got, expected.cumsum().reshape(rows, columns)), (
+            f"{case}: the squares add up; start each from a fresh copy of the image"
+        )
+        assert not np.allclose(got, score(image[None])[0] - expected), (
+            f"{case}: these are the scores of the covered images; the fall, score(image) - score(covered), is wanted"
+        )
+        zero = (image * weight).reshape(rows, size, columns, size, 3).sum((1, 3, 4))
+        assert not np.allclose(got, zero), f"{case}: the squares were set to 0, not to fill = {fill}"
+        raise AssertionError(f"{case}: wanted {np.round(expected, 3).tolist()}, got {np.round(got, 3).tolist()}")

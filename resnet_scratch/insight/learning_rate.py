@@ -1,0 +1,52 @@
+"""Which learning rate? Let it grow from step to step and look when the loss falls, and when it explodes."""
+
+from __future__ import annotations
+
+import math
+from typing import Iterable
+
+import numpy as np
+
+from ..backend import Array
+from ..layer import Layer
+from ..optim import SGD
+from ..trace import restored
+from ..train import train
+
+EXPLODED = 4.0  # times the lowest loss so far
+
+
+def find_learning_rate(
+    model: Layer,
+    optimizer: SGD,
+    batches: Iterable[tuple[Array, Array]],
+    low: float = 1e-4,
+    high: float = 10.0,
+    steps: int = 100,
+) -> tuple[np.ndarray, np.ndarray]:
+    """(learning rates, losses): training steps whose learning rate grows from `low` to `high` by a constant factor.
+
+    It ends early when the loss is over four times the lowest one seen, or no number any more. Weights, running averages
+    and velocities are put back. Raises ValueError unless 0 < low < high and steps is at least 2.
+
+    Source: Smith 2015, "Cyclical Learning Rates for Training Neural Networks", section 3.3.
+    """
+    if not 0 < low < high:
+        raise ValueError(f"low must be above 0 and below high, got low={low} and high={high}")
+    if steps < 2:
+        raise ValueError(f"steps must be at least 2, got {steps}")
+    rates, losses, lowest = [], [], math.inf
+    velocities = [velocity.copy() for velocity in optimizer.velocities]
+    with restored(model), np.errstate(all="ignore"):  # the last steps may overflow: that is what they are for
+        try:
+            for step in train(model, optimizer, batches, lambda k: low * (high / low) ** (k / (steps - 1)), steps):
+                loss = float(step.loss)
+                rates.append(step.learning_rate)
+                losses.append(loss)
+                lowest = min(lowest, loss)
+                if not loss <= EXPLODED * lowest:
+                    break
+        finally:
+            for velocity, before in zip(optimizer.velocities, velocities):
+                velocity[...] = before
+    return np.array(rates), np.array(losses)

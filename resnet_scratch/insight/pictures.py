@@ -1,0 +1,73 @@
+"""Pictures of what is inside a network, each drawn onto Matplotlib axes of the caller's."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Sequence
+
+import numpy as np
+
+from ..backend import Array, to_numpy
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def draw_filters(axes: Axes, weight: Array) -> None:
+    """The filters of a first convolution, weight (KH, KW, 3, O), as O small pictures: grey is zero.
+
+    Each filter is scaled by its own largest weight. Raises ValueError unless it has three input channels.
+    """
+    weight = to_numpy(weight)
+    if weight.ndim != 4 or weight.shape[2] != 3:
+        raise ValueError(f"weight must be (KH, KW, 3, O), for images in colour, got {weight.shape}")
+    filters = weight.transpose(3, 0, 1, 2)  # (O, KH, KW, 3)
+    largest = np.maximum(abs(filters).max((1, 2, 3), keepdims=True), np.finfo(np.float32).tiny)
+    axes.imshow(_grid(0.5 + 0.5 * filters / largest), interpolation="nearest")
+    axes.set_axis_off()
+
+
+def draw_feature_maps(axes: Axes, activation: Array, cmap: str = "viridis") -> None:
+    """The channels of one image's activation (H, W, C) as C small pictures, each scaled to its own range."""
+    activation = to_numpy(activation)
+    if activation.ndim != 3:
+        raise ValueError(f"activation must be (H, W, C), of one image, got {activation.shape}")
+    maps = activation.transpose(2, 0, 1).astype(np.float64)  # (C, H, W)
+    low, high = maps.min((1, 2), keepdims=True), maps.max((1, 2), keepdims=True)
+    scaled = (maps - low) / np.where(high > low, high - low, 1)
+    axes.imshow(_grid(scaled, line=np.nan), cmap=cmap, vmin=0, vmax=1, interpolation="nearest")
+    axes.set_axis_off()
+
+
+def draw_heat(axes: Axes, image: Array, heat: Array) -> None:
+    """`image` (H, W, 3), uint8 or 0..1, in grey, with `heat` (H, W), 0..1, over it: the hotter, the more opaque."""
+    image, heat = to_numpy(image), to_numpy(heat)
+    if heat.shape != image.shape[:2]:
+        raise ValueError(f"heat must have the image's height and width {image.shape[:2]}, got {heat.shape}")
+    axes.imshow(image.mean(2), cmap="gray", vmin=0, vmax=255 if image.dtype == np.uint8 else 1)
+    axes.imshow(heat, cmap="inferno", vmin=0, vmax=1, alpha=0.75 * np.clip(heat, 0, 1))
+    axes.set_axis_off()
+
+
+def draw_surface(axes: Axes, alphas: Sequence[float], losses: Array) -> None:
+    """The contours of a loss surface (len(alphas), len(alphas)); each line is a constant factor above the last."""
+    losses = np.asarray(losses)
+    if losses.shape != (len(alphas), len(alphas)):
+        raise ValueError(f"losses must be {(len(alphas), len(alphas))}, as many as alphas, got {losses.shape}")
+    low, high = np.nanmin(losses), np.nanmax(losses)
+    levels = np.geomspace(max(low, 1e-6), max(high, 2 * max(low, 1e-6)), 16)
+    lines = axes.contour(alphas, alphas, losses, levels=levels, cmap="viridis", linewidths=1)
+    axes.clabel(lines, levels[::3], fontsize=6, fmt="%.2g")
+    axes.set_aspect("equal")
+
+
+def _grid(tiles: np.ndarray, line: float = 1.0) -> np.ndarray:
+    """Tiles (n, H, W) or (n, H, W, 3) in a grid; `line` is the value of the line between them and of empty tiles."""
+    n, H, W = tiles.shape[:3]
+    columns = math.ceil(math.sqrt(n))
+    rows = -(-n // columns)
+    grid = np.full((rows * (H + 1) - 1, columns * (W + 1) - 1, *tiles.shape[3:]), line)
+    for k, tile in enumerate(tiles):
+        row, column = divmod(k, columns)
+        grid[row * (H + 1) : row * (H + 1) + H, column * (W + 1) : column * (W + 1) + W] = tile
+    return grid

@@ -1,0 +1,45 @@
+"""A hand-worked pass through two linear layers, and bookkeeping on a real network."""
+
+import numpy as np
+import pytest
+
+from resnet_scratch.insight.passes import format_records, record
+from resnet_scratch.layers import Linear, ReLU, Sequential
+from resnet_scratch.models import build
+
+
+def test_a_pass_worked_out_by_hand():
+    """x = (1, 2), W1 = diag(1, -1), relu, W2 = I: logits (1, 0), label 0.
+
+    softmax = (s, 1-s) with s = 1 / (1 + 1/e); dL/dlogits = (s-1, 1-s); behind relu (s-1, 0) and so at x.
+    """
+    rng = np.random.default_rng(0)
+    model = Sequential(first=Linear(2, 2, rng=rng), relu=ReLU(), last=Linear(2, 2, rng=rng)).astype(np.float64)
+    model.first.weight.value = np.diag([1.0, -1.0])
+    model.last.weight.value = np.eye(2)
+    first, relu, last = record(model, np.array([[1.0, 2.0]]), np.array([0]))
+    missing = 1 - 1 / (1 + np.exp(-1))  # 1 - s
+    assert (first.name, first.kind, first.output_shape, first.parameters) == ("first", "Linear", (1, 2), 6)
+    assert (first.mean, first.std) == (-0.5, 1.5) and (relu.mean, relu.std) == (0.5, 0.5)  # of (1, -2) and (1, 0)
+    assert last.grad_norm == pytest.approx(missing * np.sqrt(2))
+    assert relu.grad_norm == pytest.approx(missing) and first.grad_norm == pytest.approx(missing)
+    # dL/dW2 = (1, 0)^T (s-1, 1-s), dL/db2 = (s-1, 1-s); dL/dW1 = (1, 2)^T (s-1, 0), dL/db1 = (s-1, 0)
+    assert last.grad_weight_norm == pytest.approx(missing * np.sqrt(2 + 2))
+    assert first.grad_weight_norm == pytest.approx(missing * np.sqrt(1 + 4 + 1))
+    assert relu.grad_weight_norm == 0
+
+
+def test_every_layer_has_a_record_and_the_model_is_left_alone():
+    rng = np.random.default_rng(0)
+    model = build("resnet8", rng=rng)
+    before = {name: b.value.copy() for name, b in model.named_buffers()}
+    records = record(model, rng.standard_normal((4, 16, 16, 3), np.float32), np.arange(4))
+    assert all((before[name] == b.value).all() for name, b in model.named_buffers())
+    assert len(records) == 3 + 3 * 7 + 2 + 2  # stem; 7 layers a block; two shortcuts of option A; avgpool, fc
+    assert records[0].name == "conv1" and records[-1].name == "fc"
+    assert sum(r.parameters for r in records) == 464 + 4_672 + 13_952 + 55_552 + 650  # stem, blocks of 16, 32 and 64, fc
+    conv1 = records[0]
+    assert conv1.output_shape == (4, 16, 16, 16) and conv1.cache_bytes == 0  # it keeps the images, which are there anyway
+    assert records[1].cache_bytes >= 4 * 16 * 16 * 16 * 4  # bn1 keeps its input, float32
+    table = format_records(records)
+    assert len(table.splitlines()) == len(records) + 1 and "layer2.0.conv1" in table

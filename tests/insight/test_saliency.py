@@ -1,0 +1,84 @@
+"""Saliency against central differences, Grad-CAM against a network worked out by hand."""
+
+import numpy as np
+import pytest
+
+from resnet_scratch.insight.saliency import grad_cam, saliency
+from resnet_scratch.layers import Conv2d, GlobalAvgPool2d, Linear, Sequential
+from resnet_scratch.models import build
+
+
+def test_saliency_is_how_much_a_pixel_moves_the_logit():
+    rng = np.random.default_rng(0)
+    model = build("resnet8", 3, rng=rng).astype(np.float64)
+    images = rng.standard_normal((2, 8, 8, 3))
+    classes = np.array([2, 0])
+    heat = saliency(model, images, classes)
+    assert heat.shape == (2, 8, 8)
+    h = 1e-6
+    for n, i, j in [(0, 3, 4), (1, 0, 7), (1, 5, 5)]:
+        slopes = []
+        for c in range(3):
+            up, down = images.copy(), images.copy()
+            up[n, i, j, c] += h
+            down[n, i, j, c] -= h
+            slopes.append((model(up) - model(down))[n, classes[n]] / (2 * h))
+        assert heat[n, i, j] == pytest.approx(np.abs(slopes).max(), rel=1e-5)
+
+
+def test_without_classes_the_predicted_ones_are_meant():
+    rng = np.random.default_rng(0)
+    model, images = build("resnet8", 3, rng=rng), rng.standard_normal((4, 8, 8, 3), np.float32)
+    assert (saliency(model, images) == saliency(model, images, model(images).argmax(1))).all()
+
+
+def two_detectors():
+    """Channel 0 copies red, channel 1 copies green; class 0 wants red and no green, class 1 green."""
+    rng = np.random.default_rng(0)
+    model = Sequential(layer1=Conv2d(3, 2, 1, bias=False, rng=rng), avgpool=GlobalAvgPool2d(), fc=Linear(2, 2, rng=rng))
+    model.astype(np.float64)
+    model.layer1.weight.value = np.array([[[[1.0, 0], [0, 1], [0, 0]]]])
+    model.fc.weight.value = np.array([[2.0, 0], [-1, 1]])  # (in, out)
+    return model
+
+
+def test_grad_cam_worked_out_by_hand():
+    """d logit_0 / dA is 2/9 at channel 0 and -1/9 at channel 1, everywhere in 3x3: the map is relu(2 red - green) / 9,
+    which is 2, 4 and 0 (from -3) at the three pixels set; scaled: 0.5, 1 and 0."""
+    images = np.zeros((1, 3, 3, 3))
+    images[0, 0, 0, 0] = 1
+    images[0, 1, 2, 0] = 2
+    images[0, 2, 1, 1] = 3
+    expected = np.zeros((1, 3, 3))
+    expected[0, 0, 0], expected[0, 1, 2] = 0.5, 1
+    assert grad_cam(two_detectors(), images, "layer1", np.array([0])) == pytest.approx(expected)
+    green = np.zeros((1, 3, 3))
+    green[0, 2, 1] = 1
+    assert grad_cam(two_detectors(), images, "layer1", np.array([1])) == pytest.approx(green)
+
+
+def test_it_is_interpolated_to_the_image():
+    """Average pooling by 2 of a 4x4 picture gives [[1, 0], [0, 0]]; between the centres, at 0.5 and 2.5, it falls
+    linearly: 1, 3/4, 1/4, 0 along each axis."""
+    from resnet_scratch.layers import AvgPool2d
+
+    model = two_detectors()
+    pooled = Sequential(layer1=Sequential(conv=model.layer1, pool=AvgPool2d(2)), avgpool=model.avgpool, fc=model.fc)
+    images = np.zeros((1, 4, 4, 3))
+    images[0, :2, :2, 0] = 1
+    fall = np.array([1, 0.75, 0.25, 0])
+    assert grad_cam(pooled, images, "layer1", np.array([0]))[0] == pytest.approx(np.outer(fall, fall))
+
+
+def test_nothing_speaks_for_it():
+    assert not grad_cam(two_detectors(), np.zeros((1, 3, 3, 3)), "layer1", np.array([0])).any()
+
+
+def test_mistakes_are_named():
+    model, images = two_detectors(), np.zeros((1, 3, 3, 3))
+    with pytest.raises(ValueError, match="layer must be one of layer1, avgpool, fc, got 'layer9'"):
+        grad_cam(model, images, "layer9")
+    with pytest.raises(ValueError, match="'avgpool' puts out"):
+        grad_cam(model, images, "avgpool")
+    with pytest.raises(ValueError, match="classes must be 1 whole numbers from 0 to 1"):
+        saliency(model, images, np.array([2]))
