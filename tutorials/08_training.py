@@ -292,8 +292,8 @@ print(f"the loss was lowest at {lowest:.2g}; a third of that is {lowest / 3:.2g}
 
 # %% [markdown]
 # At its lowest point the loss is about to turn, so take that rate or, safer, a third of it. (`find_learning_rate`
-# puts the weights back to where they were; the sweep costs only its time.) Why does the loss not shoot up to infinity
-# behind the turn? Because of batch norm, as you will see below: it makes large steps brake themselves.
+# puts the weights back to where they were; the sweep costs only its time.) Behind the turn the loss need not go on to
+# infinity: batch norm has a part in that, as you will see below.
 #
 # Is the sweep right? Four real runs. **Predict** which curve is which before you read the legend.
 

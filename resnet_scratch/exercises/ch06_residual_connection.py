@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ..layer import Layer, Parameter
+from ..layer import Cache, Layer, Parameter
 from ..layers import Add, BatchNorm2d, Conv2d, ReLU
 
 
@@ -25,14 +25,14 @@ class TinyResidual(Layer):
     def __init__(self, channels: int, rng: np.random.Generator) -> None:
         self.weight = Parameter(rng.standard_normal((channels, channels)) / math.sqrt(channels))
 
-    def forward(self, x: np.ndarray, training: bool = False) -> tuple[np.ndarray, object]:
+    def forward(self, x: np.ndarray, training: bool = False) -> tuple[np.ndarray, Cache]:
         """y = x + relu(x W), and what backward will need."""
         ### BEGIN SOLUTION
         h = x @ self.weight.value
         return x + np.maximum(h, 0), (x, h > 0)
         ### END SOLUTION
 
-    def backward(self, grad_y: np.ndarray, cache: object) -> np.ndarray:
+    def backward(self, grad_y: np.ndarray, cache: Cache) -> np.ndarray:
         """grad_x; sets the gradient of the weights."""
         ### BEGIN SOLUTION
         x, positive = cache
@@ -60,7 +60,7 @@ class AveragePad(Layer):
     def __init__(self, in_channels: int, out_channels: int) -> None:
         self.in_channels, self.out_channels = in_channels, out_channels
 
-    def forward(self, x: np.ndarray, training: bool = False) -> tuple[np.ndarray, object]:
+    def forward(self, x: np.ndarray, training: bool = False) -> tuple[np.ndarray, Cache]:
         """The means of 2x2 pixels, with channels of zeros behind."""
         ### BEGIN SOLUTION
         N, H, W, C = x.shape
@@ -69,7 +69,7 @@ class AveragePad(Layer):
         return y, None
         ### END SOLUTION
 
-    def backward(self, grad_y: np.ndarray, cache: object) -> np.ndarray:
+    def backward(self, grad_y: np.ndarray, cache: Cache) -> np.ndarray:
         """A quarter of each gradient to each of the four pixels."""
         ### BEGIN SOLUTION
         return np.repeat(np.repeat(grad_y[..., : self.in_channels] / 4, 2, axis=1), 2, axis=2)

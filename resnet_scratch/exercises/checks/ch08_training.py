@@ -86,8 +86,8 @@ def task_8_3(answer: Callable) -> None:
         ((1, 4, 4, 1), 1, [(2, 3)]),
     ):
         images = rng.uniform(0.5, 1, (N, H, W, C))
-        before, centres = images.copy(), np.array(centres)
-        got = np.asarray(answer(images, centres, size))
+        before = images.copy()
+        got = np.asarray(answer(images, np.array(centres), size))
         assert (images == before).all(), "the images were changed in place; work on a copy"
         assert got.shape == images.shape, f"the shape must stay {images.shape}, got {got.shape}"
         for n, (row, column) in enumerate(centres):
@@ -150,7 +150,9 @@ def task_8_5(answer: Callable) -> None:
     for losses, beta in (([2.0, 2.0, 2.0], 0.9), ([4.0, 1.0, 3.0], 0.5), (rng.uniform(0, 3, 40).tolist(), 0.8)):
         got = np.asarray(answer(losses, beta), float)
         assert got.shape == (len(losses),), f"{len(losses)} losses give {len(losses)} averages, got shape {got.shape}"
-        wanted, plain, turned = [], [], []
+        wanted: list[float] = []
+        plain: list[float] = []
+        turned: list[float] = []
         for k in range(1, len(losses) + 1):
             for b, result in ((beta, wanted), (1 - beta, turned)):
                 weights = [b ** (k - 1 - i) for i in range(k)]  # the last loss counts most
