@@ -122,6 +122,7 @@ ax.text(len(losses), np.log(10), "guessing", ha="right", va="bottom", fontsize=8
 ax.set_xlabel("step")
 ax.set_ylabel("loss")
 ax.set_ylim(bottom=0)
+fig.tight_layout()
 plt.show()
 
 # %% [markdown]

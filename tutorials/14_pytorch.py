@@ -262,8 +262,8 @@ assert (model32(images32) == back(images32)).all(), "there and back must change 
 # new combination of known operations needs nothing.
 #
 # What it does not do: make a new operation's gradient right that you wrote yourself (`torch.autograd.gradcheck` is
-# there for that), tell you that a gradient vanishes, know that batch norm should be in evaluation mode, or notice a tensor
-# that was detached by mistake. To see those, one has to know what should come back. Now you do.
+# there for that), tell you that a gradient vanishes, know that batch norm should be in evaluation mode, or notice a
+# tensor that was detached by mistake. To see those, one has to know what should come back. Now you do.
 
 # %%
 print(f"the last operation of the loss: {their_loss.grad_fn.name()}")
