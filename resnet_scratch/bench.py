@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
+from contextlib import closing
 from dataclasses import dataclass, replace
 from statistics import median
-from typing import Any, Callable
+from typing import Any, Callable, Iterator
 
 import numpy as np
 
+from .data import load_shapes, training_batches
 from .layer import Layer
 from .layers import Conv2d, Linear
 from .losses import softmax_cross_entropy
@@ -17,6 +19,7 @@ from .models import ResNet, build
 from .optim import SGD
 from .summary import summarise
 from .trace import watched
+from .train import train
 from .workspace import limit_blas_threads, num_threads
 
 LEARNING_RATE, MOMENTUM, WEIGHT_DECAY = 0.01, 0.9, 5e-4
@@ -139,6 +142,31 @@ def layer_times(task: Task, repeats: int) -> list[tuple[str, str, float, float, 
         (n, kind, middle.get((n, "forward"), 0.0), middle.get((n, "backward"), 0.0), work[n])
         for n, kind in kinds.items()
     ]
+
+
+def waiting_share(task: Task, steps: int) -> float:
+    """The share of training time that is spent waiting for the next batch, on the built-in data set (32x32 images).
+
+    Batches are cropped, mirrored and normalised while the step before them runs.
+    """
+    dataset = load_shapes()
+    model = task.network()
+    optimizer = SGD(model.parameters(), MOMENTUM, WEIGHT_DECAY)
+    waited = 0.0
+    with closing(training_batches(dataset, task.batch_size, seed=0)) as source:
+
+        def batches() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+            nonlocal waited
+            while True:
+                start = time.perf_counter()
+                batch = next(source)
+                waited += time.perf_counter() - start
+                yield batch
+
+        for step in train(model, optimizer, batches(), lambda k: LEARNING_RATE, steps + 2):
+            if step.number == 2:  # what comes before does not count
+                waited, begun = 0.0, time.perf_counter()
+    return waited / (time.perf_counter() - begun)
 
 
 def sgemm_peak(size: int = 2048) -> float:

@@ -66,3 +66,15 @@ def test_the_command_prints_its_table(option):
     assert result.exit_code == 0, result.output
     assert "training step   resnet_scratch" in result.output and "inference" in result.output
     assert ("layer1.0.conv1" in result.output) == bool(option)
+
+
+def test_waiting_for_slow_batches_shows(monkeypatch):
+    def slow(dataset, batch_size, seed):
+        while True:
+            time.sleep(0.2)
+            yield dataset.train_images[:batch_size].astype(np.float32), dataset.train_labels[:batch_size]
+
+    task = bench.Task("resnet8", batch_size=4, image_size=32)
+    assert bench.waiting_share(task, 3) < 0.5
+    monkeypatch.setattr(bench, "training_batches", slow)
+    assert bench.waiting_share(task, 3) > 0.5

@@ -38,6 +38,6 @@ def test_nothing_stays_behind():
 
 
 def test_an_unknown_one():
-    with pytest.raises(ValueError, match="there is no mistake 'conv'; there are conv-kernel-not-turned, "), planted("conv"):
+    with pytest.raises(ValueError, match="there is no mistake 'conv'; there are conv-kernel"), planted("conv"):
         pass
     assert gradcheck(ReLU(), np.random.default_rng(0).standard_normal((2, 3)))

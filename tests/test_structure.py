@@ -23,7 +23,7 @@ FLOOR = {name: floor for floor, names in FLOORS.items() for name in names}
 # on one floor, who may use whom: packages within themselves, and these
 SAME_FLOOR = {("torch_twin", "models"), ("session", "plots"), ("session", "inference"), ("session", "run"),
               ("session", "train"), ("run", "inference"), ("run", "recipes"), ("__main__", "cli"),
-              ("windows", "workspace"), ("bench", "summary")}  # fmt: skip
+              ("windows", "workspace"), ("bench", "summary"), ("bench", "train")}  # fmt: skip
 MODULES = sorted(path.relative_to(ROOT).with_suffix("") for path in ROOT.rglob("*.py"))
 
 

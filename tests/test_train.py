@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import gc
+import itertools
+import tracemalloc
+
 import numpy as np
 import pytest
 
 from resnet_scratch.layers import Linear
+from resnet_scratch.models import build
 from resnet_scratch.optim import SGD
 from resnet_scratch.train import train
 
@@ -50,3 +55,17 @@ def test_the_caller_can_stop_between_steps_and_see_what_was_learned():
         if step.number == 5:
             break
     assert len(losses) == 5 and losses == sorted(losses, reverse=True)
+
+
+def test_many_steps_leak_no_memory():
+    rng = np.random.default_rng(0)
+    model = build("resnet8", rng=rng)
+    batch = rng.standard_normal((4, 8, 8, 3), np.float32), rng.integers(0, 10, 4)
+    optimizer, memory = SGD(model.parameters()), {}
+    tracemalloc.start()
+    for step in train(model, optimizer, itertools.repeat(batch), lambda step: 1e-3, 130):
+        if step.number in (30, 130):
+            gc.collect()
+            memory[step.number] = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert memory[130] - memory[30] < 100 * 64  # not even one small array, or object, for each step

@@ -56,6 +56,9 @@ def bench_command(
             click.echo(
                 f"{kind:<16}{rival:<22}{speed:>10.0f}{f'{ratio:.2f}' if rival in TORCH else '':>18}{share:>18.0%}"
             )
+    if task.image_size == 32:
+        share = bench.waiting_share(task, repeats)
+        click.echo(f"waiting for the next batch of the built-in data set: {share:.1%} of a training run's time")
     if memory:
         click.echo("")
         for rival in rivals:
