@@ -200,7 +200,8 @@ for row in rows:
 fig, ax = plt.subplots(figsize=(7, 3.6))
 intensity = np.geomspace(0.05, 500, 200)
 ax.loglog(intensity, np.minimum(peak, bandwidth * intensity) / 1e9, color="#333333")
-ax.text(0.06, peak / 1e9 * 0.62, "arithmetic is the limit above this line", fontsize=8, color="#333333")
+ax.text(500, peak / 1e9 * 0.7, "limit: arithmetic", fontsize=8, color="#333333", ha="right", va="top")
+ax.text(0.4, bandwidth * 0.4 / 1e9 * 1.6, "limit: memory", fontsize=8, color="#333333", ha="right")
 for kind, colour, marker in (("Conv2d", "#4477aa", "o"), ("BatchNorm2d", "#cc5533", "s"), ("ReLU", "#228833", "^"),
                              ("Add", "#aa3377", "x"), ("Linear", "#777777", "D")):  # fmt: skip
     its = [value for k, value in points if k == kind]
