@@ -31,6 +31,8 @@ from __future__ import annotations
 from numbers import Integral
 from typing import Iterator
 
+import numpy as np
+
 from .backend import Array, array_module
 from .workspace import scratch
 
@@ -102,7 +104,7 @@ def im2col(
     Source: Chellapilla, Puri and Simard 2006, "High Performance Convolutional Neural Networks for Document
     Processing". In this layout a row of the kernel is one contiguous run of KW*C numbers, so the copy is fast.
     """
-    if not reuse:
+    if not reuse or array_module(x) is not np:  # CuPy keeps freed memory by itself, and a GPU's chunk is a whole batch
         inside, view, columns = _im2col_memory(x, kernel_size, stride, padding)
     elif kernel_size == (1, 1) and stride == (1, 1) and padding == (0, 0):
         return x.reshape(-1, x.shape[3])  # the columns of a 1x1 kernel are the image as it lies in memory

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
 import numpy as np
 import pytest
 
@@ -29,15 +35,40 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(0)
 
 
-@pytest.fixture(params=[np], ids=["numpy"])
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--device", default="standin", choices=("standin", "cuda"), help="cuda: the tests that run on two "
+                     "backends run on NumPy and on a real GPU, in place of the stand-in for CuPy")  # fmt: skip
+
+
+def load_standin() -> ModuleType:
+    """The stand-in, as a module of the name that the real CuPy has."""
+    spec = importlib.util.spec_from_file_location("cupy", Path(__file__).parent / "standin" / "cupy.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+STANDIN = load_standin()
+
+
+@pytest.fixture
+def gpu(request, monkeypatch):
+    """CuPy: the stand-in for it, or with `--device cuda` the real one."""
+    if request.config.getoption("--device") == "cuda":
+        return importlib.import_module("cupy")
+    monkeypatch.setitem(sys.modules, "cupy", STANDIN)
+    return STANDIN
+
+
+@pytest.fixture(params=["numpy", "cupy"])
 def xp(request):
-    """The array module that a test runs on."""
-    return request.param
+    """The array module that a test runs on: NumPy, then CuPy."""
+    return np if request.param == "numpy" else request.getfixturevalue("gpu")
 
 
 @pytest.fixture
 def put(xp):
-    """Brings an array, or a layer with all that it holds, to `xp` and to float64, or another dtype."""
+    """Brings an array, or a layer with all that it holds, to `xp` and to float64, or another dtype; None: as it is."""
 
     def put(thing, dtype=np.float64):
         if not isinstance(thing, Layer):

@@ -1,0 +1,326 @@
+"""A strict stand-in for CuPy, for machines without a GPU: what works on it should work on the real one.
+
+Its arrays are no NumPy arrays and refuse to be taken for such, silently or by mixing; reductions give arrays of no axes;
+only names that the real CuPy has are here, and only those that the library uses (`tests/test_cupy_audit.py` compares).
+It counts what a GPU would make slow: launches, transfers, waiting; and the device's memory in use, and at its peak.
+"""
+
+from __future__ import annotations
+
+import types
+from typing import Any
+
+import numpy as _np
+
+float32, float64, int32, int64, uint8, inf = _np.float32, _np.float64, _np.int32, _np.int64, _np.uint8, _np.inf
+
+
+class _Counts:
+    """What has happened on the device since `reset`. Not part of CuPy."""
+
+    def __init__(self) -> None:
+        self.in_use = 0
+        self.reset()
+
+    def reset(self) -> None:
+        self.launches = self.to_device = self.to_host = self.waits = 0
+        self.peak = self.in_use
+        self.dtypes: set[str] = set()  # of everything that was computed
+        self.largest_float64 = 0  # the numbers in the largest float64 array that was computed
+
+
+_counts = _Counts()
+
+
+class _Buffer:
+    """Device memory, shared by an array and its views."""
+
+    def __init__(self, nbytes: int) -> None:
+        self.nbytes = nbytes
+        _counts.in_use += nbytes
+        _counts.peak = max(_counts.peak, _counts.in_use)
+
+    def __del__(self) -> None:
+        _counts.in_use -= self.nbytes
+
+
+class ndarray:  # noqa: N801: CuPy's name
+    """An array on the device."""
+
+    __array_ufunc__ = None  # NumPy's arrays leave operators to this class, and its functions raise TypeError
+
+    def __init__(self, shape: Any, dtype: Any = float64) -> None:
+        self._host = _np.empty(shape, dtype)
+        self._buffer = _Buffer(self._host.nbytes)
+
+    shape = property(lambda self: self._host.shape)
+    dtype = property(lambda self: self._host.dtype)
+    ndim = property(lambda self: self._host.ndim)
+    size = property(lambda self: self._host.size)
+    nbytes = property(lambda self: self._host.nbytes)
+    itemsize = property(lambda self: self._host.itemsize)
+    strides = property(lambda self: self._host.strides)
+    flags = property(lambda self: self._host.flags)
+    T = property(lambda self: _view(self, self._host.T))
+
+    def __array__(self, *arguments: Any, **keywords: Any) -> Any:
+        raise TypeError("Implicit conversion to a NumPy array is not allowed. Please use `.get()`.")
+
+    def __array_function__(self, function: Any, *arguments: Any) -> Any:
+        raise TypeError(f"numpy.{function.__name__} was called with an array of the device")
+
+    def get(self) -> _np.ndarray:
+        """The array on the host; the host waits for it."""
+        _counts.to_host += 1
+        _counts.waits += 1
+        return self._host.copy()
+
+    def item(self) -> Any:
+        return self.get().item()
+
+    def tolist(self) -> Any:
+        return self.get().tolist()
+
+    def __float__(self) -> float:
+        return float(self.get())
+
+    def __int__(self) -> int:
+        return int(self.get())
+
+    __index__ = __int__
+
+    def __bool__(self) -> bool:
+        return bool(self.get())
+
+    def __len__(self) -> int:
+        return len(self._host)
+
+    def __repr__(self) -> str:
+        return f"<array of the device, {self.shape}, {self.dtype}>"
+
+    def __getitem__(self, index: Any) -> ndarray:
+        found = self._host[_indices(index)]
+        if isinstance(found, _np.ndarray) and _np.may_share_memory(found, self._host):
+            return _view(self, found)
+        return _computed(found)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        _counts.launches += 1
+        self._host[_indices(index)] = _operand(value)
+
+    def reshape(self, *shape: Any) -> ndarray:
+        new = self._host.reshape(*shape)
+        return _view(self, new) if _np.may_share_memory(new, self._host) else _computed(new)
+
+    def transpose(self, *axes: Any) -> ndarray:
+        return _view(self, self._host.transpose(*axes))
+
+    def swapaxes(self, axis1: int, axis2: int) -> ndarray:
+        return _view(self, self._host.swapaxes(axis1, axis2))
+
+    def astype(self, dtype: Any, copy: bool = True) -> ndarray:
+        return self if not copy and self.dtype == dtype else _computed(self._host.astype(dtype))
+
+    def copy(self) -> ndarray:
+        return _computed(self._host.copy())
+
+    def fill(self, value: Any) -> None:
+        _counts.launches += 1
+        self._host.fill(_operand(value))
+
+
+def _operand(value: Any) -> Any:
+    """What an operation on the device can take: arrays of the device, and numbers."""
+    if isinstance(value, ndarray):
+        return value._host
+    if isinstance(value, _np.ndarray) or not isinstance(value, (int, float, bool, _np.generic)):
+        raise TypeError(f"Unsupported type {type(value)}")
+    return value
+
+
+def _indices(index: Any) -> Any:
+    if isinstance(index, tuple):
+        return tuple(map(_indices, index))
+    if isinstance(index, _np.ndarray):
+        raise TypeError(f"Unsupported type {type(index)}: bring indices to the device first")
+    return index._host if isinstance(index, ndarray) else index
+
+
+def _new(host: _np.ndarray, buffer: _Buffer) -> ndarray:
+    array = object.__new__(ndarray)
+    array._host, array._buffer = host, buffer
+    return array
+
+
+def _view(of: ndarray, host: _np.ndarray) -> ndarray:
+    return _new(host, of._buffer)
+
+
+def _computed(result: Any) -> ndarray:
+    """A result as an array of the device, also where NumPy gives a scalar."""
+    _counts.launches += 1
+    host = _np.asarray(result)
+    _counts.dtypes.add(host.dtype.name)
+    if host.dtype == float64:
+        _counts.largest_float64 = max(_counts.largest_float64, host.size)
+    return _new(host, _Buffer(host.nbytes))
+
+
+def _operator(name: str) -> Any:
+    def operator(self: ndarray, other: Any) -> ndarray:
+        return _computed(getattr(self._host, name)(_operand(other)))
+
+    return operator
+
+
+def _in_place(name: str) -> Any:
+    def operator(self: ndarray, other: Any) -> ndarray:
+        _counts.launches += 1
+        getattr(self._host, name)(_operand(other))
+        return self
+
+    return operator
+
+
+for _name in "add sub mul truediv floordiv mod pow matmul and or".split():
+    setattr(ndarray, f"__{_name}__", _operator(f"__{_name}__"))
+    setattr(ndarray, f"__r{_name}__", _operator(f"__r{_name}__"))
+    setattr(ndarray, f"__i{_name}__", _in_place(f"__i{_name}__"))
+for _name in "lt le gt ge eq ne".split():
+    setattr(ndarray, f"__{_name}__", _operator(f"__{_name}__"))
+for _name in "neg abs invert".split():
+    setattr(ndarray, f"__{_name}__", lambda self, name=f"__{_name}__": _computed(getattr(self._host, name)()))
+
+
+def _reduction(name: str) -> Any:
+    def reduction(self: ndarray, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False):
+        keywords = {"dtype": dtype} if dtype is not None else {}
+        return _computed(getattr(self._host, name)(axis=axis, keepdims=keepdims, **keywords))
+
+    return reduction
+
+
+for _name in "sum mean std".split():
+    setattr(ndarray, _name, _reduction(_name))
+
+
+def _extreme(name: str) -> Any:
+    def extreme(self: ndarray, axis: Any = None, out: Any = None, keepdims: bool = False) -> ndarray:
+        return _computed(getattr(self._host, name)(axis=axis, keepdims=keepdims))
+
+    return extreme
+
+
+for _name in "max min all any".split():
+    setattr(ndarray, _name, _extreme(_name))
+
+
+def _argmax(self: ndarray, axis: Any = None, out: Any = None, dtype: Any = None, keepdims: bool = False) -> ndarray:
+    return _computed(self._host.argmax(axis=axis, keepdims=keepdims))
+
+
+ndarray.argmax = _argmax  # type: ignore[attr-defined]
+
+
+def _ufunc(name: str) -> Any:
+    function = getattr(_np, name)
+
+    def ufunc(*arguments: Any, out: ndarray | None = None) -> ndarray:
+        if not any(isinstance(a, ndarray) for a in arguments):
+            raise TypeError(f"cupy.{name} needs an array of the device, got {', '.join(str(type(a)) for a in arguments)}")
+        result = function(*map(_operand, arguments), out=None if out is None else _operand(out))
+        if out is None:
+            return _computed(result)
+        _counts.launches += 1
+        return out
+
+    ufunc.__name__ = name
+    return ufunc
+
+
+add, multiply, maximum, matmul = map(_ufunc, ("add", "multiply", "maximum", "matmul"))
+abs, exp, log, sqrt = map(_ufunc, ("abs", "exp", "log", "sqrt"))  # noqa: A001: CuPy's names
+
+
+def empty(shape: Any, dtype: Any = float) -> ndarray:
+    return ndarray(shape, dtype)
+
+
+def zeros(shape: Any, dtype: Any = float) -> ndarray:
+    return _computed(_np.zeros(shape, dtype))
+
+
+def full(shape: Any, fill_value: Any, dtype: Any = None) -> ndarray:
+    return _computed(_np.full(shape, _operand(fill_value), dtype))
+
+
+def zeros_like(a: ndarray, dtype: Any = None) -> ndarray:
+    return _computed(_np.zeros_like(_operand(a), dtype))
+
+
+def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> ndarray:
+    return _computed(_np.arange(start, dtype=dtype) if stop is None else _np.arange(start, stop, step, dtype))
+
+
+def asarray(a: Any, dtype: Any = None) -> ndarray:
+    """The array on the device: copied there, unless it is there already."""
+    if isinstance(a, ndarray):
+        return a if dtype is None or a.dtype == dtype else a.astype(dtype)
+    _counts.to_device += 1
+    host = _np.array(a, dtype)
+    return _new(host, _Buffer(host.nbytes))
+
+
+def ascontiguousarray(a: ndarray, dtype: Any = None) -> ndarray:
+    host = _operand(a)
+    return a if host.flags.c_contiguous and dtype in (None, host.dtype) else _computed(_np.ascontiguousarray(host, dtype))
+
+
+def broadcast_to(array: ndarray, shape: Any) -> ndarray:
+    return _view(array, _np.broadcast_to(_operand(array), shape))
+
+
+def tile(A: ndarray, reps: Any) -> ndarray:  # noqa: N803: CuPy's name
+    return _computed(_np.tile(_operand(A), reps))
+
+
+def where(condition: ndarray, x: Any, y: Any) -> ndarray:
+    return _computed(_np.where(_operand(condition), _operand(x), _operand(y)))
+
+
+def concatenate(tup: Any, axis: int = 0) -> ndarray:
+    return _computed(_np.concatenate([_operand(a) for a in tup], axis))
+
+
+def einsum(subscripts: str, *operands: ndarray) -> ndarray:
+    return _computed(_np.einsum(subscripts, *map(_operand, operands)))
+
+
+def _as_strided(x: ndarray, shape: Any = None, strides: Any = None) -> ndarray:
+    return _view(x, _np.lib.stride_tricks.as_strided(_operand(x), shape, strides))
+
+
+def _sliding_window_view(x: ndarray, window_shape: Any, axis: Any = None) -> ndarray:
+    return _view(x, _np.lib.stride_tricks.sliding_window_view(_operand(x), window_shape, axis))
+
+
+lib = types.SimpleNamespace(
+    stride_tricks=types.SimpleNamespace(as_strided=_as_strided, sliding_window_view=_sliding_window_view)
+)
+
+
+class _Device:
+    """`with cupy.cuda.Device(0):`"""
+
+    def __init__(self, id: int = 0) -> None:  # noqa: A002: CuPy's name
+        if id != 0:
+            raise ValueError(f"there is one device, number 0; got {id}")
+
+    def __enter__(self) -> _Device:
+        return self
+
+    def __exit__(self, *arguments: Any) -> None:
+        pass
+
+
+cuda = types.SimpleNamespace(Device=_Device, runtime=types.SimpleNamespace(getDeviceCount=lambda: 1))
