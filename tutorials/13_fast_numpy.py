@@ -77,8 +77,8 @@ for name, seconds in same.items():
 # ## The job
 #
 # The most frequent layer of ResNet-20: 16 channels in, 16 out, 3x3, on a batch of 128 pictures of 32x32. What is the
-# least time it can take? The arithmetic has to be done, and the fastest arithmetic that this machine has is a large
-# matrix product. `sgemm_peak` measures that.
+# least time it can take? The arithmetic has to be done, and little that a machine does comes nearer to its highest
+# speed than a large matrix product. `sgemm_peak` measures that.
 
 # %%
 N, S, C, O = 128, 32, 16, 16
@@ -92,10 +92,9 @@ threads = num_threads()
 set_num_threads(1)
 peak = sgemm_peak(1024)
 set_num_threads(threads)
-print(
-    f"{WORK / 1e6:.0f} million multiply-adds; a large product on one core: {peak / 1e9:.0f} thousand million a second"
-)
-print(f"so one core cannot do the job in less than {1e3 * WORK / peak:.1f} ms")
+print(f"the job: {WORK / 1e6:.0f} million multiply-adds")
+print(f"one core, in a large matrix product: {peak / 1e9:.0f} thousand million a second")
+print(f"at that speed one core would need {1e3 * WORK / peak:.1f} ms")
 
 # %% [markdown]
 # All rungs but the last use one core, so that we see one thing at a time. `compare` checks each result, and then lets
@@ -187,7 +186,8 @@ rungs |= {
     "2 slices": lambda: by_slices(x),
     "3 one view of all windows": lambda: by_view(x),
 }
-compare(rungs)
+_ = compare(rungs)
+
 # %% [markdown]
 # All three write the same columns. What differs is how many numbers NumPy copies between two looks at its bookkeeping.
 # Channels come last here, so in the view a row of a window, 3 x 16 numbers, lies in one piece in the picture *and* in
@@ -202,11 +202,14 @@ oh, ow, kh, kw = np.ogrid[:S, :S, :3, :3]
 gathered = padded[:, oh + kh, ow + kw]
 print("shape  ", gathered.shape)
 print("strides", gathered.strides, "   in one piece, in this order:", gathered.flags.c_contiguous)
+assert not gathered.flags.c_contiguous, "NumPy's own choice of an order, and not the one that the matrix needs"
 del gathered
 
 # %% [markdown]
-# Two neighbours along the columns of the matrix should be 4 bytes apart. Where they are not, `reshape` cannot make a
-# view, and without a word it copies everything once more. (`np.shares_memory` tells.)
+# In one piece, and in the order of the axes, each stride would be the size of all that comes behind it: 4 bytes for the
+# channels, 4 x 16 = 64 for the kernel's columns, and so on to the left. Here 64 is the stride of the first axis: in
+# memory the pictures of the batch are neighbours. So `reshape` cannot make a view, and without a word it copies
+# everything once more. (`np.shares_memory` tells.)
 #
 # ## Rung 4: stay in the cache
 #
@@ -260,7 +263,8 @@ def in_chunks(convolve, pictures):
 FEW = (2 << 20) // (columns_bytes // N)  # as many as have 2 MB of columns
 rungs["4 in chunks"] = lambda: in_chunks(by_view, FEW)
 print(f"{FEW} pictures at a time")
-compare({name: rungs[name] for name in ("3 one view of all windows", "4 in chunks")})
+_ = compare({name: rungs[name] for name in ("3 one view of all windows", "4 in chunks")})
+
 # %% [markdown]
 # How large should a chunk be? Small ones are many calls, large ones leave the cache. **Predict** the shape of the
 # curve, then look at it. (The pictures here are 8x8, so that a chunk can be really small.)
@@ -315,9 +319,8 @@ for _ in range(REPEATS):
     begin = time.perf_counter()
     touched[:] = 1
     again.append(time.perf_counter() - begin)
-print(
-    f"write to {size / 1e6:.0f} MB for the first time {1e3 * median(first):.2f} ms, again {1e3 * median(again):.2f} ms"
-)
+print(f"write to {size / 1e6:.0f} MB for the first time: {1e3 * median(first):.2f} ms")
+print(f"write to as much again:           {1e3 * median(again):.2f} ms")
 
 # %% [markdown]
 # Every temporary array may pay that. (How often depends on the allocator, which may keep freed memory; the library asks
@@ -340,7 +343,8 @@ def reusing(product):
 
 
 rungs["5 memory used again"] = lambda: reusing(np.matmul)
-compare({name: rungs[name] for name in ("4 in chunks", "5 memory used again")})
+_ = compare({name: rungs[name] for name in ("4 in chunks", "5 memory used again")})
+
 # %% [markdown]
 # ## Rung 6: what BLAS likes
 #
@@ -392,7 +396,7 @@ plt.show()
 # %%
 print(inspect.getsource(multiply))
 rungs["6 stacks of small products"] = lambda: reusing(multiply)
-compare({name: rungs[name] for name in ("5 memory used again", "6 stacks of small products")})
+_ = compare({name: rungs[name] for name in ("5 memory used again", "6 stacks of small products")})
 
 # %% [markdown]
 # ## Rung 7: all cores
@@ -445,7 +449,8 @@ print(inspect.getsource(for_each_chunk))
 # %%
 rungs["7 chunks on all cores (the library)"] = lambda: conv(x)
 last_two = list(rungs)[-2:]
-compare({name: rungs[name] for name in last_two})
+_ = compare({name: rungs[name] for name in last_two})
+
 # %% [markdown]
 # Two cores do not give twice the speed: between the large operations each thread needs the lock for Python's own steps,
 # and both fetch from the same memory. That is the other reason why chunks must not be too small.
@@ -595,7 +600,8 @@ plt.show()
 
 # %% [markdown]
 # With three channels a product is only three deep, and nine passes over the result cost more than the columns of a
-# small input. With many channels the product outweighs the passes, and columns are the larger burden.
+# small input. With many channels the product outweighs the passes, and columns are the larger burden. In between the
+# two are close.
 #
 # Why then does the library write columns? One form has to serve all layers and both directions. Backward, one set of
 # columns gives two gradients; without columns it is eighteen products instead of two, each a call that takes the lock.
@@ -605,7 +611,7 @@ plt.show()
 #
 # Long runs matter for all the layers. Batch norm multiplies each channel by a scale of its own. NumPy stretches the 16
 # scales over the picture (broadcasting), and then its inner loop is 16 numbers long. With the scales repeated to the
-# length of a row of the picture it is longer, at the same arithmetic:
+# length of a whole picture it is long, at the same arithmetic:
 
 # %%
 scales = rng.standard_normal(C).astype(np.float32)

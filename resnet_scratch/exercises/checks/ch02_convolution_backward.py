@@ -24,7 +24,7 @@ def task_2_1(answer: Callable) -> None:
             ]
             for size in (H, W)
         ]
-        cases.append(((H, W), kernel, stride, padding, np.outer(*along).tolist()))
+        cases.append(((H, W), kernel, stride, padding, np.outer(along[0], along[1]).tolist()))
     for (H, W), kernel, stride, padding, counts in cases:
         expected, got = np.array(counts), np.asarray(answer((H, W), kernel, stride, padding))
         case = f"size {(H, W)}, kernel {kernel}, stride {stride}, padding {padding}"

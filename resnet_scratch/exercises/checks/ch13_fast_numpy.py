@@ -130,8 +130,8 @@ def task_13_5(answer: Callable) -> None:
     rng = np.random.default_rng(10)
     shares = (rng.standard_normal((12, 50)) * 10.0 ** rng.integers(-3, 4, (12, 50))).astype(np.float32)
     expected = shares[0].copy()
-    for share in shares[1:]:
-        expected = expected + share
+    for row in shares[1:]:
+        expected = expected + row
     together = threading.Barrier(2)
     lock, calls, finished = threading.Lock(), [], [threading.Event() for _ in chunks]
 
