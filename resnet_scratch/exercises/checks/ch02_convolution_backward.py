@@ -24,7 +24,7 @@ def task_2_1(answer: Callable) -> None:
             ]
             for size in (H, W)
         ]
-        cases.append(((H, W), kernel, stride, padding, np.outer(*along).tolist()))
+        cases.append(((H, W), kernel, stride, padding, np.outer(along[0], along[1]).tolist()))
     for (H, W), kernel, stride, padding, counts in cases:
         expected, got = np.array(counts), np.asarray(answer((H, W), kernel, stride, padding))
         case = f"size {(H, W)}, kernel {kernel}, stride {stride}, padding {padding}"
@@ -49,11 +49,11 @@ def task_2_2(answer: Callable) -> None:
         ((3, 5, 6, 2), (3, 3), 4, 1, 1),
         ((2, 7, 5, 3), (3, 2), 2, 2, 1),
     ]:
-        OH, OW, meetings = _meetings(shape, kernel_size, stride, padding)
+        OH, OW, places = meetings(shape, kernel_size, stride, padding)
         x, grad_y = rng.standard_normal(shape), rng.standard_normal((shape[0], OH, OW, O))
         expected = np.zeros((*kernel_size, shape[3], O))
         first = np.zeros_like(expected)  # of the first picture alone
-        for oh, ow, kh, kw, h, w in meetings:
+        for oh, ow, kh, kw, h, w in places:
             expected[kh, kw] += x[:, h, w].T @ grad_y[:, oh, ow]
             first[kh, kw] += np.outer(x[0, h, w], grad_y[0, oh, ow])
         got = np.asarray(answer(x, grad_y, kernel_size, stride, padding))
@@ -69,7 +69,7 @@ def task_2_2(answer: Callable) -> None:
         assert not np.allclose(got, expected[::-1, ::-1]), (
             f"{case}: your gradient is turned by 180 degrees; the kernel turns for the gradient at the picture only"
         )
-        _explain(case, "at the weight", got, expected)
+        explain(case, "at the weight", got, expected)
 
 
 def task_2_3(answer: Callable) -> None:
@@ -81,16 +81,16 @@ def task_2_3(answer: Callable) -> None:
         ((2, 7, 6, 2), (3, 3), 2, 1, np.float32),
         ((1, 9, 8, 2), (2, 2), 3, 0, np.float64),
     ]:
-        OH, OW, meetings = _meetings(shape, kernel_size, stride, padding)
+        OH, OW, places = meetings(shape, kernel_size, stride, padding)
         N, (KH, KW), C = shape[0], kernel_size, shape[3]
         columns = rng.standard_normal((N * OH * OW, KH * KW * C)).astype(dtype)
         numbers = columns.reshape(N, OH, OW, KH, KW, C)
         expected, earliest, latest, counts = (np.zeros(shape) for _ in range(4))
-        for oh, ow, kh, kw, h, w in meetings:
+        for oh, ow, kh, kw, h, w in places:
             expected[:, h, w] += numbers[:, oh, ow, kh, kw]
             counts[:, h, w] += 1
             latest[:, h, w] = numbers[:, oh, ow, kh, kw]
-        for oh, ow, kh, kw, h, w in reversed(meetings):
+        for oh, ow, kh, kw, h, w in reversed(places):
             earliest[:, h, w] = numbers[:, oh, ow, kh, kw]
         given = columns.copy()
         got = np.asarray(answer(columns, shape, kernel_size, stride, padding))
@@ -107,7 +107,7 @@ def task_2_3(answer: Callable) -> None:
         assert not np.allclose(got * np.maximum(counts, 1), expected, atol=1e-5), (
             f"{case}: you took the mean of what comes back to a pixel; the transpose of copying is adding"
         )
-        _explain(case, "at the pixel", got, expected)
+        explain(case, "at the pixel", got, expected)
 
 
 def task_2_4(answer: Callable) -> None:
@@ -120,13 +120,13 @@ def task_2_4(answer: Callable) -> None:
         ((1, 6, 5, 3), (3, 2), 2, 1),
         ((3, 5, 4, 2), (3, 3), 1, 2),
     ]:
-        OH, OW, meetings = _meetings(shape, kernel_size, 1, padding)
+        OH, OW, places = meetings(shape, kernel_size, 1, padding)
         grad_y = rng.standard_normal((shape[0], OH, OW, O))
         weight = rng.standard_normal((*kernel_size, shape[3], O))
 
         def sent_back(weight: np.ndarray) -> np.ndarray:
             result = np.zeros(shape)
-            for oh, ow, kh, kw, h, w in meetings:
+            for oh, ow, kh, kw, h, w in places:
                 result[:, h, w] += grad_y[:, oh, ow] @ weight[kh, kw].T
             return result
 
@@ -147,24 +147,24 @@ def task_2_4(answer: Callable) -> None:
         assert not np.allclose(got, sent_back(weight[::-1])) and not np.allclose(got, sent_back(weight[:, ::-1])), (
             f"{case}: the kernel was turned along one axis only; it turns along both"
         )
-        _explain(case, "at the pixel", got, expected)
+        explain(case, "at the pixel", got, expected)
 
 
 def task_2_5(answer: Callable) -> None:
     """`DepthwiseConv2d`: forward by definition, backward by the gradient checker."""
     rng = np.random.default_rng(6)
     for shape, kernel_size, stride, padding in [((1, 4, 5, 2), (3, 3), 1, 1), ((2, 7, 6, 3), (3, 2), 2, 0)]:
-        OH, OW, meetings = _meetings(shape, kernel_size, stride, padding)
+        OH, OW, places = meetings(shape, kernel_size, stride, padding)
         x, weight = rng.standard_normal(shape), rng.standard_normal((*kernel_size, shape[3]))
         expected = np.zeros((shape[0], OH, OW, shape[3]))
-        for oh, ow, kh, kw, h, w in meetings:
+        for oh, ow, kh, kw, h, w in places:
             expected[:, oh, ow] += x[:, h, w] * weight[kh, kw]
         case = f"x {shape}, weight {weight.shape}, stride {stride}, padding {padding}"
         layer = answer(weight.copy(), stride, padding)
         y, cache = layer.forward(x, True)
         assert y.shape == expected.shape, f"{case}: y must be {expected.shape}, got {y.shape}"
         if not np.allclose(y, expected):
-            _explain(f"{case}: forward", "at", y, expected)
+            explain(f"{case}: forward", "at", y, expected)
         grad_x = layer.backward(np.ones_like(y), cache)
         assert grad_x is not None and grad_x.shape == shape, (
             f"{case}: grad_x must have the shape of x, {shape}, got {np.shape(grad_x)}; is the padding cut off?"
@@ -178,24 +178,24 @@ def task_2_5(answer: Callable) -> None:
         assert report, f"{case}: the gradient check (input is x, weight is the weight) says\n{report}"
 
 
-def _meetings(
+def meetings(
     shape: tuple[int, int, int, int], kernel_size: tuple[int, int], stride: int, padding: int
 ) -> tuple[int, int, list[tuple[int, int, int, int, int, int]]]:
     """(OH, OW, all (oh, ow, kh, kw, h, w)): in window (oh, ow) the kernel's place (kh, kw) meets pixel (h, w)."""
     (_, H, W, _), (KH, KW) = shape, kernel_size
     tops = range(-padding, H + padding - KH + 1, stride)
     lefts = range(-padding, W + padding - KW + 1, stride)
-    meetings = [
+    places = [
         (oh, ow, kh, kw, top + kh, left + kw)
         for oh, top in enumerate(tops)
         for ow, left in enumerate(lefts)
         for kh, kw in np.ndindex(KH, KW)
         if 0 <= top + kh < H and 0 <= left + kw < W
     ]
-    return len(tops), len(lefts), meetings
+    return len(tops), len(lefts), places
 
 
-def _explain(case: str, where: str, got: np.ndarray, expected: np.ndarray) -> None:
+def explain(case: str, where: str, got: np.ndarray, expected: np.ndarray) -> None:
     """Raise AssertionError with the first number that is wrong."""
     wrong = ~np.isclose(got, expected, atol=1e-5)
     place = tuple(np.argwhere(wrong)[0].tolist())
