@@ -96,6 +96,8 @@ class DepthwiseConv2d(Layer):
 
     y[n, oh, ow, c] = sum of padded x[n, oh * stride + kh, ow * stride + kw, c] * weight[kh, kw, c] over kh and kw
 
+    (Howard et al. 2017, "MobileNets", arXiv:1704.04861, section 3.1, equation 3.)
+
     TODO: write `forward(x, training)`, which returns (y, cache), and `backward(grad_y, cache)`, which returns grad_x
         and sets `self.weight.grad`, of the shape (KH, KW, C) of `self.weight.value`. `__init__` is done.
     APPROACH: 1. Write forward as a loop over the places (kh, kw) of the kernel: a slice of the padded picture, which
@@ -104,7 +106,6 @@ class DepthwiseConv2d(Layer):
         channel. 3. pad's transpose cuts off.
     HINT: `window_slices(padded, (KH, KW), (stride, stride))` in `resnet_scratch/windows.py` yields these slices, in
         reading order, as views that you may add to.
-    SOURCE: Howard et al. 2017, "MobileNets", arXiv:1704.04861, section 3.1, equation 3.
     """
 
     def __init__(self, weight: np.ndarray, stride: int = 1, padding: int = 0) -> None:
