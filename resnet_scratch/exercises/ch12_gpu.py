@@ -43,8 +43,8 @@ def training_bytes(parameters: int, activations: int, batch_size: int) -> int:
     """Task 12.3: will it fit?
 
     TODO: a network has so many parameters, and keeps so many numbers per image for its backward pass (`activations`).
-        All are float32. Return the bytes that training with SGD and momentum keeps at the end of a forward pass, when the
-        gradients of the last step are still there.
+        All are float32. Return the bytes that training with SGD and momentum keeps at the end of a forward pass, when
+        the gradients of the last step are still there.
     APPROACH: 1. What does the optimizer keep for each parameter, beside its value and its gradient? 2. What grows with
         the batch?
     HINT: three numbers for each parameter, four bytes for each number.
