@@ -5,10 +5,10 @@ from resnet_scratch.layer import Parameter
 from resnet_scratch.optim import SGD
 
 
-def steps(count, value=1.0, grad=1.0, **settings):
+def steps(put, count, value=1.0, grad=1.0, **settings):
     """The value of one parameter (as a 1x1 matrix) after each step with a constant gradient and learning rate 0.1."""
-    parameter = Parameter(np.array([[value]]))
-    parameter.grad = np.array([[grad]])
+    parameter = Parameter(put([[value]]))
+    parameter.grad = put([[grad]])
     optimizer = SGD([parameter], **settings)
     values = []
     for _ in range(count):
@@ -17,35 +17,35 @@ def steps(count, value=1.0, grad=1.0, **settings):
     return values
 
 
-def test_plain_descent():
-    assert steps(3, momentum=0) == pytest.approx([0.9, 0.8, 0.7])
+def test_plain_descent(put):
+    assert steps(put, 3, momentum=0) == pytest.approx([0.9, 0.8, 0.7])
 
 
-def test_momentum_by_hand():
+def test_momentum_by_hand(put):
     """v = 1, 1.5, 1.75."""
-    assert steps(3, momentum=0.5) == pytest.approx([0.9, 0.75, 0.575])
+    assert steps(put, 3, momentum=0.5) == pytest.approx([0.9, 0.75, 0.575])
 
 
-def test_nesterov_by_hand():
+def test_nesterov_by_hand(put):
     """v = 1, 1.5; the step is 0.1 * (1 + 0.5 v)."""
-    assert steps(2, momentum=0.5, nesterov=True) == pytest.approx([0.85, 0.675])
+    assert steps(put, 2, momentum=0.5, nesterov=True) == pytest.approx([0.85, 0.675])
 
 
-def test_weight_decay_by_hand():
+def test_weight_decay_by_hand(put):
     """g = 1 + 0.5 * 1 = 1.5, then 1 + 0.5 * 0.85."""
-    assert steps(2, momentum=0, weight_decay=0.5) == pytest.approx([0.85, 0.85 - 0.1425])
+    assert steps(put, 2, momentum=0, weight_decay=0.5) == pytest.approx([0.85, 0.85 - 0.1425])
 
 
-def test_decay_can_leave_biases_and_norms_out():
-    matrix, vector = Parameter(np.ones((2, 2))), Parameter(np.ones(2))
-    matrix.grad, vector.grad = np.zeros((2, 2)), np.zeros(2)
+def test_decay_can_leave_biases_and_norms_out(put):
+    matrix, vector = Parameter(put(np.ones((2, 2)))), Parameter(put(np.ones(2)))
+    matrix.grad, vector.grad = put(np.zeros((2, 2))), put(np.zeros(2))
     SGD([matrix, vector], weight_decay=0.5, decay_biases_and_norms=False).step(0.1)
     assert (matrix.value == 0.95).all() and (vector.value == 1).all()
 
 
-def test_gradients_are_not_changed_and_values_are_changed_in_place():
-    parameter = Parameter(np.ones((2, 2), np.float32))
-    value, parameter.grad = parameter.value, np.ones((2, 2), np.float32)
+def test_gradients_are_not_changed_and_values_are_changed_in_place(put):
+    parameter = Parameter(put(np.ones((2, 2)), np.float32))
+    value, parameter.grad = parameter.value, put(np.ones((2, 2)), np.float32)
     SGD([parameter], weight_decay=0.1, nesterov=True).step(np.float64(0.1))
     assert parameter.value is value and value.dtype == np.float32 and (parameter.grad == 1).all()
 

@@ -2,50 +2,49 @@ import numpy as np
 import pytest
 
 import reference
+from reference import assert_same
 from resnet_scratch.layers import Conv2d
-
-rng = np.random.default_rng(0)
 
 
 @pytest.mark.parametrize("kernel, stride, padding", [
     ((3, 3), (1, 1), (1, 1)), ((3, 3), (2, 2), (1, 1)), ((1, 1), (1, 1), (0, 0)), ((1, 1), (2, 2), (0, 0)),
     ((2, 3), (1, 2), (0, 1)), ((3, 1), (2, 1), (2, 0)), ((5, 4), (1, 1), (0, 0)), ((2, 2), (3, 3), (1, 1)),
 ])  # fmt: skip
-def test_it_is_the_seven_loops(kernel, stride, padding):
+def test_it_is_the_seven_loops(rng, put, kernel, stride, padding):
     layer = Conv2d(2, 3, kernel, stride, padding, rng=rng).astype(np.float64)
     layer.bias.value[:] = rng.standard_normal(3)
     x = rng.standard_normal((2, 6, 5, 2))
     expected = reference.convolution(x, layer.weight.value, layer.bias.value, stride, padding)
-    np.testing.assert_allclose(layer(x), expected, atol=1e-12)
+    assert_same(put(layer)(put(x)), expected)
 
 
 @pytest.mark.parametrize("kernel, padding", [(3, 1), (3, 0), (2, 1), (5, 2), ((1, 3), (0, 2)), (1, 0)])
-def test_both_ways_back_agree(kernel, padding):
+def test_both_ways_back_agree(rng, put, kernel, padding):
     """With stride 1 the gradient as a convolution must be the gradient by scattering."""
-    layer = Conv2d(2, 3, kernel, 1, padding, rng=rng).astype(np.float64)
-    x = rng.standard_normal((3, 6, 5, 2))
-    grad_y = rng.standard_normal(layer(x).shape)
+    layer = put(Conv2d(2, 3, kernel, 1, padding, rng=rng))
+    x = put(rng.standard_normal((3, 6, 5, 2)))
+    grad_y = put(rng.standard_normal(layer(x).shape))
     by_convolution, first = layer._backward_as_convolution(grad_y, x), layer.weight.grad
     by_scattering, second = layer._backward_by_scattering(grad_y, x), layer.weight.grad
-    np.testing.assert_allclose(by_convolution, by_scattering, atol=1e-12)
-    np.testing.assert_allclose(first, second, atol=1e-12)
+    assert_same(by_convolution, by_scattering)
+    assert_same(first, second)
 
 
-def test_backward_by_hand():
+def test_backward_by_hand(rng, put):
     """A 2x2 kernel [1 2; 3 4] on a 2x3 image makes two numbers; their gradients are 1 and 10."""
-    layer = Conv2d(1, 1, 2, rng=rng).astype(np.float64)
+    layer = Conv2d(1, 1, 2, rng=rng)
     layer.weight.value[..., 0, 0] = [[1, 2], [3, 4]]
-    x = np.array([[1.0, 2, 3], [4, 5, 6]]).reshape(1, 2, 3, 1)
+    layer, x = put(layer), put([[1, 2, 3], [4, 5, 6]]).reshape(1, 2, 3, 1)
     y, cache = layer.forward(x)
-    assert y.ravel().tolist() == [1 + 4 + 12 + 20, 2 + 6 + 15 + 24]
-    grad_x = layer.backward(np.array([1.0, 10]).reshape(1, 1, 2, 1), cache)
+    assert y[0, 0, :, 0].tolist() == [1 + 4 + 12 + 20, 2 + 6 + 15 + 24]
+    grad_x = layer.backward(put([1, 10]).reshape(1, 1, 2, 1), cache)
     assert grad_x[0, :, :, 0].tolist() == [[1, 2 + 10, 20], [3, 4 + 30, 40]]
     assert layer.weight.grad[..., 0, 0].tolist() == [[1 + 20, 2 + 30], [4 + 50, 5 + 60]]
     assert layer.bias.grad.tolist() == [11]
 
 
 @pytest.mark.parametrize("stride", [1, 2])
-def test_backward_leaves_its_arguments_alone(stride):
+def test_backward_leaves_its_arguments_alone(rng, stride):
     layer = Conv2d(2, 3, 3, stride, 1, rng=rng)
     x = rng.standard_normal((2, 6, 6, 2), np.float32)
     y, cache = layer.forward(x)
@@ -55,7 +54,7 @@ def test_backward_leaves_its_arguments_alone(stride):
     assert np.array_equal(grad_y, before[0]) and np.array_equal(x, before[1])
 
 
-def test_errors_name_the_argument():
+def test_errors_name_the_argument(rng):
     with pytest.raises(ValueError, match=r"x must be \(N, H, W, 3\), got \(2, 3, 8, 8\)"):
         Conv2d(3, 4, 3, rng=rng).forward(np.zeros((2, 3, 8, 8), np.float32))
     with pytest.raises(
@@ -71,14 +70,14 @@ def test_errors_name_the_argument():
         Conv2d(3, 4, 3, rng=rng).forward(np.zeros((0, 8, 8, 3), np.float32))
 
 
-def test_numpys_integers_are_integers():
+def test_numpys_integers_are_integers(rng):
     assert Conv2d(3, 4, np.int64(3), rng=rng).kernel_size == (3, 3)
 
 
 @pytest.mark.parametrize("stride, padding, way", [
     (1, 2, "_backward_as_convolution"), (1, 3, "_backward_by_scattering"), (2, 1, "_backward_by_scattering"),
 ])  # fmt: skip
-def test_which_way_back_is_taken(monkeypatch, stride, padding, way):
+def test_which_way_back_is_taken(rng, monkeypatch, stride, padding, way):
     """A 3x3 kernel padded by 3 has windows that lie wholly beyond the border: no convolution turns that round."""
     layer, taken = Conv2d(2, 3, 3, stride, padding, rng=rng), []
     for name in ("_backward_as_convolution", "_backward_by_scattering"):
@@ -88,7 +87,7 @@ def test_which_way_back_is_taken(monkeypatch, stride, padding, way):
     assert taken == [way]
 
 
-def test_weights_begin_kaiming_normal_by_fan_out():
+def test_weights_begin_kaiming_normal_by_fan_out(rng):
     layer = Conv2d(32, 64, 3, rng=rng)
     assert layer.weight.value.std() == pytest.approx((2 / (9 * 64)) ** 0.5, rel=0.02)
     assert not layer.bias.value.any()

@@ -4,22 +4,22 @@ import pytest
 from resnet_scratch.layers import Add, SubsamplePad
 
 
-def test_an_addition_hands_the_gradient_to_both():
-    a, b = np.arange(4.0).reshape(1, 2, 2, 1), np.full((1, 2, 2, 1), 10.0)
+def test_an_addition_hands_the_gradient_to_both(put):
+    a, b = put(np.arange(4)).reshape(1, 2, 2, 1), put(np.full((1, 2, 2, 1), 10))
     y, cache = Add().forward(a, b)
-    assert y.ravel().tolist() == [10, 11, 12, 13]
+    assert y.reshape(-1).tolist() == [10, 11, 12, 13]
     grad_branch, grad_shortcut = Add().backward(y, cache)
     assert grad_branch is y and grad_shortcut is y
 
 
-def test_option_a_by_hand():
+def test_option_a_by_hand(put):
     """Every other pixel of a 3x3 image with one channel, which comes to stand third of five."""
     layer = SubsamplePad(1, 5, 2)
-    x = np.arange(9.0).reshape(1, 3, 3, 1)
+    x = put(np.arange(9)).reshape(1, 3, 3, 1)
     y, cache = layer.forward(x)
     assert y.shape == (1, 2, 2, 5) and y[0, :, :, 2].tolist() == [[0, 2], [6, 8]]
     assert y.sum() == 16  # and zeros elsewhere
-    grad = layer.backward(np.arange(20.0).reshape(1, 2, 2, 5), cache)
+    grad = layer.backward(put(np.arange(20)).reshape(1, 2, 2, 5), cache)
     assert grad[0, :, :, 0].tolist() == [[2, 0, 7], [0, 0, 0], [12, 0, 17]]
 
 
