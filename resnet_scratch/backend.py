@@ -6,12 +6,15 @@ functions on it, so one layer file serves both, and both can live in one process
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Any
 
 import numpy as np
 
 Array = Any  # a numpy.ndarray or a cupy.ndarray: one name for both, for signatures
+INSTALL = "pip install 'resnet_scratch[cuda12x]' (or [cuda13x]; nvidia-smi shows which CUDA the driver has)"
+NO_DRIVER = "it needs an NVIDIA GPU and its driver; on Colab choose Runtime, Change runtime type, GPU"
 
 
 class DeviceError(RuntimeError):
@@ -32,13 +35,62 @@ def array_module(x: Array):
 
 
 def devices() -> list[str]:
-    """The devices that work on this machine: `["cpu"]`, or `["cpu", "cuda:0", ...]` where CuPy finds GPUs."""
+    """The devices that work on this machine: `["cpu"]`, or `["cpu", "cuda:0", ...]` where CuPy can use GPUs."""
+    return _look_for_gpus()[0]
+
+
+def why_no_gpu() -> str:
+    """What stands between this machine and a GPU, and what to do about it; "" where one works."""
+    return _look_for_gpus()[1]
+
+
+def _look_for_gpus() -> tuple[list[str], str]:
+    """(the devices that work, why there is no GPU among them). Never raises: whatever is wrong, the CPU still works."""
     try:
         import cupy
+    except ModuleNotFoundError as error:
+        if error.name == "cupy":
+            return ["cpu"], f"CuPy is not installed: with an NVIDIA GPU and its driver, {INSTALL}"
+        return ["cpu"], _broken("CuPy cannot be imported", error)
+    except Exception as error:  # a CuPy that is broken, or there twice, raises almost anything
+        return ["cpu"], _broken("CuPy cannot be imported", error)
+    try:
+        count = cupy.cuda.runtime.getDeviceCount()
+    except Exception as error:
+        return ["cpu"], f"CuPy finds no GPU, or no driver that suits it ({_one_line(error)}): {NO_DRIVER}"
+    if count == 0:
+        return ["cpu"], f"CuPy finds no GPU: {NO_DRIVER}"
+    found, why = ["cpu"], ""
+    for k in range(count):
+        try:
+            with cupy.cuda.Device(k):
+                if int(cupy.arange(4).sum()) != 6:  # compiles and runs a first kernel
+                    raise ArithmeticError("0 + 1 + 2 + 3 is not 6")
+        except Exception as error:
+            why = _broken(f"CuPy finds GPU {k}, but cannot compute on it", error)
+        else:
+            found.append(f"cuda:{k}")
+    return found, "" if len(found) > 1 else why
 
-        return ["cpu", *(f"cuda:{k}" for k in range(cupy.cuda.runtime.getDeviceCount()))]
-    except Exception:  # a CuPy that is missing, doubled or without a driver raises almost anything; the CPU still works
-        return ["cpu"]
+
+def _broken(what: str, error: Exception) -> str:
+    packages = cupy_packages()
+    if len(packages) > 1:
+        doubled = f"{what}: {', '.join(packages)} are installed side by side and break one another"
+        return f"{doubled}; pip uninstall all of them, then {INSTALL}"
+    return f"{what} ({_one_line(error)}); to mend it, pip uninstall {' '.join(packages) or 'cupy'}, then {INSTALL}"
+
+
+def _one_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:200]
+
+
+def cupy_packages() -> list[str]:
+    """The packages that bring a CuPy, such as cupy-cuda12x, with their versions. More than one break one another."""
+    from importlib.metadata import distributions
+
+    found = ((d.metadata["Name"] or "", d.version) for d in distributions())
+    return sorted({f"{name}=={version}" for name, version in found if re.fullmatch(r"cupy(-(cuda|rocm).*)?", name)})
 
 
 def resolve_device(device: str) -> str:
@@ -46,30 +98,58 @@ def resolve_device(device: str) -> str:
 
     Raises DeviceError, saying what to install or change, when there is no such device.
     """
-    found = devices()
+    if device == "cpu":
+        return device
+    if device != "auto" and not re.fullmatch(r"cuda(:\d+)?", device):
+        raise DeviceError(f"device must be 'cpu', 'cuda', 'cuda:<number>' or 'auto', got {device!r}")
+    found, why = _look_for_gpus()
     if device == "auto":
         return found[1] if len(found) > 1 else "cpu"
     name = "cuda:0" if device == "cuda" else device
     if name in found:
         return name
-    if name.startswith("cuda:"):
-        raise DeviceError(
-            f"device {device!r} is not here (found: {', '.join(found)}); a GPU needs an NVIDIA driver and "
-            "pip install 'resnet_scratch[cuda12x]' (or [cuda13x]); without a GPU use device 'cpu'"
-        )
-    raise DeviceError(f"device must be 'cpu', 'cuda', 'cuda:<number>' or 'auto', got {device!r}")
+    reason = f"{why}. Without a GPU use device 'cpu'" if why else f"found are {', '.join(found)}"
+    raise DeviceError(f"device {device!r} is not here: {reason}")
+
+
+def describe(device: str) -> str:
+    """A device that works, for people: "cpu", or "cuda:0 (Tesla T4, 15.8 GB)"."""
+    if device == "cpu":
+        return device
+    import cupy
+
+    properties = cupy.cuda.runtime.getDeviceProperties(_number(device))
+    return f"{device} ({properties['name'].decode()}, {properties['totalGlobalMem'] / 1e9:.1f} GB)"
 
 
 def to_device(x: Array, device: str) -> Array:
-    """`x` on `device` ("cpu", "cuda:0", ...); not copied if it is there already."""
+    """`x` on `device` ("cpu", "cuda:0", ...), which becomes this thread's current one; not copied if it is there."""
     if device == "cpu":
         return to_numpy(x)
     import cupy
 
-    with cupy.cuda.Device(int(device.partition(":")[2] or 0)):
-        return cupy.asarray(x)
+    cupy.cuda.Device(_number(device)).use()  # CuPy computes on the current device, wherever the arrays are
+    return cupy.asarray(x)
+
+
+def follow(x: Array) -> None:
+    """Make the device of `x` this thread's current one: every thread begins with GPU 0."""
+    if array_module(x) is not np:
+        x.device.use()
+
+
+def wait_for(device: str) -> None:
+    """Return when `device` has done all that it was told: a GPU does that later, in its own time."""
+    if device != "cpu":
+        import cupy
+
+        cupy.cuda.Device(_number(device)).synchronize()
 
 
 def to_numpy(x: Array) -> np.ndarray:
     """`x` as a NumPy array; a copy only if it lives on a GPU."""
     return x if array_module(x) is np else x.get()
+
+
+def _number(device: str) -> int:
+    return int(device.partition(":")[2] or 0)

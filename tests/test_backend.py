@@ -1,11 +1,13 @@
 import sys
-from contextlib import nullcontext
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
 
-from resnet_scratch.backend import DeviceError, array_module, devices, resolve_device, to_device, to_numpy
+from resnet_scratch import backend
+from resnet_scratch.backend import (
+    DeviceError, array_module, describe, devices, follow, resolve_device, to_device, to_numpy, why_no_gpu,
+)  # fmt: skip
 
 
 def test_numpy_arrays_belong_to_numpy():
@@ -18,34 +20,66 @@ def test_what_is_no_array_is_refused(x):
         array_module(x)
 
 
-def broken_cupy(error):
-    class Runtime:
-        @staticmethod
-        def getDeviceCount():
-            raise error
+class Cupy(ModuleType):
+    """A CuPy that fails: at import, when asked how many GPUs there are, or when it should compute."""
 
-    module = ModuleType("cupy")
-    module.cuda = ModuleType("cupy.cuda")
-    module.cuda.runtime = Runtime
-    return module
+    def __init__(self, gpus=1, error=None):
+        super().__init__("cupy")
+        self.error = error
+        if not isinstance(gpus, int):
+            self.cuda = SimpleNamespace(runtime=SimpleNamespace(getDeviceCount=self.fail))
+        else:
+            self.cuda = SimpleNamespace(runtime=SimpleNamespace(getDeviceCount=lambda: gpus), Device=self.fail)
 
-
-@pytest.mark.parametrize(
-    "error", [RuntimeError("no driver"), OSError("libcuda"), KeyError("x"), ImportError("two CuPys")]
-)
-def test_a_broken_cupy_does_not_break_the_cpu(monkeypatch, error):
-    monkeypatch.setitem(sys.modules, "cupy", broken_cupy(error))
-    assert devices() == ["cpu"] and resolve_device("auto") == "cpu"
+    def fail(self, *arguments):
+        raise self.error
 
 
-@pytest.mark.parametrize("device", ["cuda", "cuda:3"])
-def test_a_gpu_that_is_not_there_says_what_to_do(monkeypatch, device):
-    monkeypatch.setitem(sys.modules, "cupy", None)  # importing it raises ImportError
-    with pytest.raises(DeviceError, match=r"is not here \(found: cpu\).*resnet_scratch\[cuda12x\]"):
-        resolve_device(device)
+class Broken:
+    """Finds the package `cupy`, and fails when it is imported."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def find_spec(self, name, path=None, target=None):
+        if name == "cupy":
+            raise self.error
 
 
-@pytest.mark.parametrize("device", ["gpu", "", "CUDA"])
+NO_DRIVER = RuntimeError("cudaErrorInsufficientDriver: CUDA driver version is\ninsufficient")
+
+
+def install(monkeypatch, cupy, packages=()):
+    if isinstance(cupy, Exception):
+        monkeypatch.delitem(sys.modules, "cupy", raising=False)
+        monkeypatch.setattr(sys, "meta_path", [Broken(cupy), *sys.meta_path])
+    else:
+        monkeypatch.setitem(sys.modules, "cupy", cupy)
+    monkeypatch.setattr(backend, "cupy_packages", lambda: list(packages))
+
+
+REASONS = {
+    "not installed": (None, (), "CuPy is not installed: .*resnet_scratch.cuda12x"),
+    "no driver": (Cupy(gpus="?", error=NO_DRIVER), (), "no driver that suits it .RuntimeError: .*version is insufficient"),
+    "no GPU": (Cupy(gpus=0), (), "CuPy finds no GPU: it needs an NVIDIA GPU.*Colab"),
+    "import fails": (OSError("libnvrtc.so"), ["cupy==14"], "cannot be imported .OSError: libnvrtc.*uninstall cupy==14"),
+    "its own import fails": (ModuleNotFoundError("no fastrlock", name="fastrlock"), (), "imported .*no fastrlock"),
+    "there twice": (KeyError("x"), ["cupy-cuda12x==14", "cupy-cuda13x==14"], "12x==14, cupy-cuda13x==14 are .*side by side"),
+    "cannot compile": (Cupy(error=RuntimeError("no nvrtc")), (), "GPU 0, but cannot compute on it .RuntimeError: no nvrtc"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REASONS)
+def test_whatever_is_wrong_with_cupy_the_cpu_works_and_the_reason_is_told(monkeypatch, case):
+    cupy, packages, reason = REASONS[case]
+    install(monkeypatch, cupy, packages)
+    assert devices() == ["cpu"] and resolve_device("auto") == resolve_device("cpu") == "cpu"
+    with pytest.raises(DeviceError, match=f"device 'cuda:1' is not here: .*{reason}.*Without a GPU use device 'cpu'") as e:
+        resolve_device("cuda:1")
+    assert "\n" not in str(e.value) and why_no_gpu() in str(e.value)
+
+
+@pytest.mark.parametrize("device", ["gpu", "", "CUDA", "cuda:", "cuda:one", "cuda:-1"])
 def test_an_unknown_device_says_which_there_are(device):
     with pytest.raises(DeviceError, match="device must be 'cpu', 'cuda', 'cuda:<number>' or 'auto', got"):
         resolve_device(device)
@@ -53,44 +87,40 @@ def test_an_unknown_device_says_which_there_are(device):
 
 def test_on_the_cpu_nothing_is_copied():
     x = np.zeros(3)
-    assert to_device(x, "cpu") is x and to_numpy(x) is x
-
-
-class GPUArray:
-    """An array of a CuPy that is only pretended."""
-
-    def __init__(self, host):
-        self.host = host
-
-    def get(self):
-        return self.host
-
-
-GPUArray.__module__ = "cupy._core.core"  # where CuPy's own arrays come from
+    assert to_device(x, "cpu") is x and to_numpy(x) is x and describe("cpu") == "cpu"
 
 
 @pytest.fixture
-def two_gpus(monkeypatch):
-    """A CuPy that finds two GPUs; returns the numbers of those that were chosen."""
-    chosen = []
-    cupy = ModuleType("cupy")
-    cupy.ndarray = cupy.asarray = GPUArray
-    cupy.cuda = ModuleType("cupy.cuda")
-    cupy.cuda.runtime = SimpleNamespace(getDeviceCount=lambda: 2)
-    cupy.cuda.Device = lambda number: chosen.append(number) or nullcontext()
-    monkeypatch.setitem(sys.modules, "cupy", cupy)
-    return chosen
+def two_gpus(request, gpu):
+    if request.config.getoption("--device") == "cuda":
+        pytest.skip("the machine may have one GPU")
+    yield gpu
+    gpu.cuda.Device(0).use()
 
 
 def test_gpus_are_found_and_named(two_gpus):
-    assert devices() == ["cpu", "cuda:0", "cuda:1"]
+    assert devices() == ["cpu", "cuda:0", "cuda:1"] and why_no_gpu() == ""
     assert [resolve_device(d) for d in ("auto", "cuda", "cuda:1", "cpu")] == ["cuda:0", "cuda:0", "cuda:1", "cpu"]
-    with pytest.raises(DeviceError, match="found: cpu, cuda:0, cuda:1"):
+    with pytest.raises(DeviceError, match="device 'cuda:2' is not here: found are cpu, cuda:0, cuda:1"):
         resolve_device("cuda:2")
+    assert describe("cuda:1") == "cuda:1 (Stand-in, 16.0 GB)"
+
+
+def test_a_gpu_that_cannot_compute_is_left_out(two_gpus, monkeypatch):
+    right = two_gpus.arange
+    monkeypatch.setattr(two_gpus, "arange", lambda n: right(n) * two_gpus._current.device)  # on GPU 0 always 0
+    assert devices() == ["cpu", "cuda:1"] and resolve_device("auto") == "cuda:1"
 
 
 def test_to_a_gpu_and_back(two_gpus):
     x = np.arange(3)
     there = to_device(x, "cuda:1")
-    assert type(there) is GPUArray and two_gpus == [1] and array_module(there) is sys.modules["cupy"]
-    assert to_numpy(there) is x and to_device(there, "cpu") is x
+    assert array_module(there) is two_gpus and there.device.id == 1
+    assert (there + there).device.id == 1  # it is the current one from now on
+    assert to_device(there, "cuda:1") is there and to_device(there, "cpu").tolist() == [0, 1, 2]
+    here = to_device(there, "cuda:0")
+    assert here.device.id == 0 and here.tolist() == [0, 1, 2]
+    with pytest.raises(RuntimeError):
+        there + there
+    follow(there)
+    assert (there + there).tolist() == [0, 2, 4]

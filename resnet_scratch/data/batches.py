@@ -8,7 +8,7 @@ from typing import Generator, Iterator
 
 import numpy as np
 
-from ..backend import Array, array_module
+from ..backend import Array, array_module, follow
 from .augment import normalise, random_crop, random_flip
 from .dataset import Dataset
 
@@ -34,6 +34,7 @@ def training_batches(
 
 
 def _training_batches(dataset: Dataset, batch_size: int, seed: int, start_step: int, augment: bool) -> Iterator[Batch]:
+    follow(dataset.train_images)  # this runs in a thread of its own
     xp = array_module(dataset.train_images)
     steps_per_epoch = len(dataset.train_images) // batch_size
     step, epoch, order = start_step, -1, np.empty(0, np.int64)

@@ -2,11 +2,13 @@
 
 Its arrays are no NumPy arrays and refuse to be taken for such, silently or by mixing; reductions give arrays of no axes;
 only names that the real CuPy has are here, and only those that the library uses (`tests/test_cupy_audit.py` compares).
-It counts what a GPU would make slow: launches, transfers, waiting; and the device's memory in use, and at its peak.
+There are two devices; what lies on one cannot be computed with on the other. It counts what a GPU would make slow:
+launches, transfers, waiting; and the devices' memory in use, and at its peak.
 """
 
 from __future__ import annotations
 
+import threading
 import types
 from typing import Any
 
@@ -32,11 +34,20 @@ class _Counts:
 _counts = _Counts()
 
 
+class _Current(threading.local):
+    """The number of the current device, for each thread its own."""
+
+    device = 0
+
+
+_current = _Current()
+
+
 class _Buffer:
     """Device memory, shared by an array and its views."""
 
     def __init__(self, nbytes: int) -> None:
-        self.nbytes = nbytes
+        self.nbytes, self.device = nbytes, _current.device
         _counts.in_use += nbytes
         _counts.peak = max(_counts.peak, _counts.in_use)
 
@@ -61,6 +72,7 @@ class ndarray:  # noqa: N801: CuPy's name
     itemsize = property(lambda self: self._host.itemsize)
     strides = property(lambda self: self._host.strides)
     flags = property(lambda self: self._host.flags)
+    device = property(lambda self: _Device(self._buffer.device))
     T = property(lambda self: _view(self, self._host.T))
 
     def __array__(self, *arguments: Any, **keywords: Any) -> Any:
@@ -99,14 +111,14 @@ class ndarray:  # noqa: N801: CuPy's name
         return f"<array of the device, {self.shape}, {self.dtype}>"
 
     def __getitem__(self, index: Any) -> ndarray:
-        found = self._host[_indices(index)]
+        found = _operand(self)[_indices(index)]
         if isinstance(found, _np.ndarray) and _np.may_share_memory(found, self._host):
             return _view(self, found)
         return _computed(found)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         _counts.launches += 1
-        self._host[_indices(index)] = _operand(value)
+        _operand(self)[_indices(index)] = _operand(value)
 
     def reshape(self, *shape: Any) -> ndarray:
         new = self._host.reshape(*shape)
@@ -118,20 +130,22 @@ class ndarray:  # noqa: N801: CuPy's name
     def swapaxes(self, axis1: int, axis2: int) -> ndarray:
         return _view(self, self._host.swapaxes(axis1, axis2))
 
-    def astype(self, dtype: Any, copy: bool = True) -> ndarray:
-        return self if not copy and self.dtype == dtype else _computed(self._host.astype(dtype))
+    def astype(self, dtype: Any, *, copy: bool = True) -> ndarray:
+        return self if not copy and self.dtype == dtype else _computed(_operand(self).astype(dtype))
 
     def copy(self) -> ndarray:
-        return _computed(self._host.copy())
+        return _computed(_operand(self).copy())
 
     def fill(self, value: Any) -> None:
         _counts.launches += 1
-        self._host.fill(_operand(value))
+        _operand(self).fill(value)
 
 
 def _operand(value: Any) -> Any:
     """What an operation on the device can take: arrays of the device, and numbers."""
     if isinstance(value, ndarray):
+        if value._buffer.device != _current.device:
+            raise RuntimeError(f"an array on GPU {value._buffer.device}, but the current one is {_current.device}")
         return value._host
     if isinstance(value, _np.ndarray) or not isinstance(value, (int, float, bool, _np.generic)):
         raise TypeError(f"Unsupported type {type(value)}")
@@ -168,7 +182,7 @@ def _computed(result: Any) -> ndarray:
 
 def _operator(name: str) -> Any:
     def operator(self: ndarray, other: Any) -> ndarray:
-        return _computed(getattr(self._host, name)(_operand(other)))
+        return _computed(getattr(_operand(self), name)(_operand(other)))
 
     return operator
 
@@ -176,7 +190,7 @@ def _operator(name: str) -> Any:
 def _in_place(name: str) -> Any:
     def operator(self: ndarray, other: Any) -> ndarray:
         _counts.launches += 1
-        getattr(self._host, name)(_operand(other))
+        getattr(_operand(self), name)(_operand(other))
         return self
 
     return operator
@@ -193,9 +207,9 @@ for _name in "neg abs invert".split():
 
 
 def _reduction(name: str) -> Any:
-    def reduction(self: ndarray, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False):
+    def reduction(self: ndarray, axis: Any = None, dtype: Any = None, *, keepdims: bool = False) -> ndarray:
         keywords = {"dtype": dtype} if dtype is not None else {}
-        return _computed(getattr(self._host, name)(axis=axis, keepdims=keepdims, **keywords))
+        return _computed(getattr(_operand(self), name)(axis=axis, keepdims=keepdims, **keywords))
 
     return reduction
 
@@ -205,21 +219,14 @@ for _name in "sum mean std".split():
 
 
 def _extreme(name: str) -> Any:
-    def extreme(self: ndarray, axis: Any = None, out: Any = None, keepdims: bool = False) -> ndarray:
-        return _computed(getattr(self._host, name)(axis=axis, keepdims=keepdims))
+    def extreme(self: ndarray, axis: Any = None, *, keepdims: bool = False) -> ndarray:
+        return _computed(getattr(_operand(self), name)(axis=axis, keepdims=keepdims))
 
     return extreme
 
 
-for _name in "max min all any".split():
+for _name in "max min all any argmax".split():
     setattr(ndarray, _name, _extreme(_name))
-
-
-def _argmax(self: ndarray, axis: Any = None, out: Any = None, dtype: Any = None, keepdims: bool = False) -> ndarray:
-    return _computed(self._host.argmax(axis=axis, keepdims=keepdims))
-
-
-ndarray.argmax = _argmax  # type: ignore[attr-defined]
 
 
 def _ufunc(name: str) -> Any:
@@ -264,8 +271,10 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> nd
 
 def asarray(a: Any, dtype: Any = None) -> ndarray:
     """The array on the device: copied there, unless it is there already."""
-    if isinstance(a, ndarray):
+    if isinstance(a, ndarray) and a._buffer.device == _current.device:
         return a if dtype is None or a.dtype == dtype else a.astype(dtype)
+    if isinstance(a, ndarray):  # from one GPU to another
+        return _computed(a._host.astype(dtype or a.dtype))
     _counts.to_device += 1
     host = _np.array(a, dtype)
     return _new(host, _Buffer(host.nbytes))
@@ -312,15 +321,48 @@ lib = types.SimpleNamespace(
 class _Device:
     """`with cupy.cuda.Device(0):`"""
 
-    def __init__(self, id: int = 0) -> None:  # noqa: A002: CuPy's name
-        if id != 0:
-            raise ValueError(f"there is one device, number 0; got {id}")
+    def __init__(self, device: int = 0) -> None:
+        if device not in (0, 1):
+            raise ValueError(f"there are two devices, number 0 and 1; got {device}")
+        self.id = device
+
+    def use(self) -> None:
+        _current.device = self.id
+
+    def synchronize(self) -> None:
+        _counts.waits += 1
 
     def __enter__(self) -> _Device:
+        self._before = _current.device
+        self.use()
         return self
 
     def __exit__(self, *arguments: Any) -> None:
-        pass
+        _current.device = self._before
 
 
-cuda = types.SimpleNamespace(Device=_Device, runtime=types.SimpleNamespace(getDeviceCount=lambda: 1))
+def _get_device_count() -> int:
+    return 2
+
+
+def _get_device_properties(device: int) -> dict[str, Any]:
+    return {"name": b"Stand-in", "totalGlobalMem": 16 * 10**9, "major": 7, "minor": 5}
+
+
+def _driver_get_version() -> int:
+    return 12080
+
+
+def _runtime_get_version() -> int:
+    return 12080
+
+
+cuda = types.SimpleNamespace(
+    Device=_Device,
+    runtime=types.SimpleNamespace(
+        getDeviceCount=_get_device_count,
+        getDeviceProperties=_get_device_properties,
+        driverGetVersion=_driver_get_version,
+        runtimeGetVersion=_runtime_get_version,
+    ),
+)
