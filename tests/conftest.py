@@ -67,6 +67,12 @@ def xp(request):
 
 
 @pytest.fixture
+def device(xp):
+    """The name of the device that a test runs on: "cpu", then "cuda:0"."""
+    return "cpu" if xp is np else "cuda:0"
+
+
+@pytest.fixture
 def put(xp):
     """Brings an array, or a layer with all that it holds, to `xp` and to float64, or another dtype; None: as it is."""
 

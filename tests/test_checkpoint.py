@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from resnet_scratch.backend import to_device, to_numpy
 from resnet_scratch.checkpoint import CheckpointError, load_state, load_weights, read_about, save_state, save_weights
 from resnet_scratch.layers import BatchNorm2d, Conv2d, Linear, Sequential
 from resnet_scratch.models import build
@@ -22,12 +23,12 @@ def lopsided(seed: int = 0) -> Sequential:
 
 
 def values(model) -> dict[str, np.ndarray]:
-    return {name: buffer.value.copy() for name, buffer in model.named_buffers()}
+    return {name: to_numpy(buffer.value).copy() for name, buffer in model.named_buffers()}
 
 
-def test_a_file_has_torchs_layout_element_by_element(tmp_path):
+def test_a_file_has_torchs_layout_element_by_element(tmp_path, device):
     model = lopsided()
-    save_weights(tmp_path / "w", model, {})
+    save_weights(tmp_path / "w", lopsided().to(device), {})
     file = load_file(tmp_path / "w")
     assert file["conv.weight"].shape == (3, 2, 4, 5) and file["fc.weight"].shape == (7, 6)
     for kh, kw, c, o in np.ndindex(4, 5, 2, 3):
@@ -37,8 +38,8 @@ def test_a_file_has_torchs_layout_element_by_element(tmp_path):
     assert all(array.dtype == np.float32 for array in file.values())
 
 
-def test_loading_gives_back_every_bit(tmp_path):
-    model, other = lopsided(0), lopsided(1)
+def test_loading_gives_back_every_bit(tmp_path, device):
+    model, other = lopsided(0).to(device), lopsided(1).to(device)
     save_weights(tmp_path / "w", model, {"a": [1, 2]})
     load_weights(tmp_path / "w", other)
     for name, value in values(model).items():
@@ -136,21 +137,21 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_rest(tmp_path, monkeypatc
     assert os.listdir(tmp_path) == ["w"]
 
 
-def test_a_state_brings_back_weights_velocities_and_sums(tmp_path):
-    model, optimizer = lopsided(0), None
+def test_a_state_brings_back_weights_velocities_and_sums(tmp_path, device):
+    model = lopsided(0).to(device)
     optimizer = SGD(model.parameters(), momentum=0.9)
     rng = np.random.default_rng(5)
     for velocity in optimizer.velocities:
-        velocity[...] = rng.standard_normal(velocity.shape)
+        velocity[...] = to_device(rng.standard_normal(velocity.shape), device)
     sums = np.array([3, 1 / 3, 17])
-    save_state(tmp_path / "s", model, optimizer, sums, {"step": 4})
+    save_state(tmp_path / "s", model, optimizer, to_device(sums, device), {"step": 4})
 
-    other = lopsided(1)
+    other = lopsided(1).to(device)
     other_optimizer = SGD(other.parameters(), momentum=0.9)
     held = other_optimizer.velocities[0]
     np.testing.assert_array_equal(load_state(tmp_path / "s", other, other_optimizer), sums, strict=True)
     for ours, theirs in zip(optimizer.velocities, other_optimizer.velocities, strict=True):
-        np.testing.assert_array_equal(theirs, ours, strict=True)
+        np.testing.assert_array_equal(to_numpy(theirs), to_numpy(ours), strict=True)
     for name, value in values(model).items():
         np.testing.assert_array_equal(values(other)[name], value, strict=True)
     assert other_optimizer.velocities[0] is held

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from resnet_scratch import layers
-from resnet_scratch.gradcheck import gradcheck
 from resnet_scratch.models.resnet import BLOCKS
 from resnet_scratch.selfcheck import cases, check_everything
 
@@ -10,10 +9,10 @@ CASES = {name: (layer, inputs, training) for name, layer, inputs, training in ca
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_gradients_agree_to_a_millionth(name):
-    layer, inputs, training = CASES[name]
-    report = gradcheck(layer.astype(np.float64), *inputs, training=training)
-    assert report.passed and report.error < 1e-6, f"\n{report}"
+def test_gradients_agree_to_a_millionth(device, name):
+    reports = {}
+    assert check_everything(device, show=reports.__setitem__, names=[name])
+    assert list(reports) == [name] and reports[name].error < 1e-6
 
 
 def test_every_layer_and_every_block_is_among_the_cases():

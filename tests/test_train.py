@@ -7,38 +7,40 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from reference import assert_same
 from resnet_scratch.layers import Linear
 from resnet_scratch.models import build
 from resnet_scratch.optim import SGD
 from resnet_scratch.train import train
 
 
-def zero_linear() -> tuple[Linear, SGD]:
+def zero_linear(put) -> tuple[Linear, SGD]:
     model = Linear(1, 2, rng=np.random.default_rng(0))
     model.weight.value[...] = 0
+    put(model, np.float32)
     return model, SGD(model.parameters(), momentum=0.0)
 
 
-def test_one_step_by_hand():
+def test_one_step_by_hand(put):
     # weights 0: both logits 0, both probabilities 1/2, loss ln 2; grad_logits = p - q = (-1/2, 1/2);
     # grad_weight = x * grad_logits = (-1, 1), grad_bias = (-1/2, 1/2); learning rate 0.1
-    model, optimizer = zero_linear()
-    batch = np.array([[2.0]], np.float32), np.array([0])
+    model, optimizer = zero_linear(put)
+    batch = put([[2]], np.float32), put([0], np.int64)
     (step,) = train(model, optimizer, [batch], lambda step: 0.1, total_steps=1)
     assert (step.number, step.learning_rate, int(step.correct)) == (1, 0.1, 1)
     assert float(step.loss) == pytest.approx(np.log(2))
-    np.testing.assert_allclose(model.weight.value, [[0.1, -0.1]], rtol=1e-6)
-    np.testing.assert_allclose(model.bias.value, [0.05, -0.05], rtol=1e-6)
+    assert_same(model.weight.value, np.array([[0.1, -0.1]]), 1e-7)
+    assert_same(model.bias.value, np.array([0.05, -0.05]), 1e-7)
 
 
-def test_it_starts_where_it_is_told_and_stops_after_the_last_step():
-    model, optimizer = zero_linear()
+def test_it_starts_where_it_is_told_and_stops_after_the_last_step(put):
+    model, optimizer = zero_linear(put)
     taken = []
 
     def batches():
         while True:
             taken.append(1)
-            yield np.ones((3, 1), np.float32), np.zeros(3, int)
+            yield put(np.ones((3, 1)), np.float32), put(np.zeros(3), np.int64)
 
     steps = list(train(model, optimizer, batches(), lambda step: step / 100, total_steps=7, start_step=4))
     assert [step.number for step in steps] == [5, 6, 7]
@@ -46,9 +48,9 @@ def test_it_starts_where_it_is_told_and_stops_after_the_last_step():
     assert len(taken) == 3  # no batch is prepared that nobody uses
 
 
-def test_the_caller_can_stop_between_steps_and_see_what_was_learned():
-    model, optimizer = zero_linear()
-    batch = np.ones((2, 1), np.float32), np.array([1, 1])
+def test_the_caller_can_stop_between_steps_and_see_what_was_learned(put):
+    model, optimizer = zero_linear(put)
+    batch = put(np.ones((2, 1)), np.float32), put([1, 1], np.int64)
     losses = []
     for step in train(model, optimizer, iter([batch] * 100), lambda step: 0.5, total_steps=100):
         losses.append(float(step.loss))

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ..backend import Array, to_device
+from ..backend import Array, to_device, to_numpy
 
 
 class DataError(ValueError):
@@ -39,7 +39,8 @@ class Dataset:
     @cached_property
     def _moments(self) -> tuple[np.ndarray, np.ndarray]:
         # exactly, from how often each of the 256 values occurs, in place of a float copy of all images
-        counts = np.stack([np.bincount(self.train_images[..., c].ravel(), minlength=256) for c in range(3)])  # (3, 256)
+        pixels = to_numpy(self.train_images)
+        counts = np.stack([np.bincount(pixels[..., c].ravel(), minlength=256) for c in range(3)])  # (3, 256)
         values = np.arange(256) / 255
         weights = counts / counts.sum(1, keepdims=True)
         mean = weights @ values

@@ -4,18 +4,20 @@ from itertools import islice
 import numpy as np
 import pytest
 
+from resnet_scratch.backend import to_numpy
 from resnet_scratch.data import Dataset, test_batches, training_batches
 
 
 @pytest.fixture
-def dataset():
+def dataset(device):
     """Twenty-three images, image i plain of value 10 * i + 10, with label i."""
     images = np.full((23, 8, 8, 3), 10, np.uint8) * (np.arange(23, dtype=np.uint8) + 1)[:, None, None, None]
-    return Dataset("test", tuple("abc"), images, np.arange(23), images[:5], np.arange(5), mirror=True)
+    return Dataset("test", tuple("abc"), images, np.arange(23), images[:5], np.arange(5), mirror=True).to(device)
 
 
 def take(batches, count):
-    taken = list(islice(batches, count))
+    """The next batches, on the host."""
+    taken = [(to_numpy(images), to_numpy(labels)) for images, labels in islice(batches, count)]
     batches.close()
     return taken
 
@@ -82,7 +84,8 @@ def test_a_batch_size_that_does_not_fit(dataset, batch_size):
 
 
 def test_test_batches_have_all_images_in_order(dataset):
-    batches = list(test_batches(dataset.train_images, dataset.train_labels, 10, dataset.mean, dataset.std))
+    batches = test_batches(dataset.train_images, dataset.train_labels, 10, dataset.mean, dataset.std)
+    batches = [(to_numpy(images), to_numpy(labels)) for images, labels in batches]
     assert [len(images) for images, _ in batches] == [10, 10, 3]
     assert np.concatenate([labels for _, labels in batches]).tolist() == list(range(23))
     expected = (20 / 255 - dataset.mean[0]) / dataset.std[0]

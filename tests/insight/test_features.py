@@ -4,10 +4,10 @@ from resnet_scratch.insight.features import activations
 from resnet_scratch.layers import Linear, ReLU, Sequential
 
 
-def test_each_layer_s_output():
+def test_each_layer_s_output(put):
     model = Sequential(double=Linear(2, 2, rng=np.random.default_rng(0)), relu=ReLU()).astype(np.float64)
     model.double.weight.value = 2 * np.eye(2)
-    seen = activations(model, np.array([[1.0, -3.0]]))
+    seen = activations(put(model), put([[1, -3]]))
     assert list(seen) == ["double", "relu"]
     assert seen["double"].tolist() == [[2, -6]] and seen["relu"].tolist() == [[2, 0]]
-    assert model(np.array([[1.0, 1.0]])).tolist() == [[2, 2]]  # and nobody watches any more
+    assert model(put([[1, 1]])).tolist() == [[2, 2]]  # and nobody watches any more

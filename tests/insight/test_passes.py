@@ -8,7 +8,7 @@ from resnet_scratch.layers import Linear, ReLU, Sequential
 from resnet_scratch.models import build
 
 
-def test_a_pass_worked_out_by_hand():
+def test_a_pass_worked_out_by_hand(put):
     """x = (1, 2), W1 = diag(1, -1), relu, W2 = I: logits (1, 0), label 0.
 
     softmax = (s, 1-s) with s = 1 / (1 + 1/e); dL/dlogits = (s-1, 1-s); behind relu (s-1, 0) and so at x.
@@ -17,7 +17,7 @@ def test_a_pass_worked_out_by_hand():
     model = Sequential(first=Linear(2, 2, rng=rng), relu=ReLU(), last=Linear(2, 2, rng=rng)).astype(np.float64)
     model.first.weight.value = np.diag([1.0, -1.0])
     model.last.weight.value = np.eye(2)
-    first, relu, last = record(model, np.array([[1.0, 2.0]]), np.array([0]))
+    first, relu, last = record(put(model), put([[1, 2]]), put([0], np.int64))
     missing = 1 - 1 / (1 + np.exp(-1))  # 1 - s
     assert (first.name, first.kind, first.output_shape, first.parameters) == ("first", "Linear", (1, 2), 6)
     assert (first.mean, first.std) == (-0.5, 1.5) and (relu.mean, relu.std) == (0.5, 0.5)  # of (1, -2) and (1, 0)
@@ -29,11 +29,11 @@ def test_a_pass_worked_out_by_hand():
     assert relu.grad_weight_norm == 0
 
 
-def test_every_layer_has_a_record_and_the_model_is_left_alone():
+def test_every_layer_has_a_record_and_the_model_is_left_alone(put):
     rng = np.random.default_rng(0)
-    model = build("resnet8", rng=rng)
+    model = put(build("resnet8", rng=rng), np.float32)
     before = {name: b.value.copy() for name, b in model.named_buffers()}
-    records = record(model, rng.standard_normal((4, 16, 16, 3), np.float32), np.arange(4))
+    records = record(model, put(rng.standard_normal((4, 16, 16, 3)), np.float32), put(np.arange(4), np.int64))
     assert all((before[name] == b.value).all() for name, b in model.named_buffers())
     assert len(records) == 3 + 3 * 7 + 2 + 2  # stem; 7 layers a block; two shortcuts of option A; avgpool, fc
     assert records[0].name == "conv1" and records[-1].name == "fc"

@@ -12,21 +12,21 @@ def axes():
     return Figure().subplots()
 
 
-def test_filters(axes):
+def test_filters(axes, put):
     weight = np.zeros((1, 1, 3, 2))
     weight[0, 0, 0, 0] = 7  # pure red
     weight[0, 0, :, 1] = -2, -2, -2  # as dark as can be
-    draw_filters(axes, weight)
+    draw_filters(axes, put(weight))
     shown = axes.images[0].get_array()
     assert shown.shape == (1, 3, 3)  # two tiles of one pixel, a white line between them
     assert shown[0].tolist() == [[1, 0.5, 0.5], [1, 1, 1], [0, 0, 0]]
 
 
-def test_feature_maps_are_scaled_one_by_one(axes):
+def test_feature_maps_are_scaled_one_by_one(axes, put):
     activation = np.zeros((1, 2, 3))
     activation[0, :, 0] = -5, 5
     activation[0, :, 1] = 0, 1000
-    draw_feature_maps(axes, activation)  # the third is constant
+    draw_feature_maps(axes, put(activation))  # the third is constant
     shown = axes.images[0].get_array()
     assert shown[[0, 0, 0, 0, 2, 2], [0, 1, 3, 4, 0, 1]].tolist() == [0, 1, 0, 1, 0, 0]
     assert shown.mask.sum() == 3 * 5 - 6  # the lines, and the fourth tile, are no values

@@ -3,17 +3,19 @@
 import numpy as np
 import pytest
 
+from resnet_scratch.backend import to_device, to_numpy
 from resnet_scratch.insight.saliency import grad_cam, saliency
 from resnet_scratch.layers import Conv2d, GlobalAvgPool2d, Linear, Sequential
 from resnet_scratch.models import build
 
 
-def test_saliency_is_how_much_a_pixel_moves_the_logit():
+def test_saliency_is_how_much_a_pixel_moves_the_logit(device):
     rng = np.random.default_rng(0)
     model = build("resnet8", 3, rng=rng).astype(np.float64)
     images = rng.standard_normal((2, 8, 8, 3))
     classes = np.array([2, 0])
-    heat = saliency(model, images, classes)
+    heat = to_numpy(saliency(model.to(device), to_device(images, device), classes))
+    model.to("cpu")
     assert heat.shape == (2, 8, 8)
     h = 1e-6
     for n, i, j in [(0, 3, 4), (1, 0, 7), (1, 5, 5)]:
@@ -26,10 +28,11 @@ def test_saliency_is_how_much_a_pixel_moves_the_logit():
         assert heat[n, i, j] == pytest.approx(np.abs(slopes).max(), rel=1e-5)
 
 
-def test_without_classes_the_predicted_ones_are_meant():
+def test_without_classes_the_predicted_ones_are_meant(device):
     rng = np.random.default_rng(0)
-    model, images = build("resnet8", 3, rng=rng), rng.standard_normal((4, 8, 8, 3), np.float32)
-    assert (saliency(model, images) == saliency(model, images, model(images).argmax(1))).all()
+    model = build("resnet8", 3, rng=rng).to(device)
+    images = to_device(rng.standard_normal((4, 8, 8, 3), np.float32), device)
+    assert (saliency(model, images) == saliency(model, images, to_numpy(model(images)).argmax(1))).all()
 
 
 def two_detectors():
@@ -42,7 +45,7 @@ def two_detectors():
     return model
 
 
-def test_grad_cam_worked_out_by_hand():
+def test_grad_cam_worked_out_by_hand(device):
     """d logit_0 / dA is 2/9 at channel 0 and -1/9 at channel 1, everywhere in 3x3: the map is relu(2 red - green) / 9,
     which is 2, 4 and 0 (from -3) at the three pixels set; scaled: 0.5, 1 and 0."""
     images = np.zeros((1, 3, 3, 3))
@@ -51,13 +54,14 @@ def test_grad_cam_worked_out_by_hand():
     images[0, 2, 1, 1] = 3
     expected = np.zeros((1, 3, 3))
     expected[0, 0, 0], expected[0, 1, 2] = 0.5, 1
-    assert grad_cam(two_detectors(), images, "layer1", np.array([0])) == pytest.approx(expected)
+    model, images = two_detectors().to(device), to_device(images, device)
+    assert to_numpy(grad_cam(model, images, "layer1", np.array([0]))) == pytest.approx(expected)
     green = np.zeros((1, 3, 3))
     green[0, 2, 1] = 1
-    assert grad_cam(two_detectors(), images, "layer1", np.array([1])) == pytest.approx(green)
+    assert to_numpy(grad_cam(model, images, "layer1", np.array([1]))) == pytest.approx(green)
 
 
-def test_it_is_interpolated_to_the_image():
+def test_it_is_interpolated_to_the_image(device):
     """Average pooling by 2 of a 4x4 picture gives [[1, 0], [0, 0]]; between the centres, at 0.5 and 2.5, it falls
     linearly: 1, 3/4, 1/4, 0 along each axis."""
     from resnet_scratch.layers import AvgPool2d
@@ -67,7 +71,8 @@ def test_it_is_interpolated_to_the_image():
     images = np.zeros((1, 4, 4, 3))
     images[0, :2, :2, 0] = 1
     fall = np.array([1, 0.75, 0.25, 0])
-    assert grad_cam(pooled, images, "layer1", np.array([0]))[0] == pytest.approx(np.outer(fall, fall))
+    heat = grad_cam(pooled.to(device), to_device(images, device), "layer1", np.array([0]))
+    assert to_numpy(heat)[0] == pytest.approx(np.outer(fall, fall))
 
 
 def test_nothing_speaks_for_it():

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as _np
 
-float32, float64, int32, int64, uint8, inf = _np.float32, _np.float64, _np.int32, _np.int64, _np.uint8, _np.inf
+float32, float64, int32, uint8, inf = _np.float32, _np.float64, _np.int32, _np.uint8, _np.inf
 
 
 class _Counts:
@@ -98,8 +98,6 @@ class ndarray:  # noqa: N801: CuPy's name
 
     def __int__(self) -> int:
         return int(self.get())
-
-    __index__ = __int__
 
     def __bool__(self) -> bool:
         return bool(self.get())
@@ -199,7 +197,8 @@ def _in_place(name: str) -> Any:
 for _name in "add sub mul truediv floordiv mod pow matmul and or".split():
     setattr(ndarray, f"__{_name}__", _operator(f"__{_name}__"))
     setattr(ndarray, f"__r{_name}__", _operator(f"__r{_name}__"))
-    setattr(ndarray, f"__i{_name}__", _in_place(f"__i{_name}__"))
+    if _name != "matmul":  # CuPy has no `@=` of its own
+        setattr(ndarray, f"__i{_name}__", _in_place(f"__i{_name}__"))
 for _name in "lt le gt ge eq ne".split():
     setattr(ndarray, f"__{_name}__", _operator(f"__{_name}__"))
 for _name in "neg abs invert".split():
