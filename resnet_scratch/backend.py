@@ -122,6 +122,17 @@ def describe(device: str) -> str:
     return f"{device} ({properties['name'].decode()}, {properties['totalGlobalMem'] / 1e9:.1f} GB)"
 
 
+def cuda_versions() -> str:
+    """Which CUDA the driver can do, and which CuPy was built with; a GPU must be there."""
+    import cupy
+
+    driver, built = (cupy.cuda.runtime.driverGetVersion(), cupy.cuda.runtime.runtimeGetVersion())
+    return ", ".join(
+        f"{what} {version // 1000}.{version % 1000 // 10}"
+        for what, version in (("the driver does CUDA", driver), ("CuPy was built with", built))
+    )
+
+
 def to_device(x: Array, device: str) -> Array:
     """`x` on `device` ("cpu", "cuda:0", ...), which becomes this thread's current one; not copied if it is there."""
     if device == "cpu":

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import median
 from typing import Any, Callable, Iterator
 
 import numpy as np
 
+from .backend import Array, array_module, to_device, wait_for
 from .data import load_shapes, training_batches
 from .layer import Layer
 from .layers import Conv2d, Linear
@@ -28,20 +29,23 @@ Job = Callable[[], Any]
 
 @dataclass(frozen=True)
 class Task:
-    """What is measured: one network, one batch of random pictures."""
+    """What is measured: one network, one batch of random pictures, on one device."""
 
     model: str
     batch_size: int
     image_size: int
     classes: int = 10
+    device: str = "cpu"
 
-    def data(self) -> tuple[np.ndarray, np.ndarray]:
+    def data(self) -> tuple[Array, Array]:
         rng = np.random.default_rng(0)
         images = rng.standard_normal((self.batch_size, self.image_size, self.image_size, 3), np.float32)
-        return images, rng.integers(0, self.classes, self.batch_size)
+        return to_device(images, self.device), to_device(rng.integers(0, self.classes, self.batch_size), self.device)
 
     def network(self) -> ResNet:
-        return build(self.model, self.classes, rng=np.random.default_rng(0))
+        model = build(self.model, self.classes, rng=np.random.default_rng(0))
+        model.to(self.device)
+        return model
 
 
 def our_jobs(task: Task) -> dict[str, Job]:
@@ -54,8 +58,13 @@ def our_jobs(task: Task) -> dict[str, Job]:
         _, grad_logits = softmax_cross_entropy(logits, labels)
         model.backward(grad_logits, cache)
         optimizer.step(LEARNING_RATE)
+        wait_for(task.device)
 
-    return {"training step": step, "inference": lambda: model(images)}
+    def inference() -> None:
+        model(images)
+        wait_for(task.device)
+
+    return {"training step": step, "inference": inference}
 
 
 def torch_jobs(task: Task, channels_last: bool) -> dict[str, Job]:
@@ -108,7 +117,8 @@ def race(jobs: dict[str, Job], repeats: int) -> dict[str, list[float]]:
 
 def multiply_adds(task: Task) -> dict[str, float]:
     """Of one training step and of one inference: going back costs a layer two products of the size of its forward's."""
-    forward = float(task.batch_size * sum(row.multiply_adds for row in summarise(task.network(), task.image_size)))
+    rows = summarise(build(task.model, task.classes, rng=np.random.default_rng(0)), task.image_size)
+    forward = float(task.batch_size * sum(row.multiply_adds for row in rows))
     return {"training step": 3 * forward, "inference": forward}
 
 
@@ -124,6 +134,7 @@ def layer_times(task: Task, repeats: int) -> list[tuple[str, str, float, float, 
         def timed(*inputs, **keywords):
             start = time.perf_counter()
             result = method(*inputs, **keywords)
+            wait_for(task.device)
             times[name, direction].append(time.perf_counter() - start)
             kinds[name] = type(layer).__name__
             if isinstance(layer, (Conv2d, Linear)) and direction == "forward":
@@ -149,13 +160,13 @@ def waiting_share(task: Task, steps: int) -> float:
 
     Batches are cropped, mirrored and normalised while the step before them runs.
     """
-    dataset = load_shapes()
+    dataset = load_shapes().to(task.device)
     model = task.network()
     optimizer = SGD(model.parameters(), MOMENTUM, WEIGHT_DECAY)
     waited = 0.0
     with closing(training_batches(dataset, task.batch_size, seed=0)) as source:
 
-        def batches() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        def batches() -> Iterator[tuple[Array, Array]]:
             nonlocal waited
             while True:
                 start = time.perf_counter()
@@ -165,46 +176,22 @@ def waiting_share(task: Task, steps: int) -> float:
 
         for step in train(model, optimizer, batches(), lambda k: LEARNING_RATE, steps + 2):
             if step.number == 2:  # what comes before does not count
+                wait_for(task.device)
                 waited, begun = 0.0, time.perf_counter()
+        wait_for(task.device)
     return waited / (time.perf_counter() - begun)
 
 
-def sgemm_peak(size: int = 2048) -> float:
+def sgemm_peak(size: int = 2048, device: str = "cpu") -> float:
     """The multiply-adds per second of one large float32 matrix product on all threads: what the machine can do."""
-    a = np.random.default_rng(0).standard_normal((size, size), np.float32)
-    out = np.empty_like(a)
+    a = to_device(np.random.default_rng(0).standard_normal((size, size), np.float32), device)
+    xp = array_module(a)
+    out = xp.empty(a.shape, a.dtype)
+
+    def product() -> None:
+        xp.matmul(a, a, out=out)
+        wait_for(device)
+
     with limit_blas_threads(num_threads()):
-        seconds = race({"sgemm": lambda: np.matmul(a, a, out=out)}, 10)["sgemm"]
+        seconds = race({"sgemm": product}, 10)["sgemm"]
     return size**3 / min(seconds)
-
-
-def peak_memory(rival: str, task: Task, threads: int, steps: int = 3) -> float:
-    """Bytes that `steps` training steps add to a fresh process, at their peak, above what it needs to get ready."""
-    from multiprocessing import get_context
-
-    with get_context("spawn").Pool(1) as pool:  # a process of its own: a peak can only rise
-        return pool.apply(_peak_memory, (rival, task, threads, steps))
-
-
-def _peak_memory(rival: str, task: Task, threads: int, steps: int) -> float:
-    from .workspace import set_num_threads
-
-    set_num_threads(threads)
-    jobs_of = RIVALS[rival]
-    jobs_of(replace(task, batch_size=2))["training step"]()  # so that libraries are loaded and have set themselves up
-    before = _resident_peak()
-    step = jobs_of(task)["training step"]
-    for _ in range(steps):
-        step()
-    return _resident_peak() - before
-
-
-def _resident_peak() -> float:
-    """The most memory, in bytes, that this process ever had in use."""
-    try:
-        with open("/proc/self/status") as status:  # getrusage would count the parent process's peak too
-            return 1024.0 * next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
-    except OSError:
-        import resource  # elsewhere than on Linux; not on Windows
-
-        return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)

@@ -75,6 +75,29 @@ def format_summary(rows: list[Row]) -> str:
     return "\n".join(lines)
 
 
+@dataclass(frozen=True)
+class StepMemory:
+    """Bytes of device memory that a training step needs."""
+
+    kept: int  # weights, gradients and velocities; what layers keep for backward
+    gpu_peak: int  # with what a GPU holds beside it for a moment; an estimate, within a tenth of what was counted
+
+
+def training_memory(rows: list[Row], batch_size: int) -> StepMemory:
+    """What a step of SGD with momentum in float32 needs for `batch_size` images, from the rows of `summarise`.
+
+    For a moment a GPU holds, at the convolution where that is most, the columns of the whole batch and about six
+    arrays as large as its output (gradients on both ways of a block, a padded copy, intermediate results); or, in a
+    small batch, three copies of the largest parameters. On a processor columns are worked out chunk by chunk.
+    """
+    kept = 3 * 4 * sum(row.parameters for row in rows) + batch_size * sum(row.memory for row in rows)
+    moments = [12 * max(row.parameters for row in rows)]
+    for row in rows:
+        columns = row.multiply_adds // row.output_shape[-1]  # KH * KW * C for each place in the output
+        moments.append(4 * batch_size * (columns + 6 * math.prod(row.output_shape)))
+    return StepMemory(kept, kept + max(moments))
+
+
 def _multiply_adds(layer: Layer, output_shape: tuple[int, ...]) -> int:
     """For one image: every output number of a convolution sums KH * KW * C products, of a linear layer C."""
     if isinstance(layer, (Conv2d, Linear)):

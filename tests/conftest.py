@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import sys
-from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -14,6 +11,7 @@ import pytest
 from resnet_scratch import workspace
 from resnet_scratch.data import Dataset
 from resnet_scratch.layer import Layer
+from standin import STANDIN
 
 
 @pytest.fixture
@@ -38,17 +36,6 @@ def rng() -> np.random.Generator:
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--device", default="standin", choices=("standin", "cuda"), help="cuda: the tests that run on two "
                      "backends run on NumPy and on a real GPU, in place of the stand-in for CuPy")  # fmt: skip
-
-
-def load_standin() -> ModuleType:
-    """The stand-in, as a module of the name that the real CuPy has."""
-    spec = importlib.util.spec_from_file_location("cupy", Path(__file__).parent / "standin" / "cupy.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-STANDIN = load_standin()
 
 
 @pytest.fixture

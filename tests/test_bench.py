@@ -52,20 +52,30 @@ def test_the_machine_reaches_a_believable_speed():
     assert 1e8 < bench.sgemm_peak(256) < 1e14
 
 
-def test_a_bigger_batch_needs_more_memory():
-    small, big = (bench.peak_memory("resnet_scratch", bench.Task("resnet8", n, 32), 1, 1) for n in (16, 128))
-    kept = 112 * 32 * 32 * 16 * 4 * 6  # the six arrays of the first stage, for the 112 images more
-    assert big > small + kept
-
-
-@pytest.mark.parametrize("option", [[], ["--layers"]])
-def test_the_command_prints_its_table(option):
+@pytest.mark.parametrize("option", [[], ["--layers"], ["--layers", "--device", "cuda"]])
+def test_the_command_prints_its_table(option, gpu):
     result = CliRunner().invoke(
         main, ["bench", "resnet8", "--batch-size", "4", "--image-size", "16", "--repeats", "1", *option]
     )
     assert result.exit_code == 0, result.output
     assert "training step   resnet_scratch" in result.output and "inference" in result.output
     assert ("layer1.0.conv1" in result.output) == bool(option)
+    assert ("cuda:0 (Stand-in" in result.output) == ("cuda" in option)
+
+
+def test_waiting_for_the_device_counts(gpu, monkeypatch):
+    """A GPU is told what to do and does it later: without waiting one would measure how fast it is told."""
+    waits = []
+    monkeypatch.setattr(gpu.cuda.Device, "synchronize", lambda self: waits.append(self.id))
+    jobs = bench.our_jobs(bench.Task("resnet8", 2, 8, device="cuda:1"))
+    jobs["training step"](), jobs["inference"]()
+    assert waits == [1, 1]
+    gpu.cuda.Device(0).use()
+
+
+def test_comparisons_with_the_processor_are_not_made_on_a_gpu(gpu):
+    result = CliRunner().invoke(main, ["bench", "resnet8", "--device", "cuda", "--memory"])
+    assert result.exit_code == 2 and "summary --batch-size" in result.output
 
 
 def test_waiting_for_slow_batches_shows(monkeypatch):

@@ -13,6 +13,7 @@ from PIL import Image
 from resnet_scratch import data, selfcheck
 from resnet_scratch.cli import main, tools
 from resnet_scratch.gradcheck import Report, TensorCheck
+from resnet_scratch.layers import ReLU
 
 
 @pytest.fixture
@@ -126,7 +127,7 @@ def test_data_counts_the_classes_and_draws_a_sheet(invoke, tiny_dataset):
 
 def test_summary_counts_the_known_parameters(invoke):
     result = invoke("summary", "resnet20")
-    assert result.exit_code == 0 and "269,722" in result.output.splitlines()[-1]
+    assert result.exit_code == 0 and "269,722" in result.output and "training step of 128 images" in result.output
 
 
 @pytest.mark.parametrize("problem, status", [("", 0), ("wrong", 1)])
@@ -202,3 +203,32 @@ def test_break(invoke):
     caught = invoke("break", "add-forgets-the-shortcut")
     assert caught.exit_code == 0 and "input 1" in caught.output and "caught by 1 gradient checks" in caught.output
     assert is_one_line(invoke("break", "ad"), "there is no mistake 'ad'")
+
+
+def test_crosscheck_tells_where_two_devices_begin_to_differ(invoke, gpu, monkeypatch):
+    result = invoke("crosscheck", "resnet8", "--device", "cuda")
+    assert result.exit_code == 0 and "cuda:0 and cpu agree" in result.output.splitlines()[-1]
+    right = ReLU.forward
+    wrong = lambda self, x, training=False: right(self, x if isinstance(x, np.ndarray) else x + 1)  # noqa: E731
+    monkeypatch.setattr(ReLU, "forward", wrong)
+    result = invoke("crosscheck", "resnet8", "--device", "cuda")
+    assert result.exit_code == 1 and result.output.splitlines()[-1].endswith("first in the forward of relu")
+    result = invoke("crosscheck", "--device", "cpu")
+    assert result.exit_code == 2 and "--device and --against are both cpu" in result.output
+
+
+def test_auto_says_which_gpu_it_takes_or_why_none(invoke, gpu, monkeypatch):
+    assert invoke("gradcheck", "--device", "auto", "--help").exit_code == 0
+    monkeypatch.setattr("resnet_scratch.selfcheck.check_everything", lambda device, seed, show: device == "cuda:0")
+    result = invoke("gradcheck", "--device", "auto")
+    assert result.exit_code == 0 and "device: cuda:0 (Stand-in, 16.0 GB)" in result.stderr
+    monkeypatch.setattr("resnet_scratch.cli.options.cupy_packages", lambda: ["cupy-cuda12x==14.0"])
+    monkeypatch.setattr(gpu.cuda.runtime, "getDeviceCount", lambda: 0)
+    assert "device: cpu, not a GPU: CuPy finds no GPU" in invoke("gradcheck", "--device", "auto").stderr
+
+
+def test_doctor_s_verdict_is_its_exit_status(invoke, monkeypatch):
+    for lines, status in ((["all is well"], 0), (["fine", "  this is WRONG: so"], 1)):
+        monkeypatch.setattr("resnet_scratch.cli.devices.examine", lambda lines=lines: iter(lines))
+        result = invoke("doctor")
+        assert result.exit_code == status and result.output.splitlines() == lines

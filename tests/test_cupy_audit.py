@@ -9,7 +9,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from conftest import STANDIN
+from standin import STANDIN
 
 LIBRARY = Path(__file__).parent.parent / "resnet_scratch"
 FILES = sorted(path for path in LIBRARY.rglob("*.py") if path.parent.name not in ("exercises", "checks"))

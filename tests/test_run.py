@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from resnet_scratch import data, run, session
-from resnet_scratch.inference import load_model
+from resnet_scratch.inference import load_model, predict
 from resnet_scratch.recipes import Recipe
 
 RECIPE = Recipe(
@@ -31,9 +31,9 @@ FILES = {"log.csv", "curves.png", "confusion.png", "predictions.png", "model.saf
 TIMES = ("seconds", "images_per_second")
 
 
-def go(folder, dataset, lines=None, recipe=RECIPE, **settings):
+def go(folder, dataset, lines=None, recipe=RECIPE, device="cpu", **settings):
     """Start a run and bring it as far as it gets."""
-    started = run.start(run.Settings(recipe, **settings), folder, "cpu", dataset)
+    started = run.start(run.Settings(recipe, **settings), folder, device, dataset)
     return started, session.go_on(started, (lines if lines is not None else []).append)
 
 
@@ -116,6 +116,22 @@ def test_ctrl_c_finishes_the_step_and_the_resumed_run_is_the_same_to_the_bit(
         assert (resumed.folder / name).read_bytes() == (finished[0].folder / name).read_bytes()
     for ours, theirs in zip(resumed.optimizer.velocities, finished[0].optimizer.velocities, strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_run_on_a_gpu_stops_goes_on_and_leaves_files_for_any_device(gpu, tmp_path, tiny_dataset, monkeypatch):
+    whole, evaluation = go(tmp_path / "whole", tiny_dataset, device="cuda:0")
+    with monkeypatch.context() as patch:
+        press_ctrl_c_at(patch, 8)
+        stopped, nothing = go(tmp_path / "stopped", tiny_dataset, device="cuda:0")
+    assert nothing is None and stopped.step == 9 and evaluation.accuracy > 0.5
+    resumed = run.resume(stopped.folder, "cuda:0", dataset=tiny_dataset)
+    session.go_on(resumed, lambda line: None)
+    assert log(resumed.folder) == log(whole.folder)
+    assert (resumed.folder / "model.safetensors").read_bytes() == (whole.folder / "model.safetensors").read_bytes()
+    model, about = load_model(whole.folder)  # on the CPU
+    there = evaluation.probabilities
+    assert np.abs(predict(model, tiny_dataset.test_images, about) - there).max() < 1e-4
+    assert {path.name for path in session.draw(whole, evaluation)} == FILES
 
 
 def test_a_second_ctrl_c_stops_at_once_and_the_handler_is_put_back(tmp_path, tiny_dataset, monkeypatch):

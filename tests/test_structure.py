@@ -15,7 +15,7 @@ FLOORS = {
     3: ["layers", "losses", "optim", "schedules", "gradcheck", "data"],
     4: ["models", "checkpoint", "trace", "torch_twin"],
     5: ["selfcheck", "summary", "bench", "recipes", "train", "inference", "run", "session", "plots"],
-    6: ["insight", "mistakes", "crosscheck"],
+    6: ["insight", "mistakes", "crosscheck", "peak_memory"],
     7: ["doctor", "exercises"],
     8: ["cli", "__main__"],
 }

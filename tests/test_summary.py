@@ -3,7 +3,7 @@ import pytest
 
 from resnet_scratch.layers import Conv2d
 from resnet_scratch.models import build
-from resnet_scratch.summary import format_summary, summarise
+from resnet_scratch.summary import format_summary, summarise, training_memory
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +36,16 @@ def test_memory_counts_each_kept_array_once(rows):
     image = 32 * 32 * 16 * 4
     assert memory["layer1.0.relu1"] == image and memory["layer1.0.conv2"] == memory["layer1.0.add"] == 0
     assert image <= memory["layer1.0.bn1"] < image + 1000  # and its few statistics
+
+
+def test_the_memory_of_a_step_by_hand(rows):
+    """One convolution, 3x3, 16 to 32 channels, onto 16x16: 4,608 weights, columns of 144 and 32 outputs a place."""
+    conv = [row for row in rows if row.name == "layer2.0.conv1"]
+    assert conv[0].memory == 0  # its input is kept by the ReLU before it
+    step = training_memory(conv, 10)
+    assert step.kept == 3 * 4 * 4_608
+    assert step.gpu_peak == step.kept + 10 * 4 * 16 * 16 * (144 + 6 * 32)
+    assert training_memory(conv, 1).gpu_peak == step.kept + max(3 * 4 * 4_608, 4 * 16 * 16 * (144 + 6 * 32))
 
 
 def test_bigger_networks_match_published_multiply_adds():

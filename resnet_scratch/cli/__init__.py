@@ -6,6 +6,7 @@ import click
 
 from .. import __version__
 from .bench import bench_command
+from .devices import crosscheck_command, doctor_command
 from .exercises import exercises_command
 from .mistakes import break_command
 from .options import OneLineErrors
@@ -27,7 +28,7 @@ def main() -> None:
 
 COMMANDS = (
     train, evaluate_command, predict_command, compare, summary_command, bench_command, gradcheck_command, data_command,
-    break_command, exercises_command,
+    break_command, exercises_command, doctor_command, crosscheck_command,
 )  # fmt: skip
 for command in COMMANDS:
     main.add_command(command)

@@ -8,9 +8,11 @@ import click
 import numpy as np
 
 from .. import bench
+from ..backend import describe
 from ..models import configs
+from ..peak_memory import peak_memory
 from ..workspace import num_threads
-from .options import Model, option, threads_option
+from .options import DEVICES, Model, option, resolved, threads_option
 
 TORCH = ("torch NCHW", "torch channels_last")
 
@@ -23,9 +25,17 @@ TORCH = ("torch NCHW", "torch channels_last")
 @option("--against", type=click.Choice(["torch"]), help="Time the same network in PyTorch, in turn with ours.")
 @click.option("--layers", is_flag=True, help="Also a line for each layer.")
 @click.option("--memory", is_flag=True, help="Also the peak memory of training, in processes of their own.")
+@option("--device", default="cpu", help=DEVICES, callback=resolved)
 @threads_option
 def bench_command(
-    model: str, batch_size: int, image_size: int | None, repeats: int, against: str | None, layers: bool, memory: bool
+    model: str,
+    batch_size: int,
+    image_size: int | None,
+    repeats: int,
+    against: str | None,
+    layers: bool,
+    memory: bool,
+    device: str,
 ) -> None:
     """Images per second of MODEL (resnet20), for training steps and for inference, on random pictures.
 
@@ -33,14 +43,17 @@ def bench_command(
     resnet-scratch bench resnet20 --layers
     resnet-scratch bench resnet18 --batch-size 8 --against torch --memory
     """
-    task = bench.Task(model, batch_size, image_size or configs.find(model).image_size)
+    if device != "cpu" and (against or memory):
+        raise click.UsageError(f"--against and --memory are for the processor; on {device}, see `summary --batch-size`")
+    task = bench.Task(model, batch_size, image_size or configs.find(model).image_size, device=device)
+    where = f"{num_threads()} threads, NumPy {np.__version__}" if device == "cpu" else describe(device)
     rivals = ("resnet_scratch", *(TORCH if against else ()))
     click.echo(
         f"{model}, batch of {batch_size} images of {task.image_size}x{task.image_size}, float32, "
-        f"{num_threads()} threads, NumPy {np.__version__}; medians of {repeats}, taken in turn"
+        f"{where}; medians of {repeats}, taken in turn"
     )
-    peak = bench.sgemm_peak()
-    click.echo(f"one large matrix product on these threads: {2 * peak / 1e9:.0f} GFLOP/s\n")
+    peak = bench.sgemm_peak(device=device)
+    click.echo(f"one large matrix product there: {2 * peak / 1e9:.0f} GFLOP/s\n")
     try:
         jobs = {rival: bench.RIVALS[rival](task) for rival in rivals}
     except ImportError as error:
@@ -62,7 +75,7 @@ def bench_command(
     if memory:
         click.echo("")
         for rival in rivals:
-            used = bench.peak_memory(rival, task, num_threads())
+            used = peak_memory(rival, task, num_threads())
             click.echo(f"{'peak memory':<16}{rival:<22}{used / 1e6:>7.0f} MB")
     if layers:
         rows = bench.layer_times(task, repeats)

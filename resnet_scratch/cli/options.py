@@ -7,7 +7,7 @@ from typing import Any, Callable
 
 import click
 
-from ..backend import DeviceError
+from ..backend import DeviceError, cupy_packages, describe, resolve_device, why_no_gpu
 from ..checkpoint import CheckpointError
 from ..data import NAMES as DATASETS
 from ..data import DataError
@@ -69,7 +69,20 @@ def _set_threads(context: click.Context, parameter: click.Parameter, threads: in
 data_dir_option = option(
     "--data-dir", type=click.Path(path_type=Path), help="Where the data set's files or archive are."
 )
-device_option = option("--device", default="auto", help="cpu, cuda, cuda:1, ... or auto: a GPU if one works.")
+DEVICES = "cpu, cuda, cuda:1, ... or auto: a GPU if one works."
+
+
+def resolved(context: click.Context, parameter: click.Parameter, device: str) -> str:
+    """The device that is meant. `auto` says on the standard error which that is."""
+    name = resolve_device(device)
+    if device == "auto" and name != "cpu":
+        click.echo(f"device: {describe(name)}", err=True)
+    elif device == "auto" and cupy_packages():  # somebody wanted a GPU and does not get one
+        click.echo(f"device: cpu, not a GPU: {why_no_gpu()}", err=True)
+    return name
+
+
+device_option = option("--device", default="auto", help=DEVICES, callback=resolved)
 threads_option = option(
     "--threads",
     type=click.IntRange(min=1),

@@ -9,12 +9,13 @@ import click
 import numpy as np
 
 from .. import plots, selfcheck
-from ..backend import resolve_device
 from ..data import load
 from ..inference import evaluate, load_model, predict, read_picture
 from ..models import build
-from ..summary import format_summary, summarise
-from .options import Model, data_dir_option, data_option, device_option, option, threads_option, weights_argument
+from ..summary import format_summary, summarise, training_memory
+from .options import (
+    DEVICES, Model, data_dir_option, data_option, device_option, option, resolved, threads_option, weights_argument,
+)  # fmt: skip
 
 
 @click.command("evaluate", short_help="Test accuracy of a trained network.")
@@ -25,7 +26,6 @@ from .options import Model, data_dir_option, data_option, device_option, option,
 @threads_option
 def evaluate_command(weights: Path, data: str | None, data_dir: Path | None, device: str) -> None:
     """Test loss and accuracy of the network in WEIGHTS, a run's folder or its model.safetensors."""
-    device = resolve_device(device)
     model, about = load_model(weights, device)
     dataset = load(data or about.dataset, data_dir)
     if tuple(dataset.classes) != about.classes:
@@ -50,7 +50,6 @@ def predict_command(weights: Path, pictures: tuple[Path, ...], top: int, device:
     \b
     resnet-scratch predict runs/cifar10-fast-resnet20-... cat.jpg dog.png
     """
-    device = resolve_device(device)
     model, about = load_model(weights, device)
     images = np.stack([read_picture(path, about.image_size) for path in pictures])
     for path, probabilities in zip(pictures, predict(model, images, about, device)):
@@ -60,7 +59,7 @@ def predict_command(weights: Path, pictures: tuple[Path, ...], top: int, device:
 
 @click.command("gradcheck", short_help="Check every backward by central differences.")
 @option("--seed", default=0, type=click.IntRange(min=0), help="Draws the numbers that are tried.")
-@option("--device", default="cpu", help="cpu, cuda, cuda:1, ... or auto.")
+@option("--device", default="cpu", help=DEVICES, callback=resolved)
 @click.option("--verbose", is_flag=True, help="A line for every tensor.")
 @click.pass_context
 def gradcheck_command(context: click.Context, seed: int, device: str, verbose: bool) -> None:
@@ -72,7 +71,7 @@ def gradcheck_command(context: click.Context, seed: int, device: str, verbose: b
             click.echo("\n".join("    " + line for line in str(report).splitlines()))
 
     click.echo(f"{'':<44} {'rel error':>9}")
-    if not selfcheck.check_everything(resolve_device(device), seed, show):
+    if not selfcheck.check_everything(device, seed, show):
         click.echo("Not every gradient is right.")
         context.exit(1)
     click.echo("Every gradient is right.")
@@ -82,11 +81,13 @@ def gradcheck_command(context: click.Context, seed: int, device: str, verbose: b
 @click.argument("model", type=Model())
 @option("--classes", default=10, type=click.IntRange(min=1), help="Number of classes.")
 @option("--image-size", type=click.IntRange(min=1), help="Height and width.  [default: the model's own]")
-def summary_command(model: str, classes: int, image_size: int | None) -> None:
+@option("--batch-size", default=128, type=click.IntRange(min=2), help="Images per training step, for its memory.")
+def summary_command(model: str, classes: int, image_size: int | None, batch_size: int) -> None:
     """Shapes, parameters, multiply-adds and memory of MODEL, layer by layer.
 
     \b
     resnet-scratch summary resnet20
+    resnet-scratch summary resnet18 --batch-size 32
     resnet-scratch summary resnet50 --classes 1000
     """
     network = build(model, classes, rng=np.random.default_rng(0))
@@ -95,6 +96,11 @@ def summary_command(model: str, classes: int, image_size: int | None) -> None:
     except ValueError as error:
         raise click.UsageError(f"image size {image_size} does not suit {model}: {error}") from error
     click.echo(format_summary(rows))
+    step = training_memory(rows, batch_size)
+    click.echo(
+        f"a training step of {batch_size} images, float32: {step.kept / 1e6:,.0f} MB for weights, gradients,\n"
+        f"velocities and what layers keep; at its peak on a GPU, with a layer's columns, {step.gpu_peak / 1e6:,.0f} MB"
+    )
 
 
 @click.command("data", short_help="Show a data set.")

@@ -10,6 +10,7 @@ import click
 
 from .. import plots, session
 from .. import run as runs
+from ..backend import describe
 from ..recipes import RECIPES
 from ..recipes import find as find_recipe
 from .options import Model, data_dir_option, data_option, device_option, option, threads_option
@@ -79,7 +80,7 @@ def train(context: click.Context, device: str, resume: Path | None, data_dir: Pa
         run = runs.start(_settings(data_dir=data_dir, **choices), choices["run_dir"], device)
     recipe, dataset = run.settings.recipe, run.dataset
     parameters = sum(parameter.value.size for parameter in run.model.parameters())
-    click.echo(f"{recipe.model}: {parameters:,} parameters, on {run.device}")
+    click.echo(f"{recipe.model}: {parameters:,} parameters, on {describe(run.device)}")
     click.echo(
         f"{dataset.name}: {len(dataset.train_images):,} images to train on, {len(dataset.test_images):,} "
         f"{session.measured_on(run)} images, {len(dataset.classes)} classes"
