@@ -661,4 +661,4 @@ check("3.4", answer)
 #   with the V-shaped curve as its figure 3.
 # * Squire and Trapp 1998, "Using Complex Variables to Estimate Derivatives of Real Functions": the complex step.
 #
-# Next, in 04, the layer with the most surprising gradient: batch normalisation.
+# Next: [04 Batch normalisation](04_batchnorm.py), the layer with the most surprising gradient.
