@@ -314,7 +314,7 @@ fig, ax = plt.subplots(figsize=(4.2, 4.2), layout="constrained")
 angle = np.linspace(0, 2 * math.pi, 200)
 ax.plot(math.sqrt(3) * np.cos(angle), math.sqrt(3) * np.sin(angle), color=GREY, lw=1)
 for k in range(6):
-    three = 1.5 * three_rng.standard_normal(3)
+    three = 1.2 * three_rng.standard_normal(3)
     centred = three - three.mean()
     hat = centred / centred.std()
     grad = three_rng.standard_normal(3)
@@ -539,8 +539,8 @@ ax.spines[["top", "right"]].set_visible(False)
 plt.show()
 for step in (30, 60, 120):
     batch_loss, running_loss = history[step - 1]
-    print(f"after {step:3} steps: {batch_loss:.3f} with the batch's statistics, {running_loss:.3f} with running averages; "
-          f"{slow[step - 1, 1]:.3f} with those of momentum 0.01")  # fmt: skip
+    print(f"after {step:3} steps: {batch_loss:.3f} with the batch's statistics, {running_loss:.3f} with running "
+          f"averages, {slow[step - 1, 1]:.3f} with those of momentum 0.01")  # fmt: skip
 assert history[29, 0] < history[29, 1] < slow[29, 1], "averages of old batches do not suit the weights of now"
 
 # %% [markdown]

@@ -86,7 +86,7 @@ class LayerNorm(Layer):
 
     TODO: for x (N, C), each row by itself is brought to mean 0 and (biased) variance 1, then multiplied by
         `self.weight` and shifted by `self.bias`, both of C numbers. Write `forward(x, training)`, which returns
-        (y, cache), and `backward(grad_y, cache)`, which returns grad_x and sets `self.weight.grad` and `self.bias.grad`.
+        (y, cache), and `backward(grad_y, cache)`, which returns grad_x and sets the two parameters' `grad`.
     APPROACH: 1. Batch norm's derivation holds for any group of numbers that share a mean and a variance: here a row.
         2. But weight and bias belong to columns: so what comes back at xhat is grad_y * weight, inside the means too.
     HINT: `keepdims=True`. And sums for grad_weight run over the rows, means for grad_x along a row.
