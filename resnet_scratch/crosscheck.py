@@ -8,7 +8,7 @@ from typing import Any, Callable
 
 import numpy as np
 
-from .backend import Array, to_device, to_numpy
+from .backend import Array, resolve_device, to_device, to_numpy
 from .layer import Layer
 from .losses import softmax_cross_entropy
 from .trace import watched
@@ -94,6 +94,7 @@ def _pass(model: Layer, images: np.ndarray, labels: np.ndarray, device: str, dty
 
         return forward if direction == "forward" else backward
 
+    device = resolve_device(device)
     model.astype(dtype).to(device)
     with watched(model, wrap):
         logits, cache = model.forward(to_device(images.astype(dtype), device), training=True)

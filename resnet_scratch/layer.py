@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, Iterator
 
-from .backend import Array, to_device
+from .backend import Array, resolve_device, to_device
 
 Cache = Any  # what forward hands to backward; each layer says what is in it
 
@@ -90,7 +90,9 @@ class Layer:
         return [parameter for _, parameter in self.named_parameters()]
 
     def to(self, device: str) -> Layer:
-        """Move every array of this layer, and of those below, to `device`; returns the layer itself."""
+        """Move every array of this layer, and of those below, to `device` ("cpu", "cuda", "cuda:1" or "auto"); returns
+        the layer itself. Raises DeviceError."""
+        device = resolve_device(device)
         for _, buffer in self.named_buffers():
             buffer.map(lambda value: to_device(value, device))
         return self

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from resnet_scratch.backend import DeviceError
 from resnet_scratch.layer import Layer, Parameter
 from resnet_scratch.layers import BatchNorm2d, Conv2d, Linear, ReLU, Sequential
 
@@ -70,3 +71,13 @@ def test_moving_to_the_cpu_changes_nothing(network):
     before = [buffer.value for _, buffer in network.named_buffers()]
     assert network.to("cpu") is network
     assert all(a is b.value for a, (_, b) in zip(before, network.named_buffers()))
+
+
+def test_a_layer_moves_to_a_device_by_any_of_its_names(gpu):
+    layer = Linear(2, 3, rng=np.random.default_rng(0))
+    before = layer.weight.value.copy()
+    for name in ("cuda", "auto", "cuda:0"):
+        assert type(layer.to(name).weight.value) is gpu.ndarray
+        assert np.array_equal(layer.to("cpu").weight.value, before)
+    with pytest.raises(DeviceError, match="device must be .* got 'gpu'"):
+        layer.to("gpu")

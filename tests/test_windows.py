@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from reference import assert_same
 from resnet_scratch.windows import col2im, im2col, output_size, pad, window_slices
 
 IMAGE = np.arange(16.0).reshape(1, 4, 4, 1)
@@ -12,14 +13,14 @@ GEOMETRIES = [
 ]  # fmt: skip
 
 
-def test_the_worked_example():
-    assert im2col(IMAGE, 3).tolist() == COLUMNS
-    counts = col2im(np.ones((4, 9)), (1, 4, 4, 1), 3)
+def test_the_worked_example(put):
+    assert im2col(put(IMAGE), 3).tolist() == COLUMNS
+    counts = col2im(put(np.ones((4, 9))), (1, 4, 4, 1), 3)
     assert counts[0, :, :, 0].tolist() == [[1, 2, 2, 1], [2, 4, 4, 2], [2, 4, 4, 2], [1, 2, 2, 1]]
 
 
-def test_padding_is_zero_and_stride_skips():
-    columns = im2col(IMAGE + 1, 3, 2, 1)  # windows centred on pixels (0, 0), (0, 2), (2, 0), (2, 2)
+def test_padding_is_zero_and_stride_skips(put):
+    columns = im2col(put(IMAGE + 1), 3, 2, 1)  # windows centred on pixels (0, 0), (0, 2), (2, 0), (2, 2)
     assert columns[0].tolist() == [0, 0, 0, 0, 1, 2, 0, 5, 6]
     assert columns[3].tolist() == [6, 7, 8, 10, 11, 12, 14, 15, 16]
 
@@ -33,7 +34,7 @@ def test_channels_stay_together_within_a_row_of_the_window():
 
 @pytest.mark.parametrize("reuse", [False, True])
 @pytest.mark.parametrize("size, kernel, stride, padding", GEOMETRIES)
-def test_every_window_is_a_row(size, kernel, stride, padding, reuse):
+def test_every_window_is_a_row(put, size, kernel, stride, padding, reuse):
     x = np.random.default_rng(0).standard_normal((2, *size, 3))
     (KH, KW), (SH, SW), (PH, PW) = (v if isinstance(v, tuple) else (v, v) for v in (kernel, stride, padding))
     padded = np.pad(x, ((0, 0), (PH, PH), (PW, PW), (0, 0)))
@@ -44,21 +45,22 @@ def test_every_window_is_a_row(size, kernel, stride, padding, reuse):
         for w in range(0, padded.shape[2] - KW + 1, SW)
     ]
     for _ in range(2):  # the second time in memory that is used again
-        np.testing.assert_array_equal(im2col(x, kernel, stride, padding, reuse), rows)
+        assert_same(im2col(put(x), kernel, stride, padding, reuse), np.array(rows), 0)
 
 
 @pytest.mark.parametrize("size, kernel, stride, padding", GEOMETRIES)
-def test_col2im_is_the_transpose_of_im2col(size, kernel, stride, padding):
+def test_col2im_is_the_transpose_of_im2col(put, size, kernel, stride, padding):
     rng = np.random.default_rng(0)
-    x = rng.standard_normal((2, *size, 3))
+    x = put(rng.standard_normal((2, *size, 3)))
     columns = im2col(x, kernel, stride, padding)
-    m = rng.standard_normal(columns.shape)
-    assert (columns * m).sum() == pytest.approx((x * col2im(m, x.shape, kernel, stride, padding)).sum(), rel=1e-12)
+    m = put(rng.standard_normal(columns.shape))
+    there, back = (columns * m).sum(), (x * col2im(m, x.shape, kernel, stride, padding)).sum()
+    assert float(there) == pytest.approx(float(back), rel=1e-12)
 
 
-def test_reused_columns_do_not_remember_the_border():
+def test_reused_columns_do_not_remember_the_border(put):
     """Memory that is used again must have zeros beyond the border every time, for every image."""
-    ones, twos = np.ones((1, 3, 3, 1)), np.full((1, 3, 3, 1), 2.0)
+    ones, twos = put(np.ones((1, 3, 3, 1))), put(np.full((1, 3, 3, 1), 2))
     im2col(twos, 3, 1, 1, reuse=True)
     assert im2col(ones, 3, 1, 1, reuse=True).sum() == 49  # 4 corners in 4 windows, 4 sides in 6, the centre in 9
 
@@ -75,8 +77,8 @@ def test_window_slices_come_in_reading_order():
         [[0, 2], [8, 10]], [[1, 3], [9, 11]], [[4, 6], [12, 14]], [[5, 7], [13, 15]]]  # fmt: skip
 
 
-def test_pad_with_a_value():
-    assert pad(IMAGE[:, :1, :1], (1, 0), -np.inf)[0, :, 0, 0].tolist() == [-np.inf, 0, -np.inf]
+def test_pad_with_a_value(put):
+    assert pad(put(IMAGE)[:, :1, :1], (1, 0), -np.inf)[0, :, 0, 0].tolist() == [-np.inf, 0, -np.inf]
 
 
 @pytest.mark.parametrize(

@@ -52,12 +52,12 @@ def test_names_are_torchvisions():
 
 
 @pytest.mark.parametrize("name", ["resnet8", "plain8", "preact8", "article", "article-relu-after-add"])
-def test_a_small_batch_goes_forward_and_back_in_float32(name):
-    model = build(name, 7, rng=rng)
-    images = rng.standard_normal((3, 32, 32, 3), np.float32)
+def test_a_small_batch_goes_forward_and_back_in_float32(put, name):
+    model = put(build(name, 7, rng=rng), np.float32)
+    images = put(rng.standard_normal((3, 32, 32, 3)), np.float32)
     logits, cache = model.forward(images, training=True)
     assert logits.shape == (3, 7) and logits.dtype == np.float32
-    grad = model.backward(np.ones_like(logits), cache)
+    grad = model.backward(logits, cache)
     assert grad.shape == images.shape and grad.dtype == np.float32
     for _, parameter in model.named_parameters():
         assert parameter.grad.shape == parameter.value.shape
@@ -123,16 +123,16 @@ def test_cifar_networks_have_the_depth_of_their_name(depth):
 
 
 @pytest.mark.parametrize("name", ["resnet8", "article"])
-def test_it_can_learn_sixteen_random_pictures_by_heart(name):
-    model = build(name, rng=np.random.default_rng(0))
-    images, labels = rng.standard_normal((16, 32, 32, 3), np.float32), np.arange(16) % 10
+def test_it_can_learn_sixteen_random_pictures_by_heart(put, name):
+    model = put(build(name, rng=np.random.default_rng(0)), np.float32)
+    images, labels = put(rng.standard_normal((16, 32, 32, 3)), np.float32), put(np.arange(16) % 10, np.int64)
     optimizer = SGD(model.parameters(), momentum=0.9)
     for _ in range(30):
         logits, cache = model.forward(images, training=True)
         loss, grad_logits = softmax_cross_entropy(logits, labels)
         model.backward(grad_logits, cache)
         optimizer.step(0.05)
-    assert (logits.argmax(1) == labels).all() and loss < 0.1
+    assert (logits.argmax(1) == labels).all() and float(loss) < 0.1
 
 
 @pytest.mark.parametrize("name, last", [("resnet8", "bn2"), ("article", "bn2"), ("resnet50", "bn3")])
