@@ -134,8 +134,17 @@ def test_a_run_on_a_gpu_stops_goes_on_and_leaves_files_for_any_device(gpu, tmp_p
     assert {path.name for path in session.draw(whole, evaluation)} == FILES
 
 
-def test_a_second_ctrl_c_stops_at_once_and_the_handler_is_put_back(tmp_path, tiny_dataset, monkeypatch):
-    before = signal.getsignal(signal.SIGINT)
+@pytest.fixture
+def ctrl_c_interrupts():
+    """Python's own handler, also where the tests run in the background: there Ctrl-C is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_a_second_ctrl_c_stops_at_once_and_the_handler_is_put_back(
+    tmp_path, tiny_dataset, monkeypatch, ctrl_c_interrupts
+):
     batches = data.training_batches
 
     def pressing(*arguments):
@@ -147,7 +156,7 @@ def test_a_second_ctrl_c_stops_at_once_and_the_handler_is_put_back(tmp_path, tin
     monkeypatch.setattr(data, "training_batches", pressing)
     with pytest.raises(KeyboardInterrupt):
         go(tmp_path / "run", tiny_dataset)
-    assert signal.getsignal(signal.SIGINT) is before
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_the_state_alone_brings_a_folder_back(finished, tiny_dataset):
