@@ -641,7 +641,7 @@ assert accuracies[1] < 0.4 < 0.9 < accuracies[64], "with one picture a batch not
 #
 # With fixed mean and variance batch norm is one factor and one shift for each channel. So is, for each output
 # channel, the weight and the bias of the convolution before it: the two can be made one. Whoever runs a trained
-# network on a telephone does that; it is exercise 4.4.
+# network on a telephone does that; it is exercise 14.2.
 #
 # ## Exercises
 
@@ -670,18 +670,11 @@ answer = tasks.update_running  # your turn: replace this by your own function
 check("4.3", answer)
 
 # %%
-show(tasks.fold)
-
-# %%
-answer = tasks.fold  # your turn: replace this by your own function
-check("4.4", answer)
-
-# %%
 show(tasks.LayerNorm)
 
 # %%
 answer = tasks.LayerNorm  # your turn: replace this by your own class
-check("4.5", answer)
+check("4.4", answer)
 
 # %% [markdown]
 # ## What PyTorch calls this
@@ -694,8 +687,8 @@ check("4.5", answer)
 # | `forward(x, training=True)` | `model.train()`, then `model(x)` |
 # | `layer(x)` | `model.eval()`, then `model(x)`: forgetting it is a classic |
 # | ValueError for one value per channel | the same: "Expected more than 1 value per channel when training" |
-# | folding, exercise 4.4 | `torch.nn.utils.fuse_conv_bn_eval` |
-# | layer norm, exercise 4.5 | `torch.nn.LayerNorm` |
+# | folding, exercise 14.2 | `torch.nn.utils.fuse_conv_bn_eval` |
+# | layer norm, exercise 4.4 | `torch.nn.LayerNorm` |
 #
 # ## Sources
 #

@@ -25,7 +25,7 @@
 #
 # **On Colab:** Runtime, Change runtime type, T4 GPU. Its GPU image brings CuPy; do not install another one beside it,
 # two CuPy packages break each other. On a machine of your own: `pip install -e ".[cuda12x]"` or `".[cuda13x]"`,
-# whichever your driver's CUDA is.
+# whichever your driver's CUDA is. `resnet-scratch doctor` says what works. ([docs/gpu.md](../docs/gpu.md) has more.)
 
 # %%
 import inspect
@@ -36,9 +36,9 @@ from statistics import median
 import matplotlib.pyplot as plt
 import numpy as np
 
-from resnet_scratch import backend
 from resnet_scratch.backend import array_module, devices, resolve_device, to_numpy
 from resnet_scratch.bench import race, sgemm_peak
+from resnet_scratch.crosscheck import crosscheck, format_differences, where_it_begins
 from resnet_scratch.data import load, training_batches
 from resnet_scratch.insight.passes import record
 from resnet_scratch.layers import ReLU
@@ -237,17 +237,17 @@ for kind, milliseconds in sorted(times.items(), key=lambda item: -item[1]):
 # %% [markdown]
 # ## Is it the same network there?
 #
-# Sums on a GPU are added up in another order, so the last digits differ. In float64 the gradient check runs there as it
-# runs here, `resnet-scratch gradcheck --device cuda`, and in float32 two devices agree to a few digits less than seven.
+# Sums on a GPU are added up in another order, so the last digits differ. Compare in float64, where that is all: the same
+# weights, the same batch, forward and backward, layer by layer, and the largest difference of each. On the command line
+# it is `resnet-scratch crosscheck resnet8 --device cuda`; and `resnet-scratch gradcheck --device cuda` runs the gradient
+# checks there.
 
 # %%
 if GPU:
-    here = build("resnet8", rng=np.random.default_rng(0))
-    there = build("resnet8", rng=np.random.default_rng(0)).to(DEVICE)
-    batch = np.random.default_rng(1).standard_normal((16, 32, 32, 3), np.float32)
-    apart = abs(here(batch) - to_numpy(there(backend.to_device(batch, DEVICE)))).max()
-    print(f"logits on cpu and on {DEVICE} differ by {apart:.1e}")
-    assert apart < 1e-3, "the same weights and the same batch must give the same logits but for rounding"
+    batch = np.random.default_rng(1).standard_normal((4, 32, 32, 3), np.float32)
+    differences = crosscheck(build("resnet8", rng=np.random.default_rng(0)), batch, np.arange(4), DEVICE)
+    print(format_differences(differences))
+    assert where_it_begins(differences) is None, "the same code must compute the same but for rounding"
 else:
     print("no GPU here: nothing to compare. On Colab this cell compares the two.")
 

@@ -59,30 +59,8 @@ def update_running(
     ### END SOLUTION
 
 
-def fold(
-    kernel: np.ndarray,
-    weight: np.ndarray,
-    bias: np.ndarray,
-    running_mean: np.ndarray,
-    running_var: np.ndarray,
-    eps: float = 1e-5,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Task 4.4: a convolution and the batch norm behind it, in evaluation, as one convolution.
-
-    TODO: kernel (KH, KW, C, O) belongs to a convolution without a bias; the others (O,) to the batch norm behind it.
-        Return (new_kernel, new_bias), with which a convolution alone computes what both did. Change no argument.
-    APPROACH: 1. Write the batch norm in evaluation as scale * h + shift, with h the convolution's output. 2. A factor
-        for an output channel is the same before and after the sum over the window.
-    HINT: the kernel's last axis is the output channel.
-    """
-    ### BEGIN SOLUTION
-    scale = weight / np.sqrt(running_var + eps)
-    return kernel * scale, bias - running_mean * scale
-    ### END SOLUTION
-
-
 class LayerNorm(Layer):
-    """Task 4.5: a normalisation that does not look at the batch.
+    """Task 4.4: a normalisation that does not look at the batch.
 
     TODO: for x (N, C), each row by itself is brought to mean 0 and (biased) variance 1, then multiplied by
         `self.weight` and shifted by `self.bias`, both of C numbers. Write `forward(x, training)`, which returns
