@@ -178,7 +178,7 @@ in_float32 = differences(
     {name: p.grad.numpy().transpose(AXES[p.ndim]) for name, p in theirs32.named_parameters()},
 )
 
-fig, ax = plt.subplots(figsize=(7, 3))
+fig, ax = plt.subplots(figsize=(7, 3), layout="constrained")
 for values, label, colour in ((in_float32, "float32", "#cc5533"), (in_float64, "float64", "#4477aa")):
     ax.semilogy(list(values.values()), ".", color=colour, label=label)
 ax.set_xlabel("parameter, from the first layer to the last")
