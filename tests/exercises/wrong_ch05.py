@@ -1,10 +1,8 @@
-"""The solutions pass; wrong answers that people give are told what is wrong with them."""
+"""Wrong answers that people give to the tasks of tutorial 05, and a word of what each must be told."""
 
 import numpy as np
-import pytest
 
 from resnet_scratch.exercises import ch05_relu_pooling_linear_loss as solved
-from resnet_scratch.exercises import check
 
 
 class Overflows(solved.Sigmoid):
@@ -62,16 +60,3 @@ WRONG = [
     ("5.4", lambda p, labels: -solved.cross_entropy_gradient(p, labels), "sign"),
     ("5.4", lambda p, labels: p / len(p), "at the label"),
 ]
-TASKS = [("5.1", "Sigmoid"), ("5.2", "max_pool_backward"), ("5.3", "softmax"), ("5.4", "cross_entropy_gradient")]
-
-
-@pytest.mark.parametrize("task, name", TASKS)
-def test_the_solution_is_right(task, name, capsys):
-    check(task, getattr(solved, name))
-    assert capsys.readouterr().out == f"task {task}: right\n"
-
-
-@pytest.mark.parametrize("task, answer, message", WRONG)
-def test_a_wrong_answer_is_told_what_is_wrong(task, answer, message):
-    with pytest.raises(AssertionError, match=message):
-        check(task, answer)
