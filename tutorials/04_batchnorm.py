@@ -33,7 +33,9 @@ from resnet_scratch.gradcheck import gradcheck
 from resnet_scratch.layers import BatchNorm2d, Conv2d, GlobalAvgPool2d, Linear, ReLU, Sequential
 from resnet_scratch.losses import softmax_cross_entropy
 from resnet_scratch.optim import SGD
+from resnet_scratch.schedules import constant
 from resnet_scratch.trace import restored
+from resnet_scratch.train import train
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#666666"  # told apart by colour-blind readers as well
 
@@ -508,18 +510,18 @@ def in_both_modes(network, images, labels):
 test_images, test_labels = pictures(256, seed=1)
 
 
-def train(batch_size, images, learning_rate, momentum=0.1):
-    """A network trained on so many images, and what `in_both_modes` said after every step."""
+def steps_on(network, batch_size, images, learning_rate):
+    """Trains the network on so many images; comes back after every step."""
+    steps = images // batch_size
+    batches = (pictures(batch_size, seed=100 + step) for step in range(steps))
+    return train(network, SGD(network.parameters()), batches, constant(learning_rate), steps)
+
+
+def losses_by_step(momentum):
+    """What `in_both_modes` says after each of 120 steps."""
     network = small_network(momentum)
-    optimizer, history = SGD(network.parameters()), []
-    for step in range(images // batch_size):
-        batch, labels = pictures(batch_size, seed=100 + step)
-        logits, cache = network.forward(batch, training=True)
-        network.backward(softmax_cross_entropy(logits, labels)[1], cache)
-        optimizer.step(learning_rate)
-        if batch_size == 64:
-            history.append(in_both_modes(network, test_images, test_labels))
-    return network, np.array(history)
+    steps = steps_on(network, 64, 120 * 64, learning_rate=0.05)
+    return np.array([in_both_modes(network, test_images, test_labels) for _ in steps])
 
 
 # %% [markdown]
@@ -527,8 +529,7 @@ def train(batch_size, images, learning_rate, momentum=0.1):
 # training of 120 steps?
 
 # %%
-_, history = train(64, 120 * 64, learning_rate=0.05)
-_, slow = train(64, 120 * 64, learning_rate=0.05, momentum=0.01)
+history, slow = losses_by_step(momentum=0.1), losses_by_step(momentum=0.01)
 fig, ax = plt.subplots(figsize=(6, 3), layout="constrained")
 ax.semilogy(history[:, 0], color=BLUE, lw=2, label="statistics of the batch")
 ax.semilogy(history[:, 1], color=ORANGE, lw=2, ls="--", label="running averages, momentum 0.1")
@@ -615,7 +616,9 @@ else:
 # %%
 accuracies = {}
 for batch_size, learning_rate in ((1, 0.001), (2, 0.002), (4, 0.004), (16, 0.0125), (64, 0.05)):
-    network, _ = train(batch_size, 3072, learning_rate)
+    network = small_network(momentum=0.1)
+    for _ in steps_on(network, batch_size, 3072, learning_rate):
+        pass
     with restored(network):
         batches = [slice(k, k + batch_size) for k in range(0, 256, batch_size)]
         logits = np.concatenate([network.forward(test_images[b], training=True)[0] for b in batches])
