@@ -35,16 +35,14 @@ def last_of_window(layer, grad_x, grad_y, cache):
     return wrong
 
 
-def shifted_down(layer, grad_x, grad_y, cache):
-    wrong = grad_x.copy()
-    wrong[:, 1:], wrong[:, :1] = grad_x[:, :-1], grad_x[:, -1:]
-    return wrong
+def rolled(axis):
+    def change(layer, grad_x, grad_y, cache):
+        wrong = grad_x.copy()
+        there, here = wrong.swapaxes(0, axis), grad_x.swapaxes(0, axis)
+        there[1:], there[:1] = here[:-1], here[-1:]
+        return wrong
 
-
-def shifted_channels(layer, grad_x, grad_y, cache):
-    wrong = grad_x.copy()
-    wrong[..., 1:], wrong[..., :1] = grad_x[..., :-1], grad_x[..., -1:]
-    return wrong
+    return change
 
 
 def without_top_row(layer, grad_x, grad_y, cache):
@@ -79,13 +77,13 @@ def zero_everything(layer, grad_x, grad_y, cache):
 # beside those that the library can plant itself, which test_mistakes.py plants
 MISTAKES = {
     "conv: sign of grad_x": (spoil(conv(), lambda l, g, *_: -g), images()),
-    "conv, stride 2: grad_x shifted by a pixel": (spoil(conv(2), shifted_down), images()),
+    "conv, stride 2: grad_x shifted by a pixel": (spoil(conv(2), rolled(1)), images()),
     "conv, stride 2: a border lost": (spoil(conv(2), without_top_row), images()),
     "ReLU: the other half": (spoil(ReLU(), lambda l, g, grad_y, y: grad_y * (y <= 0)), images()),
     "max-pool: the last of the window wins": (spoil(MaxPool2d(2), last_of_window), images()),
     "linear: weight not transposed": (
         spoil(Linear(3, 3, rng=rng), lambda l, g, grad_y, x: grad_y @ l.weight.value), rng.standard_normal((4, 3))),
-    "option A: channels shifted": (spoil(SubsamplePad(2, 5, 2), shifted_channels), images()),
+    "option A: channels shifted": (spoil(SubsamplePad(2, 5, 2), rolled(3)), images()),
     "block: branch forgotten": (block_without("branch"), images(4)),
     "grad_y changed in place": (spoil(Linear(3, 3, rng=rng), in_place), rng.standard_normal((4, 3))),
     "gradient of another shape": (spoil(ReLU(), lambda l, g, *_: g[:1]), images()),

@@ -11,7 +11,7 @@ CASES = {name: (layer, inputs, training) for name, layer, inputs, training in ca
 @pytest.mark.parametrize("name", CASES)
 def test_gradients_agree_to_a_millionth(device, name):
     reports = {}
-    assert check_everything(device, show=reports.__setitem__, names=[name])
+    assert check_everything(device, show=reports.__setitem__, names=[name]), f"\n{reports[name]}"
     assert list(reports) == [name] and reports[name].error < 1e-6
 
 
