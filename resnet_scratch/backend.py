@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 import sys
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 Array = Any  # a numpy.ndarray or a cupy.ndarray: one name for both, for signatures
 INSTALL = "pip install 'resnet_scratch[cuda12x]' (or [cuda13x]; nvidia-smi shows which CUDA the driver has)"
+NOT_INSTALLED = f"CuPy is not installed: with an NVIDIA GPU and its driver, {INSTALL}"
 NO_DRIVER = "it needs an NVIDIA GPU and its driver; on Colab choose Runtime, Change runtime type, GPU"
 
 
@@ -36,7 +38,7 @@ def array_module(x: Array):
 
 def devices() -> list[str]:
     """The devices that work on this machine: `["cpu"]`, or `["cpu", "cuda:0", ...]` where CuPy can use GPUs."""
-    return _look_for_gpus()[0]
+    return list(_look_for_gpus()[0])
 
 
 def why_no_gpu() -> str:
@@ -44,13 +46,14 @@ def why_no_gpu() -> str:
     return _look_for_gpus()[1]
 
 
+@cache  # once is enough, and looking computes something on every GPU
 def _look_for_gpus() -> tuple[list[str], str]:
     """(the devices that work, why there is no GPU among them). Never raises: whatever is wrong, the CPU still works."""
     try:
         import cupy
     except ModuleNotFoundError as error:
         if error.name == "cupy":
-            return ["cpu"], f"CuPy is not installed: with an NVIDIA GPU and its driver, {INSTALL}"
+            return ["cpu"], NOT_INSTALLED
         return ["cpu"], _broken("CuPy cannot be imported", error)
     except Exception as error:  # a CuPy that is broken, or there twice, raises almost anything
         return ["cpu"], _broken("CuPy cannot be imported", error)
@@ -134,7 +137,9 @@ def cuda_versions() -> str:
 
 
 def to_device(x: Array, device: str) -> Array:
-    """`x` on `device` ("cpu", "cuda:0", ...), which becomes this thread's current one; not copied if it is there."""
+    """`x` on `device` ("cpu", "cuda", "cuda:1" or "auto"), which becomes this thread's current one; not copied if it is
+    there. Raises DeviceError."""
+    device = resolve_device(device)
     if device == "cpu":
         return to_numpy(x)
     import cupy

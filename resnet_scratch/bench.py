@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any, Callable, Iterator
 
@@ -117,7 +117,7 @@ def race(jobs: dict[str, Job], repeats: int) -> dict[str, list[float]]:
 
 def multiply_adds(task: Task) -> dict[str, float]:
     """Of one training step and of one inference: going back costs a layer two products of the size of its forward's."""
-    rows = summarise(build(task.model, task.classes, rng=np.random.default_rng(0)), task.image_size)
+    rows = summarise(replace(task, device="cpu").network(), task.image_size)
     forward = float(task.batch_size * sum(row.multiply_adds for row in rows))
     return {"training step": 3 * forward, "inference": forward}
 

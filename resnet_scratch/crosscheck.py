@@ -8,7 +8,7 @@ from typing import Any, Callable
 
 import numpy as np
 
-from .backend import Array, resolve_device, to_device, to_numpy
+from .backend import Array, to_device, to_numpy
 from .layer import Layer
 from .losses import softmax_cross_entropy
 from .trace import watched
@@ -28,7 +28,7 @@ class Difference:
 
     @property
     def worst(self) -> float:
-        return max(self.output, self.grad_input, self.grad_parameters, key=lambda d: np.inf if np.isnan(d) else d)
+        return float(np.max([self.output, self.grad_input, self.grad_parameters]))  # np.max: a nan stays one
 
 
 def crosscheck(
@@ -41,9 +41,10 @@ def crosscheck(
     makes large differences from there on, though both devices are right: take float64 to find mistakes.
     """
     one, other = (_pass(copy.deepcopy(model).to("cpu"), images, labels, place, dtype) for place in (against, device))
+    kinds = {name: type(layer).__name__ for name, layer in model.named_layers()}
     return [
-        Difference(name, kind, *(_apart(one[name, part], other[name, part]) for part in ("output", "input", "weights")))
-        for (name, part), (kind, *_) in one.items()
+        Difference(name, kinds[name], *(_apart(one[name, p], other[name, p]) for p in ("output", "input", "weights")))
+        for name, part in one
         if part == "output"
     ]
 
@@ -73,28 +74,27 @@ def format_differences(differences: list[Difference]) -> str:
 
 
 def _pass(model: Layer, images: np.ndarray, labels: np.ndarray, device: str, dtype: Any) -> dict:
-    """{(layer's name, "output" | "input" | "weights"): (its kind, arrays on the host ...)} of one pass on `device`."""
-    seen: dict[tuple[str, str], tuple] = {}
+    """{(layer's name, "output" | "input" | "weights"): its arrays, on the host} of one pass on `device`."""
+    seen: dict[tuple[str, str], list[np.ndarray]] = {}
 
-    def note(name: str, layer: Layer, part: str, *arrays: Array) -> None:
-        seen[name, part] = (type(layer).__name__, *(to_numpy(a).copy() for a in arrays))
+    def note(name: str, part: str, *arrays: Array) -> None:
+        seen[name, part] = [to_numpy(a).copy() for a in arrays]
 
     def wrap(name: str, layer: Layer, direction: str, method: Callable) -> Callable:
         def forward(*inputs: Array, **keywords: Any) -> tuple[Array, Any]:
             y, cache = method(*inputs, **keywords)
             if (name, "output") not in seen:  # a block's backward runs its addition's forward once more, on gradients
-                note(name, layer, "output", y)
+                note(name, "output", y)
             return y, cache
 
         def backward(grad_y: Array, cache: Any) -> Any:
             grad_x = method(grad_y, cache)
-            note(name, layer, "input", *(grad_x if isinstance(grad_x, tuple) else (grad_x,)))
-            note(name, layer, "weights", *(p.grad for p in layer.parameters()))
+            note(name, "input", *(grad_x if isinstance(grad_x, tuple) else (grad_x,)))
+            note(name, "weights", *(p.grad for p in layer.parameters()))
             return grad_x
 
         return forward if direction == "forward" else backward
 
-    device = resolve_device(device)
     model.astype(dtype).to(device)
     with watched(model, wrap):
         logits, cache = model.forward(to_device(images.astype(dtype), device), training=True)
@@ -102,10 +102,10 @@ def _pass(model: Layer, images: np.ndarray, labels: np.ndarray, device: str, dty
     return seen
 
 
-def _apart(one: tuple, other: tuple) -> float:
+def _apart(one: list[np.ndarray], other: list[np.ndarray]) -> float:
     """The largest difference of corresponding arrays, each relative to its largest number."""
     worst = 0.0
-    for a, b in zip(one[1:], other[1:], strict=True):
+    for a, b in zip(one, other, strict=True):
         size = float(np.abs(a).max()) or 1.0
         worst = float(np.maximum(worst, np.abs(a - b).max() / size))  # np.maximum: a nan stays one
     return worst

@@ -9,7 +9,7 @@ from typing import Any, Sequence
 
 import numpy as np
 
-from .backend import Array, resolve_device, to_device, to_numpy
+from .backend import Array, to_device, to_numpy
 from .checkpoint import CheckpointError, load_weights, read_about, save_weights
 from .data import Dataset, normalise, test_batches
 from .layer import Layer
@@ -103,7 +103,7 @@ def evaluate(
 
 def predict(model: Layer, images: np.ndarray, about: About, device: str = "cpu") -> np.ndarray:
     """Probabilities (N, classes) for images uint8 (N, H, W, 3)."""
-    x = normalise(to_device(images, resolve_device(device)), *about.normalisation())
+    x = normalise(to_device(images, device), *about.normalisation())
     return to_numpy(softmax(model(x)))
 
 

@@ -92,7 +92,7 @@ class Layer:
     def to(self, device: str) -> Layer:
         """Move every array of this layer, and of those below, to `device` ("cpu", "cuda", "cuda:1" or "auto"); returns
         the layer itself. Raises DeviceError."""
-        device = resolve_device(device)
+        device = resolve_device(device)  # a wrong name is told also where there is no array to move
         for _, buffer in self.named_buffers():
             buffer.map(lambda value: to_device(value, device))
         return self

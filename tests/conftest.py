@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from resnet_scratch import workspace
+from resnet_scratch import backend, workspace
 from resnet_scratch.data import Dataset
 from resnet_scratch.layer import Layer
 from standin import STANDIN
@@ -38,13 +38,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
                      "backends run on NumPy and on a real GPU, in place of the stand-in for CuPy")  # fmt: skip
 
 
+@pytest.fixture(autouse=True)
+def look_for_gpus_again():
+    """The library looks once in a process; here each test may have another CuPy."""
+    backend._look_for_gpus.cache_clear()
+    yield
+    backend._look_for_gpus.cache_clear()
+
+
 @pytest.fixture
 def gpu(request, monkeypatch):
     """CuPy: the stand-in for it, or with `--device cuda` the real one."""
     if request.config.getoption("--device") == "cuda":
-        return importlib.import_module("cupy")
+        yield importlib.import_module("cupy")
+        return
     monkeypatch.setitem(sys.modules, "cupy", STANDIN)
-    return STANDIN
+    yield STANDIN
+    STANDIN.cuda.Device(0).use()
 
 
 @pytest.fixture(params=["numpy", "cupy"])

@@ -94,8 +94,7 @@ def test_on_the_cpu_nothing_is_copied():
 def two_gpus(request, gpu):
     if request.config.getoption("--device") == "cuda":
         pytest.skip("the machine may have one GPU")
-    yield gpu
-    gpu.cuda.Device(0).use()
+    return gpu
 
 
 def test_gpus_are_found_and_named(two_gpus):

@@ -70,7 +70,6 @@ def test_waiting_for_the_device_counts(gpu, monkeypatch):
     jobs = bench.our_jobs(bench.Task("resnet8", 2, 8, device="cuda:1"))
     jobs["training step"](), jobs["inference"]()
     assert waits == [1, 1]
-    gpu.cuda.Device(0).use()
 
 
 def test_comparisons_with_the_processor_are_not_made_on_a_gpu(gpu):

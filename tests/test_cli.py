@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from resnet_scratch import data, selfcheck
+from resnet_scratch import backend, data, selfcheck
 from resnet_scratch.cli import main, tools
 from resnet_scratch.gradcheck import Report, TensorCheck
 from resnet_scratch.layers import ReLU
@@ -222,8 +222,8 @@ def test_auto_says_which_gpu_it_takes_or_why_none(invoke, gpu, monkeypatch):
     monkeypatch.setattr("resnet_scratch.selfcheck.check_everything", lambda device, seed, show: device == "cuda:0")
     result = invoke("gradcheck", "--device", "auto")
     assert result.exit_code == 0 and "device: cuda:0 (Stand-in, 16.0 GB)" in result.stderr
-    monkeypatch.setattr("resnet_scratch.cli.options.cupy_packages", lambda: ["cupy-cuda12x==14.0"])
     monkeypatch.setattr(gpu.cuda.runtime, "getDeviceCount", lambda: 0)
+    backend._look_for_gpus.cache_clear()
     assert "device: cpu, not a GPU: CuPy finds no GPU" in invoke("gradcheck", "--device", "auto").stderr
 
 

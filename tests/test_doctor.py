@@ -2,11 +2,12 @@
 
 import re
 
+import numpy as np
 import pytest
 
 from resnet_scratch import backend, doctor
 from resnet_scratch.bench import Task
-from resnet_scratch.layers import ReLU
+from resnet_scratch.layers import BatchNorm2d, ReLU
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +39,16 @@ def test_with_gpus_each_is_tried_and_compared(gpu):
     assert "GPU: cuda:0 (Stand-in, 16.0 GB), cuda:1 (Stand-in, 16.0 GB)" in report
     assert "  the driver does CUDA 12.8, CuPy was built with 12.8" in report
     assert sum("layer by layer: agree" in line for line in report) == 2
-    gpu.cuda.Device(0).use()
+
+
+def test_devices_that_differ_are_found_also_where_one_gives_no_numbers(gpu, monkeypatch):
+    right = BatchNorm2d.backward
+
+    def wrong(self, grad_y, cache):
+        return right(self, grad_y, cache) * (1 if isinstance(grad_y, np.ndarray) else np.nan)
+
+    monkeypatch.setattr(BatchNorm2d, "backward", wrong)
+    assert sum("layer by layer: WRONG: they differ (largest difference nan)" in line for line in doctor.examine()) == 2
 
 
 def test_a_wrong_layer_is_found(monkeypatch):

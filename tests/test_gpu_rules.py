@@ -27,8 +27,7 @@ BATCH, SIZE = 4, 8
 def counts(request, gpu):
     if request.config.getoption("--device") == "cuda":
         pytest.skip("the real CuPy does not count transfers and launches")
-    yield gpu._counts
-    gpu.cuda.Device(0).use()
+    return gpu._counts
 
 
 def setting(name="resnet8", device="cuda:0"):

@@ -7,7 +7,7 @@ from typing import Any, Callable
 
 import click
 
-from ..backend import DeviceError, cupy_packages, describe, resolve_device, why_no_gpu
+from ..backend import NOT_INSTALLED, DeviceError, describe, resolve_device, why_no_gpu
 from ..checkpoint import CheckpointError
 from ..data import NAMES as DATASETS
 from ..data import DataError
@@ -77,7 +77,7 @@ def resolved(context: click.Context, parameter: click.Parameter, device: str) ->
     name = resolve_device(device)
     if device == "auto" and name != "cpu":
         click.echo(f"device: {describe(name)}", err=True)
-    elif device == "auto" and cupy_packages():  # somebody wanted a GPU and does not get one
+    elif device == "auto" and why_no_gpu() != NOT_INSTALLED:  # somebody wanted a GPU and does not get one
         click.echo(f"device: cpu, not a GPU: {why_no_gpu()}", err=True)
     return name
 

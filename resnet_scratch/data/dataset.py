@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ..backend import Array, resolve_device, to_device, to_numpy
+from ..backend import Array, to_device, to_numpy
 
 
 class DataError(ValueError):
@@ -49,7 +49,6 @@ class Dataset:
 
     def to(self, device: str) -> Dataset:
         """The same data on `device`, where batches of it are then prepared: as uint8 it takes a quarter of the room."""
-        device = resolve_device(device)
         names = ("train_images", "train_labels", "test_images", "test_labels")
         moved = replace(self, **{name: to_device(getattr(self, name), device) for name in names})
         vars(moved)["_moments"] = self._moments  # they stay on the host, and are worked out once
