@@ -15,8 +15,8 @@ from typing import Callable
 
 import numpy as np
 
-from .backend import Array, array_module, to_numpy
-from .layer import Layer
+from .compute.backend import Array, array_module, to_numpy
+from .layers.layer import Layer
 
 STEPS = (1e-5, 1e-6, 1e-7)  # a smaller one is tried when a larger one disagrees: it steps over fewer kinks
 SMALL = 256  # up to so many elements every one is checked, beyond it random directions are

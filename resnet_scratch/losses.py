@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .backend import Array, array_module
+from .compute.backend import Array, array_module
 
 
 def log_softmax(logits: Array) -> Array:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .backend import Array, array_module
-from .layer import Parameter
+from .compute.backend import Array, array_module
+from .layers.layer import Parameter
 
 
 class SGD:

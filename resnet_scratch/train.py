@@ -1,11 +1,11 @@
-"""The training loop. What surrounds it (logging, evaluation, checkpoints) consumes it from outside, in `run.py`."""
+"""The training loop. What surrounds it (log, evaluation, checkpoints) consumes it from outside: `experiment/`."""
 
 from __future__ import annotations
 
 from typing import Iterable, Iterator, NamedTuple
 
-from .backend import Array
-from .layer import Layer
+from .compute.backend import Array
+from .layers.layer import Layer
 from .losses import softmax_cross_entropy
 from .optim import SGD
 from .schedules import Schedule

@@ -7,11 +7,12 @@ import sys
 
 import numpy as np
 import pytest
-
-from resnet_scratch import backend, workspace
-from resnet_scratch.data import Dataset
-from resnet_scratch.layer import Layer
 from standin import STANDIN
+
+from resnet_scratch.compute import backend
+from resnet_scratch.compute import batch as workspace
+from resnet_scratch.data import Dataset
+from resnet_scratch.layers.layer import Layer
 
 
 @pytest.fixture

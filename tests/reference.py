@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from resnet_scratch.backend import to_numpy
+from resnet_scratch.compute.backend import to_numpy
 
 
 def convolution(x, weight, bias, stride, padding):

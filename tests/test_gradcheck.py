@@ -3,12 +3,10 @@
 import numpy as np
 import pytest
 
-from resnet_scratch.backend import to_device
+from resnet_scratch.compute.backend import to_device
 from resnet_scratch.gradcheck import gradcheck
-from resnet_scratch.layers import (
-    Add, BatchNorm2d, Conv2d, Linear, MaxPool2d, ReLU, SubsamplePad,
-)  # fmt: skip
-from resnet_scratch.layer import Layer
+from resnet_scratch.layers import Add, BatchNorm2d, Conv2d, Linear, MaxPool2d, ReLU, SubsamplePad
+from resnet_scratch.layers.layer import Layer
 from resnet_scratch.models.blocks import BasicBlock
 
 rng = np.random.default_rng(0)

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-
 from reference import assert_same
-from resnet_scratch.backend import to_numpy
+
+from resnet_scratch.compute.backend import to_numpy
 from resnet_scratch.losses import log_softmax, softmax, softmax_cross_entropy
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from resnet_scratch.layer import Parameter
+from resnet_scratch.layers.layer import Parameter
 from resnet_scratch.optim import SGD
 
 

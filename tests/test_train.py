@@ -6,8 +6,8 @@ import tracemalloc
 
 import numpy as np
 import pytest
-
 from reference import assert_same
+
 from resnet_scratch.layers import Linear
 from resnet_scratch.models import build
 from resnet_scratch.optim import SGD

@@ -41,13 +41,13 @@ import numpy as np
 
 from resnet_scratch.data import load, training_batches
 from resnet_scratch.gradcheck import gradcheck
-from resnet_scratch.inference import evaluate
+from resnet_scratch.experiment.evaluation import evaluate
 from resnet_scratch.layers import Conv2d
-from resnet_scratch.mistakes import planted
+from resnet_scratch.verify.mistakes import planted
 from resnet_scratch.models import build
 from resnet_scratch.optim import SGD
-from resnet_scratch.recipes import find
-from resnet_scratch.summary import summarise
+from resnet_scratch.experiment.recipe import find
+from resnet_scratch.measure.summary import summarise
 from resnet_scratch.train import train
 
 FAST = "RESNET_SCRATCH_FAST" in os.environ  # shorter runs, for automatic tests

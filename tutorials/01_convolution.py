@@ -31,11 +31,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import Rectangle
 
-from resnet_scratch.bench import race
+from resnet_scratch.measure.bench import race
 from resnet_scratch.data import load
 from resnet_scratch.layers import Conv2d
-from resnet_scratch.windows import im2col, output_size, pad, windows
-from resnet_scratch.workspace import limit_blas_threads
+from resnet_scratch.layers.windows import im2col, output_size, pad, windows
+from resnet_scratch.compute.batch import limit_blas_threads
 
 BLUE, ORANGE = "#4477aa", "#cc5533"
 

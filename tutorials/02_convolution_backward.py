@@ -31,10 +31,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import Rectangle
 
-from resnet_scratch.bench import race
+from resnet_scratch.measure.bench import race
 from resnet_scratch.gradcheck import gradcheck
 from resnet_scratch.layers import Conv2d
-from resnet_scratch.windows import col2im, im2col, pad, windows
+from resnet_scratch.layers.windows import col2im, im2col, pad, windows
 
 BLUE, ORANGE = "#4477aa", "#cc5533"
 

@@ -29,7 +29,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from resnet_scratch import gradcheck as checker
-from resnet_scratch import selfcheck
+from resnet_scratch.verify import cases as selfcheck
 from resnet_scratch.exercises import ch03_gradient_checking as tasks
 from resnet_scratch.exercises import check, show
 from resnet_scratch.gradcheck import gradcheck

@@ -34,7 +34,7 @@ from resnet_scratch.layers import BatchNorm2d, Conv2d, GlobalAvgPool2d, Linear, 
 from resnet_scratch.losses import softmax_cross_entropy
 from resnet_scratch.optim import SGD
 from resnet_scratch.schedules import constant
-from resnet_scratch.trace import restored
+from resnet_scratch.measure.recorder import restored
 from resnet_scratch.train import train
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#666666"  # told apart by colour-blind readers as well

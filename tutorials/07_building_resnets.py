@@ -36,7 +36,7 @@ from resnet_scratch.insight.receptive import receptive_fields
 from resnet_scratch.layers import Conv2d, Linear, Sequential
 from resnet_scratch.models import CONFIGS, ResNet, ResNetConfig, build
 from resnet_scratch.models.blocks import BasicBlock, Bottleneck
-from resnet_scratch.summary import format_summary, summarise
+from resnet_scratch.measure.summary import format_summary, summarise
 
 FAST = "RESNET_SCRATCH_FAST" in os.environ  # shorter runs, for automatic tests
 STAGE_COLOURS = ("#332288", "#44AA99", "#DDCC77", "#CC6677")

@@ -36,15 +36,15 @@ import numpy as np
 from resnet_scratch.data import load, normalise, random_crop, random_flip, training_batches
 from resnet_scratch.exercises import ch08_training as tasks
 from resnet_scratch.exercises import check, show
-from resnet_scratch.inference import evaluate
-from resnet_scratch.initializers import kaiming_normal
+from resnet_scratch.experiment.evaluation import evaluate
+from resnet_scratch.layers.initializers import kaiming_normal
 from resnet_scratch.insight.learning_rate import find_learning_rate
-from resnet_scratch.layer import Parameter
+from resnet_scratch.layers.layer import Parameter
 from resnet_scratch.layers import BatchNorm2d, Conv2d, ReLU, Sequential
 from resnet_scratch.losses import softmax_cross_entropy
 from resnet_scratch.models import build
 from resnet_scratch.optim import SGD
-from resnet_scratch.recipes import RECIPES
+from resnet_scratch.experiment.recipe import RECIPES
 from resnet_scratch.schedules import constant, cosine, multi_step, one_cycle, warmup
 from resnet_scratch.train import train
 

@@ -34,17 +34,17 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 
-from resnet_scratch import plots
+from resnet_scratch.experiment import plots
 from resnet_scratch.data import load, test_batches, training_batches
 from resnet_scratch.data.cifar10 import DATA_VARIABLE
 from resnet_scratch.exercises import ch10_cifar10 as tasks
 from resnet_scratch.exercises import check, show
-from resnet_scratch.inference import evaluate, load_model
+from resnet_scratch.experiment.evaluation import evaluate, load_model
 from resnet_scratch.losses import softmax, softmax_cross_entropy
 from resnet_scratch.models import build
 from resnet_scratch.optim import SGD
-from resnet_scratch.recipes import RECIPES, find
-from resnet_scratch.run import read_log
+from resnet_scratch.experiment.recipe import RECIPES, find
+from resnet_scratch.experiment.run import read_log
 from resnet_scratch.train import train
 
 FAST = "RESNET_SCRATCH_FAST" in os.environ  # shorter runs, for automatic tests

@@ -33,13 +33,13 @@ import numpy as np
 from resnet_scratch.data import load, normalise, training_batches
 from resnet_scratch.exercises import ch11_what_does_it_see as tasks
 from resnet_scratch.exercises import check, show
-from resnet_scratch.inference import evaluate, load_model
+from resnet_scratch.experiment.evaluation import evaluate, load_model
 from resnet_scratch.insight.features import activations
 from resnet_scratch.insight.pictures import draw_feature_maps, draw_filters, draw_heat
 from resnet_scratch.insight.saliency import grad_cam, saliency
 from resnet_scratch.models import build
 from resnet_scratch.optim import SGD
-from resnet_scratch.recipes import find
+from resnet_scratch.experiment.recipe import find
 from resnet_scratch.train import train
 
 FAST = "RESNET_SCRATCH_FAST" in os.environ  # shorter runs, for automatic tests

@@ -36,16 +36,16 @@ from statistics import median
 import matplotlib.pyplot as plt
 import numpy as np
 
-from resnet_scratch.backend import array_module, devices, resolve_device, to_numpy
-from resnet_scratch.bench import race, sgemm_peak
-from resnet_scratch.crosscheck import crosscheck, format_differences, where_it_begins
+from resnet_scratch.compute.backend import array_module, devices, resolve_device, to_numpy
+from resnet_scratch.measure.bench import race, sgemm_peak
+from resnet_scratch.verify.crosscheck import crosscheck, format_differences, where_it_begins
 from resnet_scratch.data import load, training_batches
 from resnet_scratch.insight.passes import record
 from resnet_scratch.layers import ReLU
 from resnet_scratch.models import build
 from resnet_scratch.optim import SGD
 from resnet_scratch.schedules import constant
-from resnet_scratch.summary import summarise
+from resnet_scratch.measure.summary import summarise
 from resnet_scratch.train import train
 
 print(f"devices that work here: {', '.join(devices())}")
@@ -56,7 +56,7 @@ print(f"this tutorial runs on {DEVICE}" + ("" if GPU else ": no GPU here, so wha
 # %% [markdown]
 # ## How a layer knows
 #
-# It asks its input. Nowhere in `layers/` is a device chosen; `backend.py` is the only file that names CuPy.
+# It asks its input. Nowhere in `layers/` is a device chosen; `compute/backend.py` is the only file that names CuPy.
 
 # %%
 print(inspect.getsource(array_module))

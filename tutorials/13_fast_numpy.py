@@ -34,11 +34,11 @@ from statistics import median
 import matplotlib.pyplot as plt
 import numpy as np
 
-from resnet_scratch.bench import race, sgemm_peak
+from resnet_scratch.measure.bench import race, sgemm_peak
 from resnet_scratch.layers import Conv2d
-from resnet_scratch.products import multiply
-from resnet_scratch.windows import im2col, pad
-from resnet_scratch.workspace import for_each_chunk, limit_blas_threads, num_threads, scratch, set_num_threads
+from resnet_scratch.compute.products import multiply
+from resnet_scratch.layers.windows import im2col, pad
+from resnet_scratch.compute.batch import for_each_chunk, limit_blas_threads, num_threads, scratch, set_num_threads
 
 FAST = "RESNET_SCRATCH_FAST" in os.environ  # shorter runs, for automatic tests
 REPEATS = 3 if FAST else 9
@@ -324,7 +324,7 @@ print(f"write to as much again:           {1e3 * median(again):.2f} ms")
 
 # %% [markdown]
 # Every temporary array may pay that. (How often depends on the allocator, which may keep freed memory; the library asks
-# glibc's to do so, see `keep_freed_memory` in `workspace.py`.) The sure way is to keep the memory ourselves: `scratch`
+# glibc's to do so, see `keep_freed_memory` in `compute/batch.py`.) The sure way is to keep the memory ourselves: `scratch`
 # makes it once per thread and geometry. `im2col` with `reuse=True` gets the padded picture, the view of its windows and
 # the columns that way, and `out=` makes the product write where the result should be.
 
@@ -506,7 +506,7 @@ plt.show()
 print(f"from the bottom to the top: {milliseconds['0 seven loops'] / milliseconds[list(rungs)[-1]]:,.0f} times")
 
 # %% [markdown]
-# That was the forward pass of one layer. `python docs/ladder.py` does the same for a whole training step of ResNet-20,
+# That was the forward pass of one layer. `python benchmarks/ladder.py` does the same for a whole training step of ResNet-20,
 # and `docs/performance.md` has a table of it. The backward pass has an idea of its own, columns that serve twice; you
 # met and measured it in tutorial 02.
 #

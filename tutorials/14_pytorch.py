@@ -35,14 +35,14 @@ try:
 except ImportError:
     sys.exit("This tutorial compares with PyTorch, which is not installed here: pip install torch, then start again.")
 
-from resnet_scratch import checkpoint
-from resnet_scratch.checkpoint import load_weights, save_weights
+from resnet_scratch.experiment import checkpoint
+from resnet_scratch.experiment.checkpoint import load_weights, save_weights
 from resnet_scratch.layers import Conv2d
 from resnet_scratch.losses import softmax_cross_entropy
 from resnet_scratch.models import build
 from resnet_scratch.models.blocks import BasicBlock
 from resnet_scratch.optim import SGD
-from resnet_scratch.torch_twin import twin
+from resnet_scratch.models.torch_twin import twin
 
 torch.set_num_threads(1)
 print(f"PyTorch {torch.__version__}, NumPy {np.__version__}")

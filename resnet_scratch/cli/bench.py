@@ -7,11 +7,11 @@ from statistics import median
 import click
 import numpy as np
 
-from .. import bench
-from ..backend import describe
+from ..compute.backend import describe
+from ..compute.batch import num_threads
+from ..measure import bench
+from ..measure.memory import peak_memory
 from ..models import configs
-from ..peak_memory import peak_memory
-from ..workspace import num_threads
 from .options import DEVICES, Model, option, resolved, threads_option
 
 TORCH = ("torch NCHW", "torch channels_last")

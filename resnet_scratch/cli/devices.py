@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 import numpy as np
 
-from ..crosscheck import TOLERANCE, crosscheck, format_differences, where_it_begins
-from ..doctor import WRONG, examine
 from ..models import build, configs
+from ..verify.crosscheck import TOLERANCE, crosscheck, format_differences, where_it_begins
+from ..verify.doctor import WRONG, examine
 from .options import Model, option, resolved, threads_option
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ..mistakes import MISTAKES, catch
+from ..verify.mistakes import MISTAKES, catch
 
 
 @click.command("break", short_help="Plant a mistake into a layer and see the gradient check catch it.")

@@ -7,15 +7,15 @@ from typing import Any, Callable
 
 import click
 
-from ..backend import NOT_INSTALLED, DeviceError, describe, resolve_device, why_no_gpu
-from ..checkpoint import CheckpointError
+from ..compute.backend import NOT_INSTALLED, DeviceError, describe, resolve_device, why_no_gpu
+from ..compute.batch import num_threads, set_num_threads
 from ..data import NAMES as DATASETS
 from ..data import DataError
-from ..inference import PictureError
+from ..experiment.checkpoint import CheckpointError
+from ..experiment.evaluation import PictureError
+from ..experiment.recipe import RecipeError
+from ..experiment.run import RunError
 from ..models import configs
-from ..recipes import RecipeError
-from ..run import RunError
-from ..workspace import num_threads, set_num_threads
 
 USERS_MISTAKES = (CheckpointError, DataError, DeviceError, PictureError, RecipeError, RunError, OSError)
 

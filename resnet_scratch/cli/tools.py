@@ -8,13 +8,22 @@ from typing import Any
 import click
 import numpy as np
 
-from .. import plots, selfcheck
 from ..data import load
-from ..inference import evaluate, load_model, predict, read_picture
+from ..experiment import plots
+from ..experiment.evaluation import evaluate, load_model, predict, read_picture
+from ..measure.summary import format_summary, summarise, training_memory
 from ..models import build
-from ..summary import format_summary, summarise, training_memory
+from ..verify import cases as selfcheck
 from .options import (
-    DEVICES, Model, data_dir_option, data_option, device_option, option, resolved, threads_option, weights_argument,
+    DEVICES,
+    Model,
+    data_dir_option,
+    data_option,
+    device_option,
+    option,
+    resolved,
+    threads_option,
+    weights_argument,
 )  # fmt: skip
 
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import click
 
-from .. import plots, session
-from .. import run as runs
-from ..backend import describe
-from ..recipes import RECIPES
-from ..recipes import find as find_recipe
+from ..compute.backend import describe
+from ..experiment import plots
+from ..experiment import run as runs
+from ..experiment import trainer as session
+from ..experiment.recipe import RECIPES
+from ..experiment.recipe import find as find_recipe
 from .options import Model, data_dir_option, data_option, device_option, option, threads_option
 
 STOPPED_BY_CTRL_C = 130

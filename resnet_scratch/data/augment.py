@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..backend import Array, array_module
+from ..compute.backend import Array, array_module
 
 
 def random_crop(images: Array, padding: int, rng: np.random.Generator) -> Array:

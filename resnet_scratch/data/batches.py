@@ -8,7 +8,7 @@ from typing import Generator, Iterator
 
 import numpy as np
 
-from ..backend import Array, array_module, follow
+from ..compute.backend import Array, array_module, follow
 from .augment import normalise, random_crop, random_flip
 from .dataset import Dataset
 

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ..backend import Array, to_device, to_numpy
+from ..compute.backend import Array, to_device, to_numpy
 
 
 class DataError(ValueError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..windows import im2col
+from ..layers.windows import im2col
 
 
 def output_size(size: int, kernel: int, stride: int, padding: int) -> int:

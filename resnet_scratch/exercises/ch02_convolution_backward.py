@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..layer import Layer, Parameter
-from ..windows import crop, im2col, pad, window_slices
+from ..layers.layer import Layer, Parameter
+from ..layers.windows import crop, im2col, pad, window_slices
 
 
 def times_seen(size: tuple[int, int], kernel: int, stride: int, padding: int) -> np.ndarray:
@@ -104,7 +104,7 @@ class DepthwiseConv2d(Layer):
         has the shape of y, times weight[kh, kw]. 2. Read that line upwards: what it read from x, backward adds to
         grad_x; what it multiplied by the weight, backward multiplies by grad_y and sums over everything but the
         channel. 3. pad's transpose cuts off.
-    HINT: `window_slices(padded, (KH, KW), (stride, stride))` in `resnet_scratch/windows.py` yields these slices, in
+    HINT: `window_slices(padded, (KH, KW), (stride, stride))` in `layers/windows.py` yields these slices, in
         reading order, as views that you may add to.
     """
 

@@ -6,7 +6,7 @@ from typing import Callable
 
 import numpy as np
 
-from ..layer import Layer
+from ..layers.layer import Layer
 
 
 def numerical_gradient(f: Callable[[np.ndarray], float], x: np.ndarray, h: float = 1e-5) -> np.ndarray:

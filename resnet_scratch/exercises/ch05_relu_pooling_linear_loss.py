@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..layer import Layer
+from ..layers.layer import Layer
 
 
 class Sigmoid(Layer):

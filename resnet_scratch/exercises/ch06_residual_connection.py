@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from ..layer import Cache, Layer, Parameter
 from ..layers import Add, BatchNorm2d, Conv2d, ReLU
+from ..layers.layer import Cache, Layer, Parameter
 
 
 class TinyResidual(Layer):

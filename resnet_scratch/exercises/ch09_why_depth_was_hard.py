@@ -7,7 +7,7 @@ from typing import Sequence
 
 import numpy as np
 
-from ..layer import Layer, Parameter
+from ..layers.layer import Layer, Parameter
 
 
 def identity_kernel(channels: int, size: int = 3) -> np.ndarray:

@@ -6,7 +6,7 @@ from typing import Callable
 
 import numpy as np
 
-from ..layer import Layer
+from ..layers.layer import Layer
 
 
 def filter_picture(weight: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Iterable
 
-from ..backend import Array, array_module
+from ..compute.backend import Array, array_module
 
 
 def leaky_relu(x: Array, slope: float) -> Array:

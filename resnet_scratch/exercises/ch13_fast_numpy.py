@@ -7,7 +7,7 @@ from typing import Callable
 
 import numpy as np
 
-from ..windows import crop, pad
+from ..layers.windows import crop, pad
 
 
 def shifted_convolution(x: np.ndarray, weight: np.ndarray, stride: int, padding: int) -> np.ndarray:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
-from ..backend import Array
-from ..layer import Layer
-from ..trace import watched
+from ..compute.backend import Array
+from ..layers.layer import Layer
+from ..measure.recorder import watched
 
 
 def activations(model: Layer, images: Array) -> dict[str, Array]:

@@ -9,10 +9,10 @@ from typing import Sequence
 
 import numpy as np
 
-from ..backend import Array, array_module
-from ..layer import Layer
+from ..compute.backend import Array, array_module
+from ..layers.layer import Layer
 from ..losses import softmax_cross_entropy
-from ..trace import restored
+from ..measure.recorder import restored
 
 Direction = list[Array]  # one array per parameter, in the parameters' order
 

@@ -7,10 +7,10 @@ from typing import Iterable
 
 import numpy as np
 
-from ..backend import Array
-from ..layer import Layer
+from ..compute.backend import Array
+from ..layers.layer import Layer
+from ..measure.recorder import restored
 from ..optim import SGD
-from ..trace import restored
 from ..train import train
 
 EXPLODED = 4.0  # times the lowest loss so far

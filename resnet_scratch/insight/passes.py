@@ -6,11 +6,11 @@ import time
 from dataclasses import dataclass
 from typing import Any, Callable
 
-from ..backend import Array, array_module
-from ..layer import Layer
+from ..compute.backend import Array, array_module
+from ..layers.layer import Layer
 from ..losses import softmax_cross_entropy
-from ..summary import arrays_in
-from ..trace import restored, watched
+from ..measure.recorder import restored, watched
+from ..measure.summary import arrays_in
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Sequence
 
 import numpy as np
 
-from ..backend import Array, to_numpy
+from ..compute.backend import Array, to_numpy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

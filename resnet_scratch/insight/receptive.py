@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..layer import Layer
 from ..layers import AvgPool2d, Conv2d, MaxPool2d
+from ..layers.layer import Layer
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..backend import Array, array_module, to_numpy
-from ..layer import Layer
+from ..compute.backend import Array, array_module, to_numpy
 from ..layers import Sequential
+from ..layers.layer import Layer
 
 
 def saliency(model: Layer, images: Array, classes: Array | None = None) -> Array:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..backend import Array, array_module
-from ..layer import Layer
-from ..workspace import for_each_chunk, image_bytes
+from ..compute.backend import Array, array_module
+from ..compute.batch import for_each_chunk, image_bytes
+from .layer import Layer
 
 
 class ReLU(Layer):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..backend import Array, array_module
-from ..layer import Buffer, Layer, Parameter, check_images
-from ..workspace import for_each_chunk, image_bytes
+from ..compute.backend import Array, array_module
+from ..compute.batch import for_each_chunk, image_bytes
+from .layer import Buffer, Layer, Parameter, check_images
 
 
 class BatchNorm2d(Layer):

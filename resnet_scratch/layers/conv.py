@@ -6,12 +6,12 @@ import math
 
 import numpy as np
 
-from ..backend import Array, array_module
-from ..initializers import kaiming_normal
-from ..layer import Layer, Parameter, check_images
-from ..products import multiply, multiply_transposed
-from ..windows import Pair, as_pair, col2im, im2col, output_size
-from ..workspace import for_each_chunk
+from ..compute.backend import Array, array_module
+from ..compute.batch import for_each_chunk
+from ..compute.products import multiply, multiply_transposed
+from .initializers import kaiming_normal
+from .layer import Layer, Parameter, check_images
+from .windows import Pair, as_pair, col2im, im2col, output_size
 
 
 class Conv2d(Layer):

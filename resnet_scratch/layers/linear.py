@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 
-from ..backend import Array, array_module
-from ..initializers import kaiming_uniform
-from ..layer import Layer, Parameter
-from ..workspace import for_each_chunk, image_bytes
+from ..compute.backend import Array, array_module
+from ..compute.batch import for_each_chunk, image_bytes
+from .initializers import kaiming_uniform
+from .layer import Layer, Parameter
 
 
 class Linear(Layer):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from ..backend import Array, array_module
-from ..layer import Layer, check_images
-from ..windows import Pair, as_pair, crop, output_size, pad, window_slices
-from ..workspace import for_each_chunk, image_bytes
+from ..compute.backend import Array, array_module
+from ..compute.batch import for_each_chunk, image_bytes
+from .layer import Layer, check_images
+from .windows import Pair, as_pair, crop, output_size, pad, window_slices
 
 
 class _Pool2d(Layer):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..backend import Array
-from ..layer import Layer
+from ..compute.backend import Array
+from .layer import Layer
 
 
 class Sequential(Layer):

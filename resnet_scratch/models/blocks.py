@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..backend import Array
-from ..layer import Layer
+from ..compute.backend import Array
 from ..layers import Add, BatchNorm2d, Conv2d, ReLU, Sequential, SubsamplePad
+from ..layers.layer import Layer
 
 
 def conv3x3(in_channels: int, out_channels: int, stride: int, rng: np.random.Generator) -> Conv2d:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..backend import Array
-from ..layer import Layer
+from ..compute.backend import Array
 from ..layers import Add, BatchNorm2d, ReLU
+from ..layers.layer import Layer
 from .blocks import conv3x3, make_shortcut
 
 

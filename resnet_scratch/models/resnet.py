@@ -6,8 +6,8 @@ from numbers import Integral
 
 import numpy as np
 
-from ..layer import Layer
 from ..layers import BatchNorm2d, Conv2d, GlobalAvgPool2d, Linear, MaxPool2d, ReLU, Sequential
+from ..layers.layer import Layer
 from .blocks import BasicBlock, Bottleneck, PlainBlock, ReluBeforeAddBlock, conv3x3
 from .configs import ResNetConfig, find
 from .preact import PreActBlock

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from resnet_scratch.backend import to_device, to_numpy
+from resnet_scratch.compute.backend import to_device, to_numpy
 from resnet_scratch.data import normalise, random_crop, random_flip
 
 

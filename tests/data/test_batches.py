@@ -4,7 +4,7 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from resnet_scratch.backend import to_numpy
+from resnet_scratch.compute.backend import to_numpy
 from resnet_scratch.data import Dataset, test_batches, training_batches
 
 

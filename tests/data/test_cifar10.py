@@ -4,8 +4,7 @@ import tarfile
 import numpy as np
 import pytest
 
-from resnet_scratch.data import DataError, load
-from resnet_scratch.data import cifar10
+from resnet_scratch.data import DataError, cifar10, load
 
 FILES = [f"data_batch_{k}.bin" for k in range(1, 6)] + ["test_batch.bin"]
 

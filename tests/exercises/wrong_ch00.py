@@ -3,7 +3,6 @@
 import numpy as np
 
 
-
 def changes_x(x):
     x[x < 0] = 0
     return x

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from resnet_scratch.exercises import ch01_convolution as tasks
-from resnet_scratch.windows import im2col
+from resnet_scratch.layers.windows import im2col
 
 
 def kernels(right=(1, 0), mean=1 / 9, plus=(2, 1), minus=(1, 1), sign=1):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from resnet_scratch.exercises import ch02_convolution_backward as tasks
-from resnet_scratch.windows import crop, im2col, pad, window_slices, windows
+from resnet_scratch.layers.windows import crop, im2col, pad, window_slices, windows
 
 
 def counts(add=True, whole=True, cut=None, stride_used=True):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-
 from resnet_scratch.models import CONFIGS
 
 

@@ -7,7 +7,6 @@ import math
 import numpy as np
 
 
-
 def sgd(velocity, step=lambda w, g, v, rate: w - rate * v):
     """sgd_step with one line wrong: how the velocity is made of (v, g, momentum, rate), or the step."""
 

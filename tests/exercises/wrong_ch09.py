@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from resnet_scratch.layer import Layer, Parameter
+from resnet_scratch.layers.layer import Layer, Parameter
 
 
 def kernel(at, matrix):

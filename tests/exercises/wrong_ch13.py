@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 import numpy as np
 
 from resnet_scratch.exercises import ch13_fast_numpy as tasks
-from resnet_scratch.windows import crop, im2col, pad, window_slices
+from resnet_scratch.layers.windows import crop, im2col, pad, window_slices
 
 
 def with_columns(x, weight, stride, padding):

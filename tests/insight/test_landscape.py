@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from resnet_scratch.backend import to_numpy
+from resnet_scratch.compute.backend import to_numpy
 from resnet_scratch.insight.landscape import filter_normalised_direction, loss_slice, loss_surface
 from resnet_scratch.layers import Linear
 from resnet_scratch.models import build

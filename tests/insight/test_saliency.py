@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from resnet_scratch.backend import to_device, to_numpy
+from resnet_scratch.compute.backend import to_device, to_numpy
 from resnet_scratch.insight.saliency import grad_cam, saliency
 from resnet_scratch.layers import Conv2d, GlobalAvgPool2d, Linear, Sequential
 from resnet_scratch.models import build

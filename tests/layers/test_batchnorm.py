@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-
 import reference
 from reference import assert_same
-from resnet_scratch.backend import to_numpy
+
+from resnet_scratch.compute.backend import to_numpy
 from resnet_scratch.layers import BatchNorm2d
 
 

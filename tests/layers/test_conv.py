@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-
 import reference
 from reference import assert_same
+
 from resnet_scratch.layers import Conv2d
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-
 from reference import assert_same
+
 from resnet_scratch.layers import Flatten, Linear
 
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-
 import reference
 from reference import assert_same
+
 from resnet_scratch.layers import AvgPool2d, GlobalAvgPool2d, MaxPool2d
 
 GEOMETRIES = [((2, 2), (2, 2), (0, 0)), ((3, 3), (2, 2), (1, 1)), ((3, 2), (1, 2), (1, 0)), ((3, 3), (1, 1), (1, 1))]

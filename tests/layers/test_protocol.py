@@ -2,11 +2,21 @@
 
 import numpy as np
 import pytest
-
 from reference import assert_same
+
 from resnet_scratch import layers
 from resnet_scratch.layers import (
-    Add, AvgPool2d, BatchNorm2d, Conv2d, Flatten, GlobalAvgPool2d, Linear, MaxPool2d, ReLU, Sequential, SubsamplePad,
+    Add,
+    AvgPool2d,
+    BatchNorm2d,
+    Conv2d,
+    Flatten,
+    GlobalAvgPool2d,
+    Linear,
+    MaxPool2d,
+    ReLU,
+    Sequential,
+    SubsamplePad,
 )  # fmt: skip
 from resnet_scratch.models.blocks import BasicBlock, Bottleneck, PlainBlock, ReluBeforeAddBlock
 from resnet_scratch.models.preact import PreActBlock

@@ -2,8 +2,8 @@ import weakref
 
 import numpy as np
 
-from resnet_scratch.layer import Layer
 from resnet_scratch.layers import Sequential
+from resnet_scratch.layers.layer import Layer
 
 
 class Times(Layer):

@@ -1,13 +1,11 @@
-"""What each block computes, from its layers' outputs alone; the backward passes are checked in test_selfcheck.py."""
+"""What each block computes, from its layers' outputs alone; the backward passes are checked in verify/test_cases.py."""
 
 import numpy as np
 import pytest
-
 from reference import assert_same
+
 from resnet_scratch.layers import BatchNorm2d, Conv2d, SubsamplePad
-from resnet_scratch.models.blocks import (
-    BasicBlock, Bottleneck, PlainBlock, ReluBeforeAddBlock, make_shortcut,
-)  # fmt: skip
+from resnet_scratch.models.blocks import BasicBlock, Bottleneck, PlainBlock, ReluBeforeAddBlock, make_shortcut
 from resnet_scratch.models.preact import PreActBlock
 
 RELU = lambda x: x * (x > 0)  # noqa: E731

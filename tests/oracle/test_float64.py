@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from torch.nn import functional as F
-
 from compare import copy_weights, from_torch, to_torch, weight_from_torch
 from networks import NETWORKS
+from torch.nn import functional as F
+
 from resnet_scratch.losses import softmax_cross_entropy
 from resnet_scratch.models import build
 from resnet_scratch.optim import SGD

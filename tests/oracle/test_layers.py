@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from compare import assert_layers_agree
 from torch import nn
 
-from compare import assert_layers_agree
 from resnet_scratch.layers import AvgPool2d, BatchNorm2d, Conv2d, GlobalAvgPool2d, Linear, MaxPool2d, ReLU
 
 GEOMETRIES = [

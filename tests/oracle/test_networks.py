@@ -1,13 +1,13 @@
 """Whole networks against PyTorch: outputs, all gradients, and ten steps of training."""
 
+import networks
 import numpy as np
 import pytest
 import torch
+from compare import assert_layers_agree, assert_near, away_from_kinks, copy_weights, to_torch, weight_from_torch
+from networks import NETWORKS, option_a, option_b
 from torch.nn import functional as F
 
-from compare import assert_layers_agree, assert_near, away_from_kinks, copy_weights, to_torch, weight_from_torch
-import networks
-from networks import NETWORKS, option_a, option_b
 from resnet_scratch.losses import softmax_cross_entropy
 from resnet_scratch.models import build
 from resnet_scratch.models.blocks import BasicBlock, Bottleneck, ReluBeforeAddBlock

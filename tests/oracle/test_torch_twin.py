@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from resnet_scratch.models import build
-from resnet_scratch.torch_twin import twin
+from resnet_scratch.models.torch_twin import twin
 
 
 @pytest.mark.parametrize("training", [True, False])

@@ -1,7 +1,7 @@
 """A strict stand-in for CuPy, for machines without a GPU: what works on it should work on the real one.
 
 Its arrays are no NumPy arrays and refuse to be taken for such, silently or by mixing; reductions give arrays of no axes;
-only names that the real CuPy has are here, and only those that the library uses (`tests/test_cupy_audit.py` compares).
+only names that the real CuPy has are here, and only those that the library uses (`tests/compute/test_cupy_audit.py` compares).
 There are two devices; what lies on one cannot be computed with on the other. It counts what a GPU would make slow:
 launches, transfers, waiting; and the devices' memory in use, and at its peak.
 """

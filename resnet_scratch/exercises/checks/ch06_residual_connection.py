@@ -8,7 +8,7 @@ from typing import Callable
 import numpy as np
 
 from ...gradcheck import gradcheck
-from ...layer import Layer
+from ...layers.layer import Layer
 
 
 def _unchanged(layer: Layer, x: np.ndarray) -> None:

@@ -8,9 +8,9 @@ from typing import Callable, Iterable
 import numpy as np
 
 from ...layers import Conv2d, Linear
+from ...measure.summary import summarise
 from ...models import CONFIGS, ResNetConfig, build
 from ...models.blocks import BasicBlock
-from ...summary import summarise
 
 
 def task_7_1(answer: Callable) -> None:

@@ -1,0 +1,1 @@
+"""A training run and its folder: recipe, run, trainer, log, checkpoint, evaluation, plots."""

@@ -1,0 +1,133 @@
+"""Recipes: all the choices of a training run under one name. Data, not code: for another recipe, write another entry.
+
+Lengths inside a recipe are fractions of the run, so that a run of another length keeps the shape of its schedule.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+
+from .. import schedules
+
+
+class RecipeError(ValueError):
+    """A recipe that does not exist, or whose numbers make no sense."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a run is made of. Its length is given in `epochs` or in `steps` (batches), one of the two."""
+
+    name: str
+    model: str  # a name from models.NAMES
+    dataset: str  # a name from data.NAMES
+    expect: str  # the test accuracy to expect, and what it was measured with
+    batch_size: int
+    learning_rate: float  # the highest of the schedule
+    schedule: str  # "constant", "multi_step", "cosine" or "one_cycle"
+    epochs: int | None = None
+    steps: int | None = None
+    peak_at: float = 0.3  # one_cycle: when the learning rate is highest
+    milestones: tuple[float, ...] = ()  # multi_step: when the learning rate is divided by 10
+    warmup: float = 0.0  # for this part of the run ...
+    warmup_learning_rate: float | None = None  # ... this learning rate; None: rising linearly
+    momentum: float = 0.9
+    nesterov: bool = False
+    weight_decay: float = 0.0
+    decay_biases_and_norms: bool = True
+    label_smoothing: float = 0.0
+    augment: bool = True  # random crops; random mirror images where the data set allows them
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "learning_rate", "epochs", "steps"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise RecipeError(f"{name} must be above 0, got {value}")
+        if (self.epochs is None) == (self.steps is None):
+            raise RecipeError(
+                f"a recipe has epochs or steps, one of them; got epochs={self.epochs}, steps={self.steps}"
+            )
+        if self.schedule not in _SCHEDULES:
+            raise RecipeError(f"schedule must be one of {', '.join(_SCHEDULES)}, got {self.schedule!r}")
+
+    def total_steps(self, steps_per_epoch: int) -> int:
+        """The length of the run in steps."""
+        return self.steps if self.steps is not None else self.epochs * steps_per_epoch
+
+    def learning_rates(self, total_steps: int) -> schedules.Schedule:
+        """The schedule, stretched over a run of `total_steps`."""
+        schedule = _SCHEDULES[self.schedule](self, total_steps)
+        warmup_steps = round(self.warmup * total_steps)
+        return schedules.warmup(schedule, warmup_steps, self.warmup_learning_rate) if warmup_steps else schedule
+
+
+_SCHEDULES = {
+    "constant": lambda recipe, total: schedules.constant(recipe.learning_rate),
+    "multi_step": lambda recipe, total: schedules.multi_step(
+        recipe.learning_rate, sorted({round(part * total) for part in recipe.milestones})
+    ),
+    "cosine": lambda recipe, total: schedules.cosine(recipe.learning_rate, total),
+    "one_cycle": lambda recipe, total: schedules.one_cycle(recipe.learning_rate, total, recipe.peak_at),
+}
+
+_PAPER = dict(  # He et al. 2015, "Deep Residual Learning for Image Recognition", section 4.2
+    dataset="cifar10",
+    batch_size=128,
+    steps=64_000,
+    schedule="multi_step",
+    learning_rate=0.1,
+    milestones=(32 / 64, 48 / 64),  # divided by 10 at 32k and at 48k steps
+    weight_decay=1e-4,
+)
+
+_RECIPES = [
+    Recipe(
+        name="shapes",
+        model="resnet8",
+        dataset="shapes",
+        expect="96.3 +- 0.9 % (mean and standard deviation of seeds 0, 1, 2; NumPy 2.4)",
+        batch_size=128,
+        epochs=12,
+        schedule="one_cycle",
+        learning_rate=0.2,
+        weight_decay=5e-4,
+    ),
+    Recipe(
+        name="cifar10-fast",
+        model="resnet20",
+        dataset="cifar10",
+        expect="83.8 % (seed 0, NumPy 2.4) on a copy of CIFAR-10 whose pictures went through JPEG, where PyTorch 2.13 "
+        "reached 83.7 % with this recipe; not measured on the original",
+        batch_size=128,
+        epochs=10,
+        schedule="one_cycle",
+        learning_rate=0.2,
+        weight_decay=5e-4,
+    ),
+    Recipe(
+        name="paper",
+        model="resnet20",
+        expect="91.25 % for resnet20, 92.49 % for resnet32, 92.83 % for resnet44, 93.03 % for resnet56 "
+        "(the paper's table 6, one run each; not measured here)",
+        **_PAPER,
+    ),
+    Recipe(
+        name="paper110",
+        model="resnet110",
+        expect="93.39 +- 0.16 % (the paper's table 6, five runs, best 93.57 %; not measured here)",
+        warmup=400 / 64_000,  # "we use 0.01 to warm up the training", about 400 steps, section 4.2
+        warmup_learning_rate=0.01,
+        **_PAPER,
+    ),
+]
+
+RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in _RECIPES}
+
+
+def find(name: str) -> Recipe:
+    """The recipe of that name. Raises RecipeError, with names that are near, when there is none."""
+    if name not in RECIPES:
+        near = difflib.get_close_matches(name, RECIPES, cutoff=0.4) or list(RECIPES)
+        raise RecipeError(f"there is no recipe {name!r}; did you mean {', '.join(near)}?")
+    return RECIPES[name]

@@ -1,0 +1,104 @@
+"""What every layer is: parameters, a forward and a backward."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Iterator
+
+from ..compute.backend import Array, resolve_device, to_device
+
+Cache = Any  # what forward hands to backward; each layer says what is in it
+
+
+class Buffer:
+    """An array that belongs to a layer but is not learned, such as a running mean."""
+
+    def __init__(self, value: Array) -> None:
+        self.value = value
+
+    def map(self, function: Callable[[Array], Array]) -> None:
+        """Replace the array by `function` of it (to move it to another device or dtype)."""
+        self.value = function(self.value)
+
+
+class Parameter(Buffer):
+    """An array that is learned. `grad` has the shape and dtype of `value`; None before the first backward."""
+
+    def __init__(self, value: Array) -> None:
+        super().__init__(value)
+        self.grad: Array | None = None
+
+    def map(self, function: Callable[[Array], Array]) -> None:
+        super().map(function)
+        self.grad = None if self.grad is None else function(self.grad)
+
+
+def check_images(x: Array, channels: int | None = None) -> None:
+    """Raises ValueError unless x is a batch of images (N, H, W, channels) of floating-point numbers, N at least 1."""
+    if x.ndim != 4 or channels not in (None, x.shape[3]):
+        raise ValueError(f"x must be (N, H, W, {'C' if channels is None else channels}), got {x.shape}")
+    if len(x) == 0:
+        raise ValueError(f"x must have at least one image, got {x.shape}")
+    if x.dtype.kind != "f":
+        raise ValueError(f"x must be floating-point numbers, got {x.dtype}; data.normalise makes them of pictures")
+
+
+class Layer:
+    """A function with a derivative that is written by hand.
+
+    `forward` returns its output and a cache, everything that `backward` will need. The cache is handed back, not kept
+    on the layer: it can be looked at, a layer can be used twice, and nothing stays alive by accident.
+    """
+
+    def forward(self, x: Array, training: bool = False) -> tuple[Array, Cache]:
+        """The output for `x`, and the cache for `backward`. `training` matters to batch normalisation only."""
+        raise NotImplementedError
+
+    def backward(self, grad_y: Array, cache: Cache) -> Array:
+        """The gradient at the input, from the gradient at the output; overwrites each parameter's `grad`.
+
+        `grad_y` is never changed in place: a residual addition hands the same array to two layers.
+        """
+        raise NotImplementedError
+
+    def __call__(self, x: Array) -> Array:
+        """The output in evaluation mode, and nothing kept: inference."""
+        return self.forward(x, training=False)[0]
+
+    def children(self) -> Iterator[tuple[str, Layer]]:
+        """The layers held as attributes, with their names, in the order they were assigned."""
+        return ((name, value) for name, value in vars(self).items() if isinstance(value, Layer))
+
+    def named_layers(self, prefix: str = "") -> Iterator[tuple[str, Layer]]:
+        """This layer and all below it, with dotted names such as `layer1.0.conv2`."""
+        yield prefix, self
+        for name, child in self.children():
+            yield from child.named_layers(f"{prefix}.{name}" if prefix else name)
+
+    def named_buffers(self) -> Iterator[tuple[str, Buffer]]:
+        """All arrays of this layer and those below, learned or not, under torchvision's names (`bn1.running_mean`)."""
+        for prefix, layer in self.named_layers():
+            for name, value in vars(layer).items():
+                if isinstance(value, Buffer):
+                    yield f"{prefix}.{name}" if prefix else name, value
+
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """The arrays that are learned, with their names."""
+        return ((name, value) for name, value in self.named_buffers() if isinstance(value, Parameter))
+
+    def parameters(self) -> list[Parameter]:
+        """The arrays that are learned."""
+        return [parameter for _, parameter in self.named_parameters()]
+
+    def to(self, device: str) -> Layer:
+        """Move every array of this layer, and of those below, to `device` ("cpu", "cuda", "cuda:1" or "auto"); returns
+        the layer itself. Raises DeviceError."""
+        device = resolve_device(device)  # a wrong name is told also where there is no array to move
+        for _, buffer in self.named_buffers():
+            buffer.map(lambda value: to_device(value, device))
+        return self
+
+    def astype(self, dtype) -> Layer:
+        """Convert every array of this layer, and of those below, to `dtype`; returns the layer itself."""
+        for _, buffer in self.named_buffers():
+            buffer.map(lambda value: value.astype(dtype))
+        return self

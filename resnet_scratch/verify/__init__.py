@@ -1,0 +1,1 @@
+"""Is it right? Gradient-check cases, planted mistakes, two devices compared, a report of the machine."""

@@ -1,0 +1,102 @@
+"""What works on this machine: a report that fits into a message to somebody who should help."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from typing import Iterator
+
+import numpy as np
+
+from .. import __version__
+from ..compute.backend import cuda_versions, cupy_packages, describe, devices, to_device, why_no_gpu
+from ..compute.batch import THREADS_VARIABLE, num_threads
+from ..measure.bench import Task, our_jobs, race, sgemm_peak
+from ..models import build
+from ..optim import SGD
+from ..schedules import constant
+from ..train import train
+from .cases import check_everything
+from .crosscheck import crosscheck, where_it_begins
+
+GRADIENTS = (  # some of everything: all cases would take a GPU minutes, one small kernel after another
+    "Conv2d 3, stride 1, padding 1", "Conv2d 3, stride 2, padding 1", "BatchNorm2d, training", "ReLU",
+    "MaxPool2d 3, stride 2, padding 1", "Linear", "cross-entropy, smoothing 0.1", "BasicBlock, stride 2, option A",
+)  # fmt: skip
+WRONG = "WRONG"
+
+
+def examine() -> Iterator[str]:
+    """The lines of the report, one by one, as they are found out. A line with "WRONG" in it says that something is."""
+    yield f"resnet_scratch {__version__}, Python {platform.python_version()}, NumPy {np.__version__}"
+    yield f"{platform.platform()}, {platform.machine()}"
+    chosen = os.environ.get(THREADS_VARIABLE, "not set")
+    yield f"processor threads: {num_threads()} of {os.cpu_count()} ({THREADS_VARIABLE}: {chosen})"
+    yield f"memory: {_memory()}"
+    yield from _blas()
+    packages = cupy_packages()
+    yield f"CuPy: {', '.join(packages) or 'not installed'}"
+    if len(packages) > 1:
+        yield f"  {WRONG}: of several CuPys side by side each breaks the others; pip uninstall all but one"
+    found = devices()
+    yield f"GPU: {', '.join(map(describe, found[1:])) or why_no_gpu()}"
+    if len(found) > 1:
+        yield f"  {cuda_versions()}"
+    for device in found:
+        yield from _try(device)
+
+
+def _try(device: str) -> Iterator[str]:
+    yield f"{device}:"
+    start = time.perf_counter()
+    reports = {}
+    right = check_everything(device, show=reports.__setitem__, names=GRADIENTS)
+    worst = max(report.error for report in reports.values())
+    wrong = ", ".join(name for name, report in reports.items() if not report.passed)
+    verdict = f"largest relative error {worst:.1e}" if right else f"{WRONG}: {wrong}"
+    yield f"  {len(reports)} gradient checks: {verdict} ({time.perf_counter() - start:.1f} s)"
+    rng = np.random.default_rng(0)
+    images, labels = rng.standard_normal((16, 32, 32, 3), np.float32), rng.integers(0, 10, 16)
+    yield f"  ten steps on one batch: {_learns(device, images, labels)}"
+    if device != "cpu":
+        differences = crosscheck(build("resnet8", rng=rng), images[:4], labels[:4], device)
+        agree = "agree" if where_it_begins(differences) is None else f"{WRONG}: they differ"
+        worst = np.max([d.worst for d in differences])
+        yield f"  with cpu, float64, layer by layer: {agree} (largest difference {worst:.1e})"
+    task = Task("resnet20", 64, 32, device=device)
+    seconds = race(our_jobs(task), 3)
+    speeds = (f"{kind} {task.batch_size / min(times):.0f} images/s" for kind, times in seconds.items())
+    yield f"  {task.model}, {task.batch_size} images: {', '.join(speeds)}"
+    yield f"  one large matrix product: {2 * sgemm_peak(device=device) / 1e9:.0f} GFLOP/s (float32)"
+
+
+def _learns(device: str, images: np.ndarray, labels: np.ndarray) -> str:
+    model = build("resnet8", rng=np.random.default_rng(0)).to(device)
+    batch = to_device(images, device), to_device(labels, device)
+    steps = train(model, SGD(model.parameters()), [batch] * 10, constant(0.05), 10)
+    losses = [float(step.loss) for step in steps]
+    fell = f"loss {losses[0]:.2f} to {losses[-1]:.2f}"
+    return fell if losses[-1] < 0.8 * losses[0] else f"{WRONG}: {fell}, it should fall"
+
+
+def _memory() -> str:
+    """The machine's memory, where the system tells."""
+    try:
+        page = os.sysconf("SC_PAGE_SIZE")
+        total, free = (page * os.sysconf(f"SC_{which}_PAGES") for which in ("PHYS", "AVPHYS"))
+    except (AttributeError, ValueError, OSError):  # not on Windows; the free pages not on a Mac
+        return "the system does not tell"
+    return f"{total / 1e9:.1f} GB, of which {free / 1e9:.1f} GB free"
+
+
+def _blas() -> Iterator[str]:
+    try:
+        from threadpoolctl import threadpool_info
+    except ImportError:
+        yield f"BLAS: unknown; {WRONG}: threadpoolctl is missing, so BLAS and our threads get in each other's way"
+        return
+    for library in threadpool_info():
+        if library["user_api"] == "blas":
+            version, kernels = library.get("version"), library.get("architecture", "unknown")
+            yield f"BLAS: {library['internal_api']} {version}, kernels for {kernels}, {library['num_threads']} threads"

@@ -1,0 +1,236 @@
+from __future__ import annotations
+
+import csv
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from resnet_scratch import data
+from resnet_scratch.cli import main, tools
+from resnet_scratch.compute import backend
+from resnet_scratch.gradcheck import Report, TensorCheck
+from resnet_scratch.layers import ReLU
+from resnet_scratch.verify import cases as selfcheck
+
+
+@pytest.fixture
+def invoke(tmp_path, tiny_dataset, monkeypatch):
+    """Run the command in an empty folder, where every data set is the tiny one."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(data, "load", lambda *_: tiny_dataset)
+    monkeypatch.setattr(tools, "load", lambda *_: tiny_dataset)
+
+    def run(*arguments: str):
+        return CliRunner().invoke(main, [str(a) for a in arguments])
+
+    return run
+
+
+TRAIN = ("train", "--epochs", 3, "--batch-size", 8, "--learning-rate", 0.05, "--device", "cpu", "--run-dir", "run")
+
+
+@pytest.fixture
+def trained(invoke, tmp_path):
+    result = invoke(*TRAIN)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def is_one_line(result, *parts: str) -> bool:
+    lines = result.output.strip().splitlines()
+    return (
+        result.exit_code == 2
+        and len(lines) == 1
+        and lines[0].startswith("Error: ")
+        and all(p in lines[0] for p in parts)
+    )
+
+
+def width(path: str) -> int:
+    with Image.open(path) as picture:
+        return picture.width
+
+
+def test_train_says_what_it_does_and_where_things_are(trained, tmp_path):
+    with open("run/log.csv", newline="") as file:
+        last = list(csv.DictReader(file))[-1]
+    assert "48 images to train on, 20 test images, 4 classes" in trained
+    assert "18 steps of 8 images; results go to run" in trained
+    assert f"Final test accuracy {float(last['test_accuracy']):.2%}" in trained
+    written = trained.split("Written:\n")[1].split()
+    assert len(written) == 6 and all((tmp_path / path).stat().st_size > 0 for path in written)
+    assert "\r" not in trained  # no progress bar where there is no terminal
+
+
+def test_evaluate_agrees_with_the_log(trained, invoke):
+    accuracy = trained.split("Final test accuracy ")[1].split("%")[0]
+    for weights in ("run", "run/model.safetensors"):
+        result = invoke("evaluate", weights)
+        assert result.exit_code == 0 and f"resnet8 on tiny, 20 test images: accuracy {accuracy}%" in result.output
+
+
+def test_predict_names_what_is_in_picture_files(trained, invoke, tiny_dataset, tmp_path):
+    picture = np.zeros((40, 60, 4), np.uint8)  # another size and shape, with transparency
+    picture[...] = 0, 200, 0, 255
+    picture[:, 10:50] = 200, 50, 50, 255  # the middle 40 x 40, which is what is looked at
+    Image.fromarray(picture).save("wide.png")
+    Image.fromarray(tiny_dataset.train_images[0]).save("image.bmp")
+    result = invoke("predict", "run", "wide.png", "image.bmp", "--top", 2)
+    assert result.exit_code == 0, result.output
+    first, second = result.output.splitlines()
+    assert first.startswith("wide.png: red ")
+    assert second.startswith("image.bmp: ") and second.count("%") == 2
+
+
+def test_ctrl_c_says_how_to_go_on_and_resume_does(invoke, monkeypatch):
+    batches = data.training_batches
+
+    def pressing(*arguments, **keywords):
+        for k, batch in enumerate(batches(*arguments, **keywords)):
+            if k == 9:
+                signal.raise_signal(signal.SIGINT)
+            yield batch
+
+    with monkeypatch.context() as patch:
+        patch.setattr(data, "training_batches", pressing)
+        result = invoke(*TRAIN)
+    assert result.exit_code == 130
+    assert "Stopped after step 10 of 18" in result.output
+    command = result.output.strip().splitlines()[-1].split()
+    assert command == ["resnet-scratch", "train", "--resume", "run"]
+    assert is_one_line(invoke(*command[1:], "--seed", 3), "--resume", "--seed")
+    result = invoke(*command[1:])
+    assert result.exit_code == 0 and "after step 10 of 18" in result.output and "epoch 3/3" in result.output
+
+
+def test_compare_draws_runs(trained, invoke, tmp_path):
+    result = invoke("compare", "run", "run", "--out", "both.png")
+    assert result.exit_code == 0 and result.output.count("train error") == 1
+    assert width("both.png") > 600
+    assert is_one_line(invoke("compare", "nowhere"), "no log.csv")
+
+
+def test_data_counts_the_classes_and_draws_a_sheet(invoke, tiny_dataset):
+    result = invoke("data", "--sheet", "sheet.png")
+    assert result.exit_code == 0, result.output
+    assert "48 training and 20 test images, 8 x 8 pixels" in result.output
+    row = next(line for line in result.output.splitlines() if "light grey" in line)
+    assert row.split()[-2:] == [
+        str(list(tiny_dataset.train_labels).count(3)),
+        str(list(tiny_dataset.test_labels).count(3)),
+    ]
+    assert width("sheet.png") > 300
+
+
+def test_summary_counts_the_known_parameters(invoke):
+    result = invoke("summary", "resnet20")
+    assert result.exit_code == 0 and "269,722" in result.output and "training step of 128 images" in result.output
+
+
+@pytest.mark.parametrize("problem, status", [("", 0), ("wrong", 1)])
+def test_gradcheck_prints_a_table_and_fails_when_a_gradient_is_wrong(invoke, monkeypatch, problem, status):
+    def check(device, seed, show):
+        report = Report([TensorCheck("input", (2, 3), 1e-9, "(0, 0)", 6, problem=problem)])
+        show("Linear", report)
+        return report.passed
+
+    monkeypatch.setattr(selfcheck, "check_everything", check)
+    result = invoke("gradcheck")
+    assert result.exit_code == status
+    assert ("FAILED" in result.output) == bool(status) and "Linear" in result.output
+
+
+@pytest.mark.parametrize(
+    "arguments, parts",
+    [
+        (("train", "--model", "resnt20"), ("resnt20", "did you mean resnet20")),
+        (("train", "--recipe", "papr"), ("papr", "paper")),
+        (("train", "--epochs", "0"), ("--epochs", "0")),
+        (("train", "--batch-size", "1000"), ("batch_size", "48", "1000")),
+        (("train", "--device", "tpu"), ("device", "tpu")),
+        (("train", "--resume", "nowhere"), ("nowhere", "resume")),
+        (("evaluate", "nowhere.safetensors"), ("no such file", "nowhere.safetensors")),
+        (("predict", "nowhere.safetensors", "cat.png"), ("no such file",)),
+        (("summary", "resnet"), ("resnet",)),
+        (("summary",), ("MODEL",)),
+        (("trian",), ("trian",)),
+    ],
+)
+def test_a_users_mistake_is_one_line(invoke, arguments, parts):
+    assert is_one_line(invoke(*arguments), *parts), invoke(*arguments).output
+
+
+def test_a_file_that_is_no_picture_is_one_line(trained, invoke, tmp_path):
+    (tmp_path / "notes.txt").write_text("hello")
+    assert is_one_line(invoke("predict", "run", "notes.txt"), "notes.txt", "picture")
+    assert is_one_line(invoke("predict", "run", "missing.png"), "missing.png")
+    (tmp_path / "run" / "model.safetensors").write_bytes(b"nonsense")
+    assert is_one_line(invoke("evaluate", "run"), "damaged")
+
+
+def test_a_mistake_of_ours_keeps_its_traceback(invoke, monkeypatch):
+    monkeypatch.setattr(tools, "load", lambda *_: 1 / 0)
+    assert isinstance(invoke("data").exception, ZeroDivisionError)
+
+
+@pytest.mark.parametrize("command", [(), *((name,) for name in main.commands)])
+def test_every_command_explains_itself(invoke, command):
+    result = invoke(*command, "--help")
+    assert result.exit_code == 0 and "Usage: " in result.output and "--help" in result.output
+
+
+def test_python_dash_m_is_the_same_command():
+    result = subprocess.run([sys.executable, "-m", "resnet_scratch", "--version"], capture_output=True, text=True)
+    assert result.stdout.startswith("resnet-scratch, version ")
+
+
+def test_exercises(invoke, tmp_path):
+    result = invoke("exercises", tmp_path / "mine", "--chapter", 6)
+    assert result.exit_code == 0 and "ch06_residual_connection.py" in result.output
+    assert "your turn" in (tmp_path / "mine" / "ch06_residual_connection.py").read_text()
+    again = invoke("exercises", tmp_path / "mine", "--chapter", 6)
+    assert again.exit_code == 0 and "left as they are: README.md" in again.output
+    wrong = invoke("exercises", tmp_path / "mine", "--chapter", 60)
+    assert is_one_line(wrong, "chapter must be one of")
+
+
+def test_break(invoke):
+    listed = invoke("break")
+    assert listed.exit_code == 0 and "add-forgets-the-shortcut" in listed.output
+    caught = invoke("break", "add-forgets-the-shortcut")
+    assert caught.exit_code == 0 and "input 1" in caught.output and "caught by 1 gradient checks" in caught.output
+    assert is_one_line(invoke("break", "ad"), "there is no mistake 'ad'")
+
+
+def test_crosscheck_tells_where_two_devices_begin_to_differ(invoke, gpu, monkeypatch):
+    result = invoke("crosscheck", "resnet8", "--device", "cuda")
+    assert result.exit_code == 0 and "cuda:0 and cpu agree" in result.output.splitlines()[-1]
+    right = ReLU.forward
+    wrong = lambda self, x, training=False: right(self, x if isinstance(x, np.ndarray) else x + 1)  # noqa: E731
+    monkeypatch.setattr(ReLU, "forward", wrong)
+    result = invoke("crosscheck", "resnet8", "--device", "cuda")
+    assert result.exit_code == 1 and result.output.splitlines()[-1].endswith("first in the forward of relu")
+    result = invoke("crosscheck", "--device", "cpu")
+    assert result.exit_code == 2 and "--device and --against are both cpu" in result.output
+
+
+def test_auto_says_which_gpu_it_takes_or_why_none(invoke, gpu, monkeypatch):
+    assert invoke("gradcheck", "--device", "auto", "--help").exit_code == 0
+    monkeypatch.setattr("resnet_scratch.verify.cases.check_everything", lambda device, seed, show: device == "cuda:0")
+    result = invoke("gradcheck", "--device", "auto")
+    assert result.exit_code == 0 and "device: cuda:0 (Stand-in, 16.0 GB)" in result.stderr
+    monkeypatch.setattr(gpu.cuda.runtime, "getDeviceCount", lambda: 0)
+    backend._look_for_gpus.cache_clear()
+    assert "device: cpu, not a GPU: CuPy finds no GPU" in invoke("gradcheck", "--device", "auto").stderr
+
+
+def test_doctor_s_verdict_is_its_exit_status(invoke, monkeypatch):
+    for lines, status in ((["all is well"], 0), (["fine", "  this is WRONG: so"], 1)):
+        monkeypatch.setattr("resnet_scratch.cli.devices.examine", lambda lines=lines: iter(lines))
+        result = invoke("doctor")
+        assert result.exit_code == status and result.output.splitlines() == lines

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from resnet_scratch.experiment import plots
+
+CLASSES = ("cat", "dog", "owl")
+HISTORY = [
+    dict(epoch=1, train_loss=1.5, train_accuracy=0.4, test_loss=1.25, test_accuracy=0.5),
+    dict(epoch=2, train_loss=1.0, train_accuracy=0.6, test_loss=1.125, test_accuracy=0.55),
+]
+LABELS = np.array([0, 0, 0, 1, 1, 2])
+PREDICTED = np.array([0, 0, 1, 1, 2, 2])
+
+
+def lines(axes) -> list[list[float]]:
+    return [list(line.get_ydata()) for line in axes.lines]
+
+
+def texts(figure) -> set[str]:
+    from matplotlib.text import Text
+
+    return {text.get_text() for text in figure.findobj(Text)}
+
+
+def is_drawn(figure, path) -> bool:
+    figure.savefig(path)
+    from matplotlib.image import imread
+
+    return np.ptp(imread(path)[..., :3]) > 0.5  # not one colour
+
+
+def test_confusion_matrix_by_hand():
+    np.testing.assert_array_equal(plots.confusion_matrix(LABELS, PREDICTED, 3), [[2, 1, 0], [0, 1, 1], [0, 0, 1]])
+
+
+def test_confusion_shows_per_cent_of_the_true_class(tmp_path):
+    figure = plots.confusion(LABELS, PREDICTED, CLASSES)
+    image = figure.axes[0].images[0].get_array()
+    np.testing.assert_allclose(image, [[200 / 3, 100 / 3, 0], [0, 50, 50], [0, 0, 100]])
+    assert {"67", "33", "50", "100", "cat", "owl"} <= texts(figure)
+    assert any("66.7%" in text and "of 6 images" in text for text in texts(figure))
+    assert is_drawn(figure, tmp_path / "p.png")
+
+
+def test_a_class_that_never_occurs_is_no_error():
+    assert plots.confusion(np.array([0, 1]), np.array([0, 0]), CLASSES).axes[0].images[0].get_array().max() == 100
+
+
+def test_curves_show_the_log(tmp_path):
+    figure = plots.curves(HISTORY)
+    loss, accuracy = figure.axes
+    assert lines(loss) == [[1.5, 1.0], [1.25, 1.125]]
+    np.testing.assert_allclose(lines(accuracy), [[40, 60], [50, 55]])
+    assert {"60.0 %", "55.0 %", "1.000", "1.125", "test"} <= texts(figure)
+    assert is_drawn(figure, tmp_path / "p.png")
+    assert is_drawn(plots.curves(HISTORY[:1]), tmp_path / "p.png")
+
+
+def test_compare_shows_errors(tmp_path):
+    figure = plots.compare({"plain44": HISTORY, "resnet44": HISTORY[:1]})
+    training, test = figure.axes
+    np.testing.assert_allclose(lines(training)[0], [60, 40])
+    np.testing.assert_allclose(lines(test)[1], [50])
+    assert {"plain44: 40.0 %", "resnet44: 50.0 %"} <= texts(figure)
+    assert is_drawn(figure, tmp_path / "p.png")
+
+
+def test_predictions_show_the_surest_mistakes_first(tmp_path):
+    images = np.zeros((4, 5, 5, 3), np.uint8)
+    images[:] = np.array([10, 20, 30, 40])[:, None, None, None]
+    labels = np.array([0, 1, 2, 2])
+    probabilities = np.array([[0.9, 0.1, 0], [0.6, 0.4, 0], [0.8, 0.1, 0.1], [0.1, 0.2, 0.7]])
+    figure = plots.predictions(images, labels, probabilities, CLASSES, columns=2)
+    shown = [[int(axes.images[0].get_array().flat[0]) for axes in part.axes if axes.images] for part in figure.subfigs]
+    assert shown == [[10, 40], [30, 20]]  # right; wrong, at 80 % before 60 %
+    assert {"is cat", "is dog", "is owl", "80%", "70%"} <= texts(figure)
+    assert is_drawn(figure, tmp_path / "p.png")
+
+
+@pytest.mark.parametrize("predicted", [0, 1])
+def test_all_right_or_all_wrong_is_drawn_too(tmp_path, predicted):
+    images = np.full((2, 4, 4, 3), 7, np.uint8)
+    figure = plots.predictions(images, np.zeros(2, int), np.eye(3)[[predicted] * 2], CLASSES)
+    assert any(text.endswith(": none") for text in texts(figure))
+    assert is_drawn(figure, tmp_path / "p.png")
+
+
+def test_contact_sheet_has_a_row_per_class(tmp_path):
+    images = np.arange(6, dtype=np.uint8)[:, None, None, None] * np.ones((1, 4, 4, 3), np.uint8)
+    figure = plots.contact_sheet(images, LABELS, CLASSES, columns=2)
+    shown = [int(axes.images[0].get_array().flat[0]) for axes in figure.axes if axes.images]
+    assert shown == [0, 1, 3, 4, 5]
+    assert set(CLASSES) <= texts(figure)
+    assert is_drawn(figure, tmp_path / "p.png")
+
+
+def test_an_empty_history_is_told():
+    with pytest.raises(ValueError, match="history is empty"):
+        plots.curves([])
+
+
+def test_matplotlib_waits_until_something_is_drawn():
+    code = "import sys, resnet_scratch.experiment.trainer, resnet_scratch.cli; sys.exit('matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from resnet_scratch.experiment.recipe import RECIPES, Recipe, RecipeError, find
+from resnet_scratch.models import NAMES
+
+
+def test_the_papers_recipe_is_section_4_2():
+    recipe = find("paper")
+    assert (recipe.batch_size, recipe.momentum, recipe.weight_decay) == (128, 0.9, 1e-4)
+    total = recipe.total_steps(steps_per_epoch=390)
+    assert total == 64_000
+    rates = recipe.learning_rates(total)
+    expected = {0: 0.1, 31_999: 0.1, 32_000: 0.01, 47_999: 0.01, 48_000: 0.001, 63_999: 0.001}
+    assert {step: rates(step) for step in expected} == pytest.approx(expected)
+
+
+def test_resnet110_is_warmed_up_for_400_steps():
+    recipe = find("paper110")
+    rates = recipe.learning_rates(recipe.total_steps(390))
+    expected = {0: 0.01, 399: 0.01, 400: 0.1, 31_999: 0.1, 32_000: 0.01}
+    assert {step: rates(step) for step in expected} == pytest.approx(expected)
+
+
+def test_the_short_recipe_is_one_cycle_of_ten_epochs():
+    recipe = find("cifar10-fast")
+    total = recipe.total_steps(steps_per_epoch=390)
+    assert total == 3900
+    rates = recipe.learning_rates(total)
+    assert [rates(0), rates(1170), rates(3899)] == pytest.approx([0.02, 0.2, 0.0002])
+    assert rates(585) == pytest.approx(0.11)  # linear: half of the way up
+
+
+def test_another_length_stretches_the_schedule():
+    rates = dataclasses.replace(find("paper"), steps=None, epochs=8).learning_rates(800)
+    assert [rates(399), rates(400), rates(599), rates(600)] == pytest.approx([0.1, 0.01, 0.01, 0.001])
+
+
+def test_every_recipe_names_a_model_and_says_what_to_expect():
+    for name, recipe in RECIPES.items():
+        assert recipe.name == name and recipe.model in NAMES and "%" in recipe.expect
+
+
+def test_mistakes_are_told():
+    with pytest.raises(RecipeError, match="did you mean paper"):
+        find("papr")
+    good = dict(
+        name="x", model="resnet8", dataset="shapes", expect="", batch_size=8, learning_rate=0.1, schedule="cosine"
+    )
+    assert Recipe(**good, epochs=2).learning_rates(10)(0) == pytest.approx(0.1)
+    for changes, message in [
+        (dict(epochs=1, steps=1), "one of them"),
+        (dict(), "one of them"),
+        (dict(epochs=0), "epochs must be above 0, got 0"),
+        (dict(epochs=1, learning_rate=-1), "learning_rate must be above 0"),
+        (dict(epochs=1, schedule="zigzag"), "'zigzag'"),
+    ]:
+        with pytest.raises(RecipeError, match=message):
+            Recipe(**{**good, **changes})

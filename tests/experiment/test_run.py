@@ -1,0 +1,239 @@
+"""Runs in folders, and sittings of them: `run.py` and `trainer.py`."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+import signal
+import sys
+
+import numpy as np
+import pytest
+
+from resnet_scratch import data
+from resnet_scratch.experiment import run
+from resnet_scratch.experiment import trainer as session
+from resnet_scratch.experiment.evaluation import load_model, predict
+from resnet_scratch.experiment.recipe import Recipe
+
+RECIPE = Recipe(
+    name="tiny",
+    model="resnet8",
+    dataset="shapes",
+    expect="",
+    batch_size=8,
+    epochs=3,
+    schedule="one_cycle",
+    learning_rate=0.05,
+    weight_decay=1e-4,
+)
+FILES = {"log.csv", "curves.png", "confusion.png", "predictions.png", "model.safetensors", "state.safetensors"}
+TIMES = ("seconds", "images_per_second")
+
+
+def go(folder, dataset, lines=None, recipe=RECIPE, device="cpu", **settings):
+    """Start a run and bring it as far as it gets."""
+    started = run.start(run.Settings(recipe, **settings), folder, device, dataset)
+    return started, session.go_on(started, (lines if lines is not None else []).append)
+
+
+def log(folder) -> list[dict[str, str]]:
+    with open(folder / "log.csv", newline="") as file:
+        return [{k: v for k, v in row.items() if k not in TIMES} for row in csv.DictReader(file)]
+
+
+def press_ctrl_c_at(monkeypatch, step: int) -> None:
+    """Ctrl-C while the batch of that step (from 0) is being prepared."""
+    batches = data.training_batches
+
+    def pressing(*arguments):
+        for k, batch in enumerate(batches(*arguments)):
+            if k == step:
+                signal.raise_signal(signal.SIGINT)
+            yield batch
+
+    monkeypatch.setattr(data, "training_batches", pressing)
+
+
+@pytest.fixture
+def finished(tmp_path, tiny_dataset):
+    """A run that nobody interrupted."""
+    lines = []
+    return *go(tmp_path / "whole", tiny_dataset, lines), lines
+
+
+def test_a_run_learns_logs_and_writes_its_files(finished):
+    done, evaluation, lines = finished
+    rows = log(done.folder)
+    assert [row["epoch"] for row in rows] == ["1", "2", "3"]
+    assert [row["step"] for row in rows] == ["6", "12", "18"]  # 48 images make 6 batches of 8
+    assert float(rows[-1]["train_loss"]) < float(rows[0]["train_loss"])
+    assert (
+        float(rows[-1]["test_accuracy"]) == evaluation.accuracy == np.mean(evaluation.predictions == evaluation.labels)
+    )
+    assert evaluation.accuracy > 0.5  # of 4 classes
+    assert len(lines) == 3 and "epoch 3/3" in lines[2] and f"accuracy {evaluation.accuracy:6.1%}" in lines[2]
+    assert {path.name for path in session.draw(done, evaluation)} == FILES
+    assert {path.name for path in done.folder.iterdir()} == FILES | {"config.json"}
+    assert json.loads((done.folder / "config.json").read_text())["recipe"]["learning_rate"] == 0.05
+
+
+def test_the_log_tells_what_the_weights_do(finished, tiny_dataset):
+    done, evaluation, _ = finished
+    model, about = load_model(done.folder)
+    assert about.classes == tiny_dataset.classes and about.step == 18 and about.image_size == (8, 8)
+    pixels = tiny_dataset.train_images.reshape(-1, 3) / 255.0  # the normalisation, worked out here
+    np.testing.assert_allclose(about.mean, pixels.mean(0), rtol=1e-5)
+    np.testing.assert_allclose(about.std, pixels.std(0), rtol=1e-5)
+    x = ((tiny_dataset.test_images / 255.0 - about.mean) / about.std).astype(np.float32)
+    logits = model(x).astype(np.float64)
+    log_p = logits - np.log(np.exp(logits).sum(1, keepdims=True))
+    expected = -log_p[np.arange(20), tiny_dataset.test_labels].mean()
+    assert evaluation.loss == pytest.approx(expected, rel=1e-4)
+
+
+def test_the_same_seed_gives_the_same_run_and_another_seed_another(finished, tmp_path, tiny_dataset):
+    again, _ = go(tmp_path / "again", tiny_dataset)
+    other, _ = go(tmp_path / "other", tiny_dataset, seed=1)
+    weights = [(r.folder / "model.safetensors").read_bytes() for r in (finished[0], again, other)]
+    assert weights[0] == weights[1] != weights[2]
+    assert log(finished[0].folder) == log(again.folder) != log(other.folder)
+
+
+@pytest.mark.parametrize("step", [0, 8, 11])  # the first; in mid-epoch; the last of an epoch
+def test_ctrl_c_finishes_the_step_and_the_resumed_run_is_the_same_to_the_bit(
+    finished, tmp_path, tiny_dataset, monkeypatch, step
+):
+    with monkeypatch.context() as patch:
+        press_ctrl_c_at(patch, step)
+        stopped, evaluation = go(tmp_path / "stopped", tiny_dataset)
+    assert evaluation is None and stopped.step == step + 1
+    assert load_model(stopped.folder)[1].step == step + 1
+    resumed = run.resume(stopped.folder, "cpu", dataset=tiny_dataset)
+    assert session.go_on(resumed, lambda line: None) is not None
+    assert log(resumed.folder) == log(finished[0].folder)
+    for name in ("model.safetensors",):
+        assert (resumed.folder / name).read_bytes() == (finished[0].folder / name).read_bytes()
+    for ours, theirs in zip(resumed.optimizer.velocities, finished[0].optimizer.velocities, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_run_on_a_gpu_stops_goes_on_and_leaves_files_for_any_device(gpu, tmp_path, tiny_dataset, monkeypatch):
+    whole, evaluation = go(tmp_path / "whole", tiny_dataset, device="cuda:0")
+    with monkeypatch.context() as patch:
+        press_ctrl_c_at(patch, 8)
+        stopped, nothing = go(tmp_path / "stopped", tiny_dataset, device="cuda:0")
+    assert nothing is None and stopped.step == 9 and evaluation.accuracy > 0.5
+    resumed = run.resume(stopped.folder, "cuda:0", dataset=tiny_dataset)
+    session.go_on(resumed, lambda line: None)
+    assert log(resumed.folder) == log(whole.folder)
+    assert (resumed.folder / "model.safetensors").read_bytes() == (whole.folder / "model.safetensors").read_bytes()
+    model, about = load_model(whole.folder)  # on the CPU
+    there = evaluation.probabilities
+    assert np.abs(predict(model, tiny_dataset.test_images, about) - there).max() < 1e-4
+    assert {path.name for path in session.draw(whole, evaluation)} == FILES
+
+
+@pytest.fixture
+def ctrl_c_interrupts():
+    """Python's own handler, also where the tests run in the background: there Ctrl-C is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_a_second_ctrl_c_stops_at_once_and_the_handler_is_put_back(
+    tmp_path, tiny_dataset, monkeypatch, ctrl_c_interrupts
+):
+    batches = data.training_batches
+
+    def pressing(*arguments):
+        for batch in batches(*arguments):
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+            yield batch
+
+    monkeypatch.setattr(data, "training_batches", pressing)
+    with pytest.raises(KeyboardInterrupt):
+        go(tmp_path / "run", tiny_dataset)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_the_state_alone_brings_a_folder_back(finished, tiny_dataset):
+    done = finished[0]
+    expected = log(done.folder)
+    (done.folder / "log.csv").write_text("a crash left")  # the log is written after the state
+    (done.folder / "model.safetensors").unlink()
+    resumed = run.resume(done.folder, "cpu", dataset=tiny_dataset)
+    assert resumed.finished and log(done.folder) == expected
+    assert session.go_on(resumed).accuracy == finished[1].accuracy  # nothing left to train: only evaluated
+
+
+def test_a_run_measured_in_steps_ends_within_an_epoch(tmp_path, tiny_dataset):
+    done, evaluation = go(tmp_path / "run", tiny_dataset, recipe=dataclasses.replace(RECIPE, epochs=None, steps=8))
+    assert [row["step"] for row in log(done.folder)] == ["6", "8"] and evaluation is not None
+
+
+def test_held_out_images_stand_in_for_the_test_images(tmp_path, tiny_dataset):
+    lines = []
+    recipe = dataclasses.replace(RECIPE, epochs=1)
+    done, evaluation = go(tmp_path / "run", tiny_dataset, lines, recipe, validation=12)
+    assert len(done.dataset.train_images) == 36 and len(evaluation.labels) == 12
+    assert "validation loss" in lines[0]
+
+
+def test_a_loss_that_is_no_number_ends_the_run(tmp_path, tiny_dataset, monkeypatch):
+    started = run.start(run.Settings(RECIPE), tmp_path / "run", "cpu", tiny_dataset)
+    started.model.fc.bias.value[:] = np.nan
+    with pytest.raises(run.RunError, match="no longer a number after step 6: a lower --learning-rate"):
+        session.go_on(started, lambda line: None)
+
+
+def test_mistakes_about_folders_and_data_are_told(finished, tmp_path, tiny_dataset):
+    folder = finished[0].folder
+    with pytest.raises(run.RunError, match="holds a run already.*--resume"):
+        run.start(run.Settings(RECIPE), folder, "cpu", tiny_dataset)
+    with pytest.raises(run.RunError, match="no run that could be resumed"):
+        run.resume(tmp_path / "nowhere", "cpu", dataset=tiny_dataset)
+    with pytest.raises(run.RunError, match="no log.csv"):
+        run.read_log(tmp_path)
+    others = dataclasses.replace(tiny_dataset, train_images=255 - tiny_dataset.train_images)
+    with pytest.raises(run.RunError, match="tiny data are not those"):
+        run.resume(folder, "cpu", dataset=others)
+    with pytest.raises(run.RunError, match="batch_size must be at most the number of training images, 48, got 64"):
+        run.start(run.Settings(dataclasses.replace(RECIPE, batch_size=64)), tmp_path / "x", "cpu", tiny_dataset)
+    with pytest.raises(run.RunError, match="validation must be below the number of training images, 48, got 48"):
+        run.start(run.Settings(RECIPE, validation=48), tmp_path / "x", "cpu", tiny_dataset)
+    assert not (tmp_path / "x").exists()
+
+
+def test_runs_that_start_in_one_second_get_folders_of_their_own(tmp_path, tiny_dataset, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(run.time, "strftime", lambda form: "20200101-000000")
+    folders = [run.start(run.Settings(RECIPE), None, "cpu", tiny_dataset).folder.as_posix() for _ in range(2)]
+    assert folders == ["runs/tiny-resnet8-20200101-000000", "runs/tiny-resnet8-20200101-000000-2"]
+
+
+def test_a_terminal_gets_a_progress_bar(tmp_path, tiny_dataset, monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setattr(session, "REFRESH_SECONDS", 0)
+    monkeypatch.setenv("COLUMNS", "120")
+    go(tmp_path / "run", tiny_dataset)
+    shown = sys.stderr.getvalue()
+    assert all(part in shown for part in ("epoch 1/3", "epoch 3/3", "48.0/48.0", "images/s", "loss ", "accuracy "))
+
+
+def test_times_are_readable():
+    assert [session.duration(s) for s in (0.4, 59, 75, 3600, 7384)] == [
+        "0 s",
+        "59 s",
+        "1 min 15 s",
+        "1 h 0 min",
+        "2 h 3 min",
+    ]

@@ -1,0 +1,83 @@
+import numpy as np
+import pytest
+
+from resnet_scratch.compute.backend import DeviceError
+from resnet_scratch.layers import BatchNorm2d, Conv2d, Linear, ReLU, Sequential
+from resnet_scratch.layers.layer import Layer, Parameter
+
+rng = np.random.default_rng(0)
+
+
+@pytest.fixture
+def network():
+    return Sequential(conv1=Conv2d(3, 2, 1, rng=rng), rest=Sequential(BatchNorm2d(2), ReLU()))
+
+
+def test_names_are_the_attributes_in_the_order_of_assignment(network):
+    assert [name for name, _ in network.named_parameters()] == [
+        "conv1.weight",
+        "conv1.bias",
+        "rest.0.weight",
+        "rest.0.bias",
+    ]
+    assert [name for name, _ in network.named_buffers()][-2:] == ["rest.0.running_mean", "rest.0.running_var"]
+    assert [name for name, _ in network.named_layers()] == ["", "conv1", "rest", "rest.0", "rest.1"]
+    assert len(network.parameters()) == 4 and all(isinstance(p, Parameter) for p in network.parameters())
+
+
+def test_astype_converts_everything_gradients_too(network):
+    x = rng.standard_normal((2, 4, 4, 3), np.float32)
+    y, cache = network.forward(x, training=True)
+    network.backward(y, cache)
+    assert network.astype(np.float64) is network
+    assert {buffer.value.dtype for _, buffer in network.named_buffers()} == {np.dtype(np.float64)}
+    assert {p.grad.dtype for p in network.parameters()} == {np.dtype(np.float64)}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_results_have_the_dtype_of_the_input(network, dtype):
+    network.astype(dtype)
+    y, cache = network.forward(rng.standard_normal((2, 4, 4, 3)).astype(dtype), training=True)
+    grad = network.backward(y, cache)
+    assert y.dtype == grad.dtype == dtype and {p.grad.dtype for p in network.parameters()} == {np.dtype(dtype)}
+
+
+def test_a_layer_can_be_used_twice_before_it_goes_back():
+    """Each backward takes its own cache: the gradients are those of two separate uses."""
+    layer = Linear(3, 2, rng=rng).astype(np.float64)
+    a, b = rng.standard_normal((2, 4, 3))
+    (_, cache_a), (_, cache_b) = layer.forward(a), layer.forward(b)
+    grad_y = rng.standard_normal((4, 2))
+    for x, cache in ((b, cache_b), (a, cache_a)):
+        layer.backward(grad_y, cache)
+        np.testing.assert_allclose(layer.weight.grad, x.T @ grad_y)
+
+
+def test_gradients_are_overwritten_not_accumulated():
+    layer = Linear(3, 2, rng=rng)
+    y, cache = layer.forward(rng.standard_normal((4, 3), np.float32))
+    layer.backward(y, cache)
+    first = layer.weight.grad.copy()
+    layer.backward(y, cache)
+    np.testing.assert_array_equal(layer.weight.grad, first)
+
+
+def test_a_layer_must_say_what_it_does():
+    with pytest.raises(NotImplementedError):
+        Layer().forward(np.zeros(1))
+
+
+def test_moving_to_the_cpu_changes_nothing(network):
+    before = [buffer.value for _, buffer in network.named_buffers()]
+    assert network.to("cpu") is network
+    assert all(a is b.value for a, (_, b) in zip(before, network.named_buffers()))
+
+
+def test_a_layer_moves_to_a_device_by_any_of_its_names(gpu):
+    layer = Linear(2, 3, rng=np.random.default_rng(0))
+    before = layer.weight.value.copy()
+    for name in ("cuda", "auto", "cuda:0"):
+        assert type(layer.to(name).weight.value) is gpu.ndarray
+        assert np.array_equal(layer.to("cpu").weight.value, before)
+    with pytest.raises(DeviceError, match="device must be .* got 'gpu'"):
+        layer.to("gpu")

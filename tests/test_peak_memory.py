@@ -1,8 +1,0 @@
-from resnet_scratch.bench import Task
-from resnet_scratch.peak_memory import peak_memory
-
-
-def test_a_bigger_batch_needs_more_memory():
-    small, big = (peak_memory("resnet_scratch", Task("resnet8", n, 32), 1, 1) for n in (16, 128))
-    kept = 112 * 32 * 32 * 16 * 4 * 6  # the six arrays of the first stage, for the 112 images more
-    assert big > small + kept
