@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent / "resnet_scratch"
 # the rooms from the ground up; a room imports only from rooms below it, and the files of a room may import one another
 ROOMS = [
+    "errors",
     "compute", "layers", "losses", "optim", "schedules", "gradcheck", "data", "models", "train", "experiment", "measure",
     "verify", "insight", "exercises", "cli", "__main__",
 ]  # fmt: skip

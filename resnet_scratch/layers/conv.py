@@ -70,6 +70,10 @@ class Conv2d(Layer):
             return self._backward_as_convolution(grad_y, x)
         return self._backward_by_scattering(grad_y, x)
 
+    def multiply_adds(self, output_shape: tuple[int, ...]) -> int:
+        """KH * KW * C for each number of the output (OH, OW, O)."""
+        return math.prod(output_shape) * math.prod(self.kernel_size) * self.in_channels
+
     def _backward_by_scattering(self, grad_y: Array, x: Array) -> Array:
         """The definition: the transpose of each step of forward. Works for every stride and padding.
 

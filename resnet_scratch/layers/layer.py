@@ -64,6 +64,11 @@ class Layer:
         """The output in evaluation mode, and nothing kept: inference."""
         return self.forward(x, training=False)[0]
 
+    def multiply_adds(self, output_shape: tuple[int, ...]) -> int:
+        """The multiply-adds of one image's forward pass, given the shape of its output without the batch axis: what
+        papers count as the cost of a layer. 0 here, as for every layer whose few operations are not counted."""
+        return 0
+
     def children(self) -> Iterator[tuple[str, Layer]]:
         """The layers held as attributes, with their names, in the order they were assigned."""
         return ((name, value) for name, value in vars(self).items() if isinstance(value, Layer))

@@ -52,6 +52,10 @@ class Linear(Layer):
             self.bias.grad = grad_y.sum(0)
         return grad_x
 
+    def multiply_adds(self, output_shape: tuple[int, ...]) -> int:
+        """in_features for each number of the output (out_features,)."""
+        return math.prod(output_shape) * self.in_features
+
 
 class Flatten(Layer):
     """x (N, ...) -> y (N, the product of the rest)."""
