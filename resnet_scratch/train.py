@@ -36,7 +36,7 @@ def train(
     for step, (images, labels) in zip(range(start_step, total_steps), batches):
         logits, cache = model.forward(images, training=True)  # 2. forward: what the network thinks
         loss, grad_logits = softmax_cross_entropy(logits, labels, label_smoothing)  # 3. loss: how wrong that is
-        model.backward(grad_logits, cache)  # 4. backward: how the loss changes with each weight
+        model.backward_to_parameters(grad_logits, cache)  # 4. backward: how the loss changes with each weight
         optimizer.step(learning_rates(step))  # 5. update: each weight a little against its gradient
         del cache  # or it would stay in memory beside the next step's
         yield Step(step + 1, learning_rates(step), loss, (logits.argmax(1) == labels).sum())

@@ -8,7 +8,7 @@ import click
 import numpy as np
 
 from ..compute.backend import describe
-from ..compute.batch import num_threads
+from ..compute.threads import num_threads
 from ..measure import bench
 from ..measure.memory import peak_memory
 from ..models import configs

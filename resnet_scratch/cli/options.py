@@ -8,7 +8,7 @@ from typing import Any, Callable
 import click
 
 from ..compute.backend import NOT_INSTALLED, DeviceError, describe, resolve_device, why_no_gpu
-from ..compute.batch import num_threads, set_num_threads
+from ..compute.threads import num_threads, set_num_threads
 from ..data import NAMES as DATASETS
 from ..data import DataError
 from ..experiment.checkpoint import CheckpointError

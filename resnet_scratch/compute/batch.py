@@ -1,182 +1,146 @@
-"""How the work on a batch is cut into chunks, and the chunks shared out to threads.
+"""One verb for everything that is done to a batch: `over_batch` runs a function of a few images over all of them.
 
-Every layer does its work through one call, `for_each_chunk`. A chunk is a few images: small enough that what is
-computed from it stays in the processor's cache, large enough that Python's own time does not show. NumPy lets go of
-Python's global lock inside large operations, so threads that work on different chunks run side by side; BLAS, which
-would start threads of its own inside each of them, is held to one. On a GPU the chunk is the whole batch.
+What a layer computes is either *per image* or a *sum over the batch*. So a layer writes its mathematics as a plain
+function, a kernel, of as many images as it is given:
 
-The chunks do not depend on the number of threads, and sums over chunks are added in the order of the chunks, so that
-results are the same, to the bit, for any number of threads.
+    y = over_batch(lambda x: np.maximum(x, 0), x)                        # per image
+    grad_weight = over_batch(lambda x, grad_y: Sum(x.T @ grad_y), x, grad_y)   # a sum over the batch
+
+Everything else is decided here. A batch is cut into chunks: small enough that what is computed from one stays in the
+processor's cache, large enough that Python's own time does not show. NumPy releases Python's global lock inside large
+operations, so threads that work on different chunks run side by side; BLAS, which would start threads of its own inside
+each of them, is limited to one. On a GPU the whole batch is one chunk.
+
+Neither the chunks nor the order of a sum depend on the number of threads: results are the same, to the bit, for any
+number of them.
 """
 
 from __future__ import annotations
 
-import os
 import threading
-from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import nullcontext
-from functools import lru_cache
-from numbers import Integral
-from typing import Any, Callable, Hashable
+from itertools import count
+from typing import Any, Callable
 
 import numpy as np
 
+from .allocator import keep_freed_memory
 from .backend import Array, array_module
+from .threads import in_parallel
 
-CHUNK_BYTES = 2 << 20
-MOST_KEPT = 100  # pieces of scratch memory per thread; a network needs one for each of its convolutions' geometries
-THREADS_VARIABLE = "RESNET_SCRATCH_THREADS"
+CHUNK_BYTES = 5 << 19  # of a kernel's working set; measured: see docs/performance.md
 
 
-def for_each_chunk(batch: Array, body: Callable[[slice], Any], bytes_per_image: int) -> Any:
-    """Call `body(chunk)` for slices that together cover the images of `batch` (N, ...), on all threads.
+class Sum:
+    """What a kernel returns in place of an array to say: add this up over all images of the batch."""
 
-    `bytes_per_image` is how much memory the body needs for one image; it decides how many images make a chunk.
-    What the bodies return (nothing, an array or a tuple of arrays) is summed in the order of the chunks.
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+def over_batch(kernel: Callable[..., Any], *batches: Array, footprint: float = 2.0) -> Any:
+    """`kernel(*batches)`, computed for a few images at a time.
+
+    `batches` are arrays (N, ...) of the same N images. The kernel is called with the same number of images of each,
+    n at a time, and returns an array (n, ...) with a row per image, or a `Sum`, or a tuple of these, or None. The
+    arrays' rows are put together to (N, ...), in order. The values of a `Sum` are added over the whole batch, in a
+    fixed binary tree: ((s0 + s1) + (s2 + s3)) + ..., so that the result does not depend on who computed which part.
+
+    `footprint` says how many times larger than the batches' images the kernel's working set is, such as KH * KW for
+    the columns of a convolution; it decides how many images make a chunk.
+
+    A kernel must not change what it is given, unless it returns None: then that is its purpose. Raises ValueError when
+    there is no image, or when the batches differ in their number of images.
     """
-    images = len(batch)
-    if array_module(batch) is not np:
-        return body(slice(0, images))
-    count = -(-images // max(1, CHUNK_BYTES // max(1, bytes_per_image)))
-    if count > 1:
-        count = min(count + count % 2, images)  # an even number, so that two threads finish together
-    edges = [images * k // count for k in range(count + 1)]
-    chunks = [slice(a, b) for a, b in zip(edges, edges[1:])]
-    total = _OrderedSum()
-    following = iter(enumerate(chunks))  # shared: each thread takes the next chunk that nobody has taken
+    images = len(batches[0])
+    if images == 0 or any(len(batch) != images for batch in batches):
+        raise ValueError(f"batches must have one number of images, at least 1, got {[b.shape for b in batches]}")
+    if array_module(batches[0]) is not np:
+        return _whole(kernel(*batches))
+    keep_freed_memory()
+    chunks = _number_of_chunks(images, footprint * max(batch.nbytes for batch in batches))
+    if chunks == 1:
+        results: list[Any] = []
+        in_parallel(lambda: results.append(kernel(*batches)), 1)
+        return _whole(results[0])
+    result = _Result(images, chunks)
+    following = count()  # shared: each thread takes the next chunk that nobody has taken
 
     def work() -> None:
-        for k, chunk in following:
-            total.add(k, body(chunk))
+        while (k := next(following)) < chunks:
+            start, stop = images * k // chunks, images * (k + 1) // chunks
+            result.add(k, start, stop, kernel(*(batch[start:stop] for batch in batches)))
 
-    if vars(_memory).get("working"):  # a body that calls this again goes on alone: all threads may be in bodies like it
-        work()
-        return total.value
-    with limit_blas_threads(1):
-        helpers = [_pool().submit(_alone, work) for _ in range(min(num_threads(), count) - 1)]
-        try:
-            _alone(work)
-        finally:
-            wait(helpers)  # all of them, before anything is raised: the arrays they write to are the caller's
-        for helper in helpers:
-            helper.result()
-    return total.value
+    in_parallel(work, chunks)
+    return result.value()
 
 
-def image_bytes(batch: Array) -> int:
-    """The size of one image of a batch (N, ...), in bytes. Raises ValueError when there is none."""
-    if len(batch) == 0:
-        raise ValueError(f"a batch must have at least one image, got {batch.shape}")
-    return batch.nbytes // len(batch)
+def _number_of_chunks(images: int, size: float) -> int:
+    """A power of two, so that the tree of sums is complete and halves of the batch are halves of the tree."""
+    chunks = 1
+    while size > chunks * CHUNK_BYTES and 2 * chunks <= images:
+        chunks *= 2
+    return chunks
 
 
-_memory = threading.local()
+def _whole(result: Any) -> Any:
+    """The result of a kernel that was given the whole batch."""
+    if isinstance(result, tuple):
+        return tuple(map(_whole, result))
+    return result.value if isinstance(result, Sum) else result
 
 
-def _alone(work: Callable[[], None]) -> None:
-    """Run `work` in this thread, which knows meanwhile that it is one of those that share a batch."""
-    _memory.working = True
-    try:
-        work()
-    finally:
-        _memory.working = False
+class _Result:
+    """The parts of a result, put together as they arrive, in whatever order, from several threads."""
 
-
-def scratch(key: Hashable, make: Callable[[], Any]) -> Any:
-    """What `make()` returned when this thread first asked for `key`: memory to be used again and again."""
-    kept = vars(_memory).setdefault("kept", {})
-    found = kept.get(key)
-    if found is None:
-        if len(kept) >= MOST_KEPT:
-            kept.clear()
-        found = kept[key] = make()
-    return found
-
-
-class _OrderedSum:
-    """Adds up what arrives in any order, in one order: part k waits until part k - 1 has been added."""
-
-    def __init__(self) -> None:
-        self.value: Any = None
-        self._waiting: dict[int, Any] = {}
-        self._next = 0
+    def __init__(self, images: int, chunks: int) -> None:
+        self._images, self._chunks = images, chunks
+        self._parts: list[Any] | None = None  # an array or a tree of sums for each thing that the kernel returns
+        self._is_tuple = False
         self._lock = threading.Lock()
 
-    def add(self, k: int, part: Any) -> None:
+    def add(self, k: int, start: int, stop: int, result: Any) -> None:
+        """Take what the kernel returned for chunk `k`, the images from `start` to `stop`."""
+        if result is None:
+            return
+        parts = result if isinstance(result, tuple) else (result,)
         with self._lock:
-            self._waiting[k] = part
-            while self._next in self._waiting:
-                part = self._waiting.pop(self._next)
-                if self._next == 0:
-                    self.value = part
-                elif isinstance(part, tuple):
-                    for sum_so_far, more in zip(self.value, part):
-                        sum_so_far += more
-                elif part is not None:
-                    self.value += part
-                self._next += 1
+            if self._parts is None:
+                self._is_tuple = isinstance(result, tuple)
+                self._parts = [self._place_for(part) for part in parts]
+        for place, part in zip(self._parts, parts, strict=True):
+            if isinstance(part, Sum):
+                place.add(k, part.value)
+            else:
+                place[start:stop] = part
+
+    def _place_for(self, part: Any) -> Any:
+        return _SumTree(self._chunks) if isinstance(part, Sum) else np.empty((self._images, *part.shape[1:]), part.dtype)
+
+    def value(self) -> Any:
+        if self._parts is None:
+            return None
+        values = tuple(part.total if isinstance(part, _SumTree) else part for part in self._parts)
+        return values if self._is_tuple else values[0]
 
 
-_threads: int | None = None
+class _SumTree:
+    """A sum over chunks 0, 1, ... (a power of two of them) in which each pair of neighbours is added first, then each
+    pair of pairs, and so on. Parts are added as soon as both are there, so few are kept at a time."""
 
+    def __init__(self, chunks: int) -> None:
+        self.total: Any = None
+        self._chunks = chunks
+        self._waiting: dict[tuple[int, int], Any] = {}  # (number of nodes on its level, node) -> sum below it
+        self._lock = threading.Lock()
 
-def num_threads() -> int:
-    """How many threads work on a batch: as set, else from RESNET_SCRATCH_THREADS, else all processors we may use."""
-    if _threads is None:
-        value = os.environ.get(THREADS_VARIABLE)
-        if value is None:
-            available = getattr(os, "sched_getaffinity", None)
-            set_num_threads(len(available(0)) if available else os.cpu_count() or 1)
-        elif value.isdecimal() and int(value) > 0:
-            set_num_threads(int(value))
-        else:
-            raise ValueError(f"{THREADS_VARIABLE} must be a whole number of at least 1, got {value!r}")
-    return _threads
-
-
-def set_num_threads(threads: int) -> None:
-    """Choose how many threads work on a batch. With one, none is started. Results do not depend on it."""
-    global _threads
-    if not isinstance(threads, Integral) or threads < 1:
-        raise ValueError(f"threads must be a whole number of at least 1, got {threads!r}")
-    _threads = threads
-    _pool.cache_clear()
-
-
-@lru_cache(maxsize=1)
-def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(max_workers=max(1, num_threads() - 1), thread_name_prefix="resnet_scratch")
-
-
-@lru_cache(maxsize=1)
-def _blas_controller():
-    """What can hold NumPy's BLAS to one thread; None where BLAS cannot be asked (in a browser, say)."""
-    try:
-        from threadpoolctl import ThreadpoolController
-    except ImportError:
-        return None
-    keep_freed_memory()
-    return ThreadpoolController().select(user_api="blas")
-
-
-def limit_blas_threads(threads: int):
-    """A context in which NumPy's own BLAS uses so many threads. Without threadpoolctl it does nothing."""
-    controller = _blas_controller()
-    return nullcontext() if controller is None else controller.limit(limits=threads)
-
-
-def keep_freed_memory() -> None:
-    """Tell glibc's allocator to keep what is freed instead of handing it back to the system.
-
-    The first touch of fresh memory costs many times what an operation on memory already mapped does, and a training
-    step frees and allocates the same sizes over and over. Elsewhere than on glibc this does nothing.
-    """
-    try:
-        import ctypes
-
-        mallopt = ctypes.CDLL("libc.so.6").mallopt
-    except (ImportError, OSError, AttributeError):
-        return
-    M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # from glibc's malloc.h
-    mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
-    mallopt(M_MMAP_MAX, 0)
+    def add(self, node: int, value: Any) -> None:
+        nodes = self._chunks
+        while nodes > 1:
+            with self._lock:
+                if (nodes, node ^ 1) not in self._waiting:
+                    self._waiting[nodes, node] = value
+                    return
+                neighbour = self._waiting.pop((nodes, node ^ 1))
+            value = value + neighbour  # a + b and b + a have the same bits
+            nodes, node = nodes // 2, node // 2
+        self.total = value

@@ -1,16 +1,17 @@
-"""Batch normalisation: each channel to mean 0 and variance 1, then scaled and shifted by what is learned."""
+"""Batch normalisation: each channel to mean 0 and variance 1, then scaled and shifted by learned numbers."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from ..compute.backend import Array, array_module
-from ..compute.batch import for_each_chunk, image_bytes
-from .layer import Buffer, Layer, Parameter, check_images
+from ..compute.batch import Sum, over_batch
+from ..compute.channels import channel_sum, per_channel
+from .layer import Buffer, Layer, Parameter, check_gradient, check_images
 
 
 class BatchNorm2d(Layer):
-    """y = weight * (x - mean) / sqrt(var + eps) + bias, per channel, for x (N, H, W, channels).
+    """y = weight * xhat + bias with xhat = (x - mean) / sqrt(var + eps), per channel, for x (N, H, W, channels).
 
     In training, mean and (biased) variance are those of the batch, over N, H and W, and running averages of them are
     kept: running = (1 - momentum) * running + momentum * batch, with the unbiased variance, as PyTorch has it. In
@@ -29,101 +30,70 @@ class BatchNorm2d(Layer):
         self.running_var = Buffer(np.ones(channels, np.float32))
 
     def forward(self, x: Array, training: bool = False) -> tuple[Array, tuple]:
-        """y (N, H, W, C); the cache is (x, mean, 1 / sqrt(var + eps), training).
+        """x (N, H, W, C) -> y (N, H, W, C). The cache is (x, mean, 1 / sqrt(var + eps), training).
 
         Raises ValueError when C is not `channels`, and in training when there is one value per channel only: it would
         be its own mean.
         """
         check_images(x, self.channels)
-        xp = array_module(x)
         if training:
             mean, var = self._batch_statistics(x)
         else:
             mean, var = self.running_mean.value, self.running_var.value
-        inverse_std = 1 / xp.sqrt(var + self.eps)
-        scale = inverse_std * self.weight.value
-        y = _affine(x, scale, self.bias.value - mean * scale)
+        inverse_std = 1 / array_module(x).sqrt(var + self.eps)
+        centre, scale, shift = (
+            per_channel(v, x.shape) for v in (mean, self.weight.value * inverse_std, self.bias.value)
+        )
+        y = over_batch(lambda x: (x - centre) * scale + shift, x)
         return y, (x, mean, inverse_std, training)
 
     def _batch_statistics(self, x: Array) -> tuple[Array, Array]:
-        """Mean and biased variance of each channel; the running averages take their share of them."""
+        """Mean and biased variance of each channel (C,); the running averages move towards them."""
         values = x.size // self.channels
         if values < 2:
             raise ValueError(f"batch normalisation in training needs more than one value per channel, got x {x.shape}")
-        # var = E[d^2] - E[d]^2 with d = x - anything; d near 0 keeps the squares small, so that nothing cancels
-        origin = x[0].mean((0, 1))
-        flat = x.reshape(len(x), -1)
-        tiled_origin = _tile(origin, flat)
+        # Var[x] = E[d^2] - E[d]^2 with d = x - a, for any a; an a near the mean keeps d^2 small, so nothing cancels
+        a = channel_sum(x[:1]) / (values // len(x))
+        wide_a = per_channel(a, x.shape)
 
-        def body(chunk: slice) -> tuple[Array, Array]:
-            d = flat[chunk] - tiled_origin
-            return _channel_sums(d, None, self.channels), _channel_sums(d, d, self.channels)
+        def sums(x: Array) -> tuple[Sum, Sum]:
+            d = x - wide_a
+            return Sum(channel_sum(d)), Sum(channel_sum(d * d))
 
-        total, total_of_squares = for_each_chunk(x, body, image_bytes(x))
-        offset = total / values
-        var = total_of_squares / values - offset**2
-        for running, batch in ((self.running_mean, origin + offset), (self.running_var, var * (values / (values - 1)))):
-            running.value += self.momentum * (batch.astype(running.value.dtype) - running.value)
-        return (origin + offset).astype(x.dtype), var.astype(x.dtype)
+        mean_d, mean_d2 = (total / values for total in over_batch(sums, x))
+        mean, var = a + mean_d, mean_d2 - mean_d**2
+        for running, batch in ((self.running_mean, mean), (self.running_var, var * (values / (values - 1)))):
+            running.value += self.momentum * (batch - running.value)
+        return mean, var
 
     def backward(self, grad_y: Array, cache: tuple) -> Array:
-        """grad_x; sets the gradients of weight and bias.
+        """grad_y (N, H, W, C) -> grad_x (N, H, W, C); sets the gradients of weight and bias.
 
-        With xhat = (x - mean) / std:  grad_weight = sum(grad_y * xhat),  grad_bias = sum(grad_y),  and
-        grad_x = weight / std * (grad_y - mean(grad_y) - xhat * mean(grad_y * xhat)). The two means are there because
-        the batch's mean and variance depend on x; in evaluation they do not, and grad_x = weight / std * grad_y.
+        grad_weight = sum(grad_y * xhat) and grad_bias = sum(grad_y), and, with means over the batch,
+
+            grad_x = weight / std * (grad_y - mean(grad_y) - xhat * mean(grad_y * xhat))
+
+        The two means are there because the batch's mean and variance depend on x. In evaluation they do not, and
+        grad_x = weight / std * grad_y.
         """
         x, mean, inverse_std, training = cache
-        flat_x, flat_grad = x.reshape(len(x), -1), grad_y.reshape(len(x), -1)
-
-        def body(chunk: slice) -> tuple[Array, Array]:
-            return (
-                _channel_sums(flat_grad[chunk], None, self.channels),
-                _channel_sums(flat_grad[chunk], flat_x[chunk], self.channels),
-            )
-
-        sum_grad, sum_grad_x = for_each_chunk(x, body, 2 * image_bytes(x))
-        sum_grad_xhat = (sum_grad_x - mean * sum_grad) * inverse_std
-        self.weight.grad, self.bias.grad = sum_grad_xhat.astype(x.dtype), sum_grad.astype(x.dtype)
-
-        scale = self.weight.value * inverse_std
-        if not training:
-            return _affine(grad_y, scale, None)
+        check_gradient(grad_y, x.shape)
         values = x.size // self.channels
-        # the formula above, multiplied out: grad_x = scale * grad_y + slope * x + offset, per channel
-        slope = -scale * inverse_std * sum_grad_xhat / values
-        offset = -scale * sum_grad / values - slope * mean
-        return _affine(grad_y, scale, offset.astype(x.dtype), x, slope.astype(x.dtype))
+        centre, inverse, scale = (
+            per_channel(v, x.shape) for v in (mean, inverse_std, self.weight.value * inverse_std)
+        )
 
+        def sums(grad_y: Array, x: Array) -> tuple[Sum, Sum]:
+            return Sum(channel_sum(grad_y)), Sum(channel_sum(grad_y * (x - centre)))
 
-def _tile(channel_values: Array, flat: Array) -> Array:
-    """(C,) repeated to the (H*W*C,) of one image: operations on long rows are fast, on rows of C numbers slow."""
-    return array_module(flat).tile(channel_values, flat.shape[1] // len(channel_values))
+        sum_grad, sum_grad_xhat = over_batch(sums, grad_y, x)
+        sum_grad_xhat = inverse_std * sum_grad_xhat
+        self.bias.grad, self.weight.grad = sum_grad, sum_grad_xhat
+        if not training:
+            return over_batch(lambda grad_y: scale * grad_y, grad_y)
+        mean_grad, slope = (per_channel(v / values, x.shape) for v in (sum_grad, sum_grad_xhat * inverse_std))
 
+        def kernel(grad_y: Array, x: Array) -> Array:
+            return scale * (grad_y - mean_grad - (x - centre) * slope)
 
-def _channel_sums(a: Array, b: Array | None, channels: int) -> Array:
-    """sum(a) or sum(a * b) per channel, for a and b (n, H*W*C) -> (C,) float64: first over images, in place in the
-    cache, then in float64 over pixels."""
-    xp = array_module(a)
-    pixels = a.sum(0) if b is None else xp.einsum("nk,nk->k", a, b)  # (H*W*C,)
-    return pixels.reshape(-1, channels).sum(0, dtype=xp.float64)
-
-
-def _affine(a: Array, scale: Array, offset: Array | None, b: Array | None = None, slope: Array | None = None) -> Array:
-    """scale * a + slope * b + offset, where scale, slope and offset (C,) belong to the channels of a and b."""
-    xp = array_module(a)
-    y = xp.empty(a.shape, a.dtype)
-    flat_a, flat_y = a.reshape(len(a), -1), y.reshape(len(a), -1)
-    flat_b = None if b is None else b.reshape(len(a), -1)
-    scale, offset, slope = (None if v is None else _tile(v, flat_a) for v in (scale, offset, slope))
-
-    def body(chunk: slice) -> None:
-        rows = flat_y[chunk]
-        xp.multiply(flat_a[chunk], scale, out=rows)
-        if flat_b is not None:
-            rows += flat_b[chunk] * slope
-        if offset is not None:
-            rows += offset
-
-    for_each_chunk(a, body, (2 if b is None else 4) * image_bytes(a))
-    return y
+        return over_batch(kernel, grad_y, x)

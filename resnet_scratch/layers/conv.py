@@ -7,10 +7,10 @@ import math
 import numpy as np
 
 from ..compute.backend import Array, array_module
-from ..compute.batch import for_each_chunk
-from ..compute.products import multiply, multiply_transposed
+from ..compute.batch import Sum, over_batch
+from ..compute.products import matmul, matmul_transposed
 from .initializers import kaiming_normal
-from .layer import Layer, Parameter, check_images
+from .layer import Layer, Parameter, check_gradient, check_images
 from .windows import Pair, as_pair, col2im, im2col, output_size
 
 
@@ -44,78 +44,93 @@ class Conv2d(Layer):
         self.bias = Parameter(np.zeros(out_channels, np.float32)) if bias else None
 
     def forward(self, x: Array, training: bool = False) -> tuple[Array, Array]:
-        """The convolution of x (N, H, W, C); the cache is x itself. Raises ValueError when C is not in_channels."""
+        """x (N, H, W, C) -> y (N, OH, OW, O). The cache is x. Raises ValueError when C is not in_channels."""
         check_images(x, self.in_channels)
-        xp = array_module(x)
-        OH, OW = output_size(x.shape[1:3], self.kernel_size, self.stride, self.padding)
-        y = xp.empty((len(x), OH, OW, self.out_channels), x.dtype)
-        weight = self.weight.value.reshape(-1, self.out_channels)  # (KH*KW*C, O)
+        OH, OW = self._output_size(x)
+        weight, bias = self._weight_matrix(), self.bias and self.bias.value
 
-        def body(chunk: slice) -> None:
-            columns = im2col(x[chunk], self.kernel_size, self.stride, self.padding, reuse=True)  # (n*OH*OW, KH*KW*C)
-            rows = y[chunk].reshape(-1, self.out_channels)  # (n*OH*OW, O)
-            multiply(columns, weight, out=rows)
-            if self.bias is not None:
-                rows += self.bias.value
+        def kernel(x: Array) -> Array:
+            columns = im2col(x, self.kernel_size, self.stride, self.padding)  # (n*OH*OW, KH*KW*C)
+            rows = matmul(columns, weight)  # (n*OH*OW, O)
+            if bias is not None:
+                rows = rows + bias
+            return rows.reshape(-1, OH, OW, self.out_channels)
 
-        for_each_chunk(x, body, self._bytes_per_image(OH * OW, self.in_channels, x))
-        return y, x
+        return over_batch(kernel, x, footprint=math.prod(self.kernel_size)), x
 
     def backward(self, grad_y: Array, x: Array) -> Array:
-        """grad_x from grad_y (N, OH, OW, O); sets the gradients of weight and bias."""
-        if self.bias is not None:
-            self.bias.grad = grad_y.sum((0, 1, 2))
+        """grad_y (N, OH, OW, O) -> grad_x (N, H, W, C); sets the gradients of weight and bias."""
+        self._begin_backward(grad_y, x)
         KH, KW = self.kernel_size
         if self.stride == (1, 1) and self.padding[0] < KH and self.padding[1] < KW:
             return self._backward_as_convolution(grad_y, x)
-        return self._backward_by_scattering(grad_y, x)
+        return self._backward_by_definition(grad_y, x)
+
+    def _backward_by_definition(self, grad_y: Array, x: Array) -> Array:
+        """The transpose of each step of forward. Works for every stride and padding.
+
+        y = columns @ weight gives grad_weight = columns.T @ grad_y and grad_columns = grad_y @ weight.T, and the
+        transpose of im2col is col2im.
+        """
+        weight = self._weight_matrix()
+
+        def kernel(grad_y: Array, x: Array) -> tuple[Array, Sum]:
+            columns = im2col(x, self.kernel_size, self.stride, self.padding)  # (n*OH*OW, KH*KW*C)
+            rows = grad_y.reshape(-1, self.out_channels)  # (n*OH*OW, O)
+            grad_x = col2im(rows @ weight.T, x.shape, self.kernel_size, self.stride, self.padding)
+            return grad_x, Sum(matmul_transposed(columns, rows))
+
+        grad_x, grad_weight = over_batch(kernel, grad_y, x, footprint=math.prod(self.kernel_size))
+        self.weight.grad = grad_weight.reshape(self.weight.value.shape)
+        return grad_x
+
+    def _backward_as_convolution(self, grad_y: Array, x: Array) -> Array:
+        """With stride 1 the gradient of a convolution is again one, of grad_y with the flipped kernel.
+
+        Pixel x[h] reaches y[h + PH - kh] through weight[kh], so grad_x[h] sums grad_y[h + PH - kh] * weight[kh] over
+        kh; with j = KH-1-kh the index is h + j - (KH-1-PH): a convolution padded by KH-1-PH. Its columns are used
+        twice: times the flipped weights they give grad_x, and their transpose times x gives the flipped grad_weight.
+        """
+        padding = (self.kernel_size[0] - 1 - self.padding[0], self.kernel_size[1] - 1 - self.padding[1])
+        flipped = self._flip(self.weight.value)  # (KH, KW, O, C)
+
+        def kernel(grad_y: Array, x: Array) -> tuple[Array, Sum]:
+            columns = im2col(grad_y, self.kernel_size, 1, padding)  # (n*H*W, KH*KW*O)
+            grad_x = matmul(columns, flipped.reshape(-1, self.in_channels)).reshape(x.shape)
+            return grad_x, Sum(matmul_transposed(columns, x.reshape(-1, self.in_channels)))  # (KH*KW*O, C)
+
+        grad_x, grad_flipped = over_batch(kernel, grad_y, x, footprint=math.prod(self.kernel_size))
+        self.weight.grad = self._flip(grad_flipped.reshape(flipped.shape))
+        return grad_x
+
+    def backward_to_parameters(self, grad_y: Array, x: Array) -> None:
+        """Sets the gradients of weight and bias, as `backward` does, and leaves grad_x out."""
+        self._begin_backward(grad_y, x)
+
+        def kernel(grad_y: Array, x: Array) -> Sum:
+            columns = im2col(x, self.kernel_size, self.stride, self.padding)  # (n*OH*OW, KH*KW*C)
+            return Sum(matmul_transposed(columns, grad_y.reshape(-1, self.out_channels)))
+
+        grad_weight = over_batch(kernel, grad_y, x, footprint=math.prod(self.kernel_size))
+        self.weight.grad = grad_weight.reshape(self.weight.value.shape)
 
     def multiply_adds(self, output_shape: tuple[int, ...]) -> int:
         """KH * KW * C for each number of the output (OH, OW, O)."""
         return math.prod(output_shape) * math.prod(self.kernel_size) * self.in_channels
 
-    def _backward_by_scattering(self, grad_y: Array, x: Array) -> Array:
-        """The definition: the transpose of each step of forward. Works for every stride and padding.
+    def _begin_backward(self, grad_y: Array, x: Array) -> None:
+        """Check the shape of grad_y, and set the gradient of the bias: what every way back begins with."""
+        check_gradient(grad_y, (len(x), *self._output_size(x), self.out_channels))
+        if self.bias is not None:
+            self.bias.grad = grad_y.sum((0, 1, 2))
 
-        y = columns @ weight gives grad_weight = columns.T @ grad_y and grad_columns = grad_y @ weight.T, and the
-        transpose of im2col is col2im.
-        """
-        grad_x = array_module(x).empty(x.shape, x.dtype)
-        weight = self.weight.value.reshape(-1, self.out_channels)  # (KH*KW*C, O)
+    def _output_size(self, x: Array) -> Pair:
+        return output_size(x.shape[1:3], self.kernel_size, self.stride, self.padding)
 
-        def body(chunk: slice) -> Array:
-            columns = im2col(x[chunk], self.kernel_size, self.stride, self.padding, reuse=True)  # (n*OH*OW, KH*KW*C)
-            rows = grad_y[chunk].reshape(-1, self.out_channels)  # (n*OH*OW, O)
-            shape = (chunk.stop - chunk.start, *x.shape[1:])
-            grad_x[chunk] = col2im(rows @ weight.T, shape, self.kernel_size, self.stride, self.padding)
-            return multiply_transposed(columns, rows)  # (KH*KW*C, O)
+    def _weight_matrix(self) -> Array:
+        """(KH*KW*C, O)"""
+        return self.weight.value.reshape(-1, self.out_channels)
 
-        grad_weight = for_each_chunk(x, body, self._bytes_per_image(math.prod(grad_y.shape[1:3]), self.in_channels, x))
-        self.weight.grad = grad_weight.reshape(self.weight.value.shape)
-        return grad_x
-
-    def _backward_as_convolution(self, grad_y: Array, x: Array) -> Array:
-        """With stride 1 the gradient of a convolution is one again, of grad_y with the kernel turned by 180 degrees.
-
-        Pixel x[h] reaches y[h + PH - kh] through weight[kh], so grad_x[h] sums grad_y[h + PH - kh] * weight[kh] over
-        kh; with j = KH-1-kh the index is h + j - (KH-1-PH): a convolution again, padded by KH-1-PH. Its columns serve
-        twice: times the turned weights they give grad_x, and their transpose times x gives the turned grad_weight.
-        """
-        xp = array_module(x)
-        padding = (self.kernel_size[0] - 1 - self.padding[0], self.kernel_size[1] - 1 - self.padding[1])
-        turned = xp.ascontiguousarray(self.weight.value[::-1, ::-1].swapaxes(2, 3))  # (KH, KW, O, C)
-        grad_x = xp.empty(x.shape, x.dtype)
-
-        def body(chunk: slice) -> Array:
-            columns = im2col(grad_y[chunk], self.kernel_size, (1, 1), padding, reuse=True)  # (n*H*W, KH*KW*O)
-            multiply(columns, turned.reshape(-1, self.in_channels), out=grad_x[chunk].reshape(-1, self.in_channels))
-            return multiply_transposed(columns, x[chunk].reshape(-1, self.in_channels))  # (KH*KW*O, C)
-
-        grad_turned = for_each_chunk(x, body, self._bytes_per_image(math.prod(x.shape[1:3]), self.out_channels, x))
-        grad_turned = grad_turned.reshape(turned.shape)
-        self.weight.grad = xp.ascontiguousarray(grad_turned.swapaxes(2, 3)[::-1, ::-1])
-        return grad_x
-
-    def _bytes_per_image(self, positions: int, channels: int, x: Array) -> int:
-        """The size of one image's columns."""
-        return positions * math.prod(self.kernel_size) * channels * x.dtype.itemsize
+    def _flip(self, weight: Array) -> Array:
+        """The kernel rotated by 180 degrees, with its two channel axes swapped."""
+        return array_module(weight).ascontiguousarray(weight[::-1, ::-1].swapaxes(2, 3))

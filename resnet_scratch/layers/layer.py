@@ -42,6 +42,12 @@ def check_images(x: Array, channels: int | None = None) -> None:
         raise ValueError(f"x must be floating-point numbers, got {x.dtype}; data.normalise makes them of pictures")
 
 
+def check_gradient(grad_y: Array, output_shape: tuple[int, ...]) -> None:
+    """Raises ValueError unless grad_y has the shape of the output: a wrong one would be broadcast, silently."""
+    if grad_y.shape != tuple(output_shape):
+        raise ValueError(f"grad_y must have the shape of the output, {tuple(output_shape)}, got {grad_y.shape}")
+
+
 class Layer:
     """A function with a derivative that is written by hand.
 
@@ -59,6 +65,11 @@ class Layer:
         `grad_y` is never changed in place: a residual addition hands the same array to two layers.
         """
         raise NotImplementedError
+
+    def backward_to_parameters(self, grad_y: Array, cache: Cache) -> None:
+        """As `backward`, where nobody needs the gradient with respect to the input: a network's first layer is fed with
+        images, which training does not change. A layer that can save the work does so."""
+        self.backward(grad_y, cache)
 
     def __call__(self, x: Array) -> Array:
         """The output in evaluation mode, and nothing kept: inference."""

@@ -1,4 +1,4 @@
-"""The fully connected layer, and what brings images into its form."""
+"""The fully connected layer, and the layer that flattens images for it."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import math
 
 import numpy as np
 
-from ..compute.backend import Array, array_module
-from ..compute.batch import for_each_chunk, image_bytes
+from ..compute.backend import Array
+from ..compute.batch import Sum, over_batch
 from .initializers import kaiming_uniform
-from .layer import Layer, Parameter
+from .layer import Layer, Parameter, check_gradient
 
 
 class Linear(Layer):
-    """y = x @ weight + bias: x (N, in_features) -> y (N, out_features), weight (in_features, out_features).
+    """y = x @ weight + bias, with weight (in_features, out_features) and bias (out_features,).
 
     The weights are drawn from `rng`, uniformly within +-1 / sqrt(in_features) as in PyTorch; the bias starts at zero.
     """
@@ -24,32 +24,30 @@ class Linear(Layer):
         self.bias = Parameter(np.zeros(out_features, np.float32)) if bias else None
 
     def forward(self, x: Array, training: bool = False) -> tuple[Array, Array]:
-        """y; the cache is x. Raises ValueError when x is not (N, in_features)."""
+        """x (N, in_features) -> y (N, out_features). The cache is x. Raises ValueError for an x of another shape."""
         if x.ndim != 2 or x.shape[1] != self.in_features:
             raise ValueError(f"x must be (N, {self.in_features}), got {x.shape}")
         if x.dtype.kind != "f":
             raise ValueError(f"x must be floating-point numbers, got {x.dtype}")
-        y = array_module(x).empty((len(x), self.out_features), x.dtype)
+        weight, bias = self.weight.value, self.bias and self.bias.value
 
-        def body(chunk: slice) -> None:
-            y[chunk] = x[chunk] @ self.weight.value
-            if self.bias is not None:
-                y[chunk] += self.bias.value
+        def kernel(x: Array) -> Array:
+            y = x @ weight
+            return y if bias is None else y + bias
 
-        for_each_chunk(x, body, image_bytes(x) + image_bytes(y))
-        return y, x
+        return over_batch(kernel, x), x
 
     def backward(self, grad_y: Array, x: Array) -> Array:
-        """grad_x = grad_y @ weight.T; sets grad_weight = x.T @ grad_y and grad_bias = sum(grad_y)."""
-        grad_x = array_module(x).empty(x.shape, x.dtype)
+        """grad_y (N, out_features) -> grad_x (N, in_features); sets the gradients of weight and bias."""
+        check_gradient(grad_y, (len(x), self.out_features))
+        weight = self.weight.value
 
-        def body(chunk: slice) -> Array:
-            grad_x[chunk] = grad_y[chunk] @ self.weight.value.T
-            return x[chunk].T @ grad_y[chunk]
+        def kernel(grad_y: Array, x: Array) -> tuple[Array, Sum, Sum]:
+            return grad_y @ weight.T, Sum(x.T @ grad_y), Sum(grad_y.sum(0))
 
-        self.weight.grad = for_each_chunk(x, body, image_bytes(x) + image_bytes(grad_y))
+        grad_x, self.weight.grad, grad_bias = over_batch(kernel, grad_y, x)
         if self.bias is not None:
-            self.bias.grad = grad_y.sum(0)
+            self.bias.grad = grad_bias
         return grad_x
 
     def multiply_adds(self, output_shape: tuple[int, ...]) -> int:
@@ -58,12 +56,13 @@ class Linear(Layer):
 
 
 class Flatten(Layer):
-    """x (N, ...) -> y (N, the product of the rest)."""
+    """Each image's numbers in one row."""
 
     def forward(self, x: Array, training: bool = False) -> tuple[Array, tuple]:
-        """y, a view; the cache is the shape of x."""
+        """x (N, ...) -> y (N, the product of the rest), a view. The cache is the shape of x."""
         return x.reshape(len(x), -1), x.shape
 
     def backward(self, grad_y: Array, shape: tuple) -> Array:
-        """grad_y in the shape of x."""
+        """grad_y (N, the product of the rest) -> grad_x (N, ...)."""
+        check_gradient(grad_y, (shape[0], math.prod(shape[1:])))
         return grad_y.reshape(shape)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 
 from ..compute.backend import Array, array_module
-from ..compute.batch import for_each_chunk, image_bytes
-from .layer import Layer, check_images
+from ..compute.batch import over_batch
+from .layer import Layer, check_gradient, check_images
 from .windows import Pair, as_pair, crop, output_size, pad, window_slices
 
 
 class _Pool2d(Layer):
-    """What both poolings share: the geometry. `stride` is `kernel_size` unless given."""
+    """The geometry that both poolings share. `stride` is `kernel_size` unless given."""
 
     def __init__(self, kernel_size: int | Pair, stride: int | Pair | None = None, padding: int | Pair = 0) -> None:
         self.kernel_size = as_pair("kernel_size", kernel_size, 1)
@@ -20,98 +20,94 @@ class _Pool2d(Layer):
         if any(2 * p > k for p, k in zip(self.padding, self.kernel_size)):
             raise ValueError(f"padding must be at most half of kernel_size {self.kernel_size}, got {self.padding}")
 
-    def _output_shape(self, x: Array) -> tuple[int, int, int, int]:
-        check_images(x)
-        return (len(x), *output_size(x.shape[1:3], self.kernel_size, self.stride, self.padding), x.shape[3])
+    def _slices(self, padded: Array):
+        return window_slices(padded, self.kernel_size, self.stride)
+
+    def _output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        N, H, W, C = shape
+        return (N, *output_size((H, W), self.kernel_size, self.stride, self.padding), C)
 
 
 class MaxPool2d(_Pool2d):
-    """The largest value of each window, per channel: x (N, H, W, C) -> y (N, OH, OW, C).
+    """The largest value of each window, per channel.
 
     Padding counts as minus infinity, so it never wins. On a tie the first in reading order wins, as in PyTorch.
     """
 
     def forward(self, x: Array, training: bool = False) -> tuple[Array, tuple]:
-        """y; the cache is (which place of its window won (N, OH, OW, C), the shape of x)."""
+        """x (N, H, W, C) -> y (N, OH, OW, C). The cache is (the position of the largest value in each window
+        (N, OH, OW, C), the shape of x)."""
+        check_images(x)
+        self._output_shape(x.shape)  # raises where no window fits
         xp = array_module(x)
-        y = xp.empty(self._output_shape(x), x.dtype)
-        places = math.prod(self.kernel_size)
-        winner = xp.zeros(y.shape, xp.uint8 if places <= 256 else xp.int32)
+        integer = xp.uint8 if math.prod(self.kernel_size) <= 256 else xp.int32
 
-        def body(chunk: slice) -> None:
-            best, place = y[chunk], winner[chunk]
-            best[...] = -xp.inf
-            for k, values in enumerate(
-                window_slices(pad(x[chunk], self.padding, -xp.inf), self.kernel_size, self.stride)
-            ):
-                # places come in rising order, so the largest that wins strictly is the first of the equals
-                xp.maximum(place, (values > best) * winner.dtype.type(k), out=place)
-                xp.maximum(best, values, out=best)
+        def kernel(x: Array) -> tuple[Array, Array]:
+            slices = list(self._slices(pad(x, self.padding, -xp.inf)))
+            y, winner = slices[0], xp.zeros(slices[0].shape, integer)
+            for k, values in enumerate(slices[1:], start=1):
+                # positions come in rising order, so the largest one that wins strictly is the first of equals
+                winner = xp.maximum(winner, (values > y) * integer(k))
+                y = xp.maximum(y, values)
+            return y, winner
 
-        for_each_chunk(x, body, 3 * image_bytes(x))
+        y, winner = over_batch(kernel, x)
         return y, (winner, x.shape)
 
     def backward(self, grad_y: Array, cache: tuple) -> Array:
-        """Each window's gradient goes to the value that won."""
+        """grad_y (N, OH, OW, C) -> grad_x (N, H, W, C): each window's gradient goes to the value that won."""
         winner, shape = cache
+        check_gradient(grad_y, winner.shape)
         xp = array_module(grad_y)
-        grad_x = xp.empty(shape, grad_y.dtype)
 
-        def body(chunk: slice) -> None:
-            padded = pad(xp.zeros(grad_x[chunk].shape, grad_y.dtype), self.padding)
-            for k, pixels in enumerate(window_slices(padded, self.kernel_size, self.stride)):
-                pixels += grad_y[chunk] * (winner[chunk] == k)
-            grad_x[chunk] = crop(padded, self.padding)
+        def kernel(grad_y: Array, winner: Array) -> Array:
+            padded = pad(xp.zeros((len(grad_y), *shape[1:]), grad_y.dtype), self.padding)
+            for k, pixels in enumerate(self._slices(padded)):
+                pixels += grad_y * (winner == k)
+            return crop(padded, self.padding)
 
-        for_each_chunk(grad_x, body, 3 * image_bytes(grad_x))
-        return grad_x
+        return over_batch(kernel, grad_y, winner, footprint=4 * math.prod(self.stride))
 
 
 class AvgPool2d(_Pool2d):
-    """The mean of each window, per channel: x (N, H, W, C) -> y (N, OH, OW, C). Padding counts as zeros."""
+    """The mean of each window, per channel. Padding counts as zeros."""
 
     def forward(self, x: Array, training: bool = False) -> tuple[Array, tuple]:
-        """y; the cache is the shape of x."""
-        y = array_module(x).zeros(self._output_shape(x), x.dtype)
-
-        def body(chunk: slice) -> None:
-            total = y[chunk]
-            for values in window_slices(pad(x[chunk], self.padding), self.kernel_size, self.stride):
-                total += values
-            total /= math.prod(self.kernel_size)
-
-        for_each_chunk(x, body, 2 * image_bytes(x))
+        """x (N, H, W, C) -> y (N, OH, OW, C). The cache is the shape of x."""
+        check_images(x)
+        self._output_shape(x.shape)  # raises where no window fits
+        y = over_batch(lambda x: sum(self._slices(pad(x, self.padding))) / math.prod(self.kernel_size), x)
         return y, x.shape
 
     def backward(self, grad_y: Array, shape: tuple) -> Array:
-        """Each window's gradient is shared out evenly."""
+        """grad_y (N, OH, OW, C) -> grad_x (N, H, W, C): each window's gradient is shared out evenly."""
+        check_gradient(grad_y, self._output_shape(shape))
         xp = array_module(grad_y)
-        grad_x = xp.empty(shape, grad_y.dtype)
 
-        def body(chunk: slice) -> None:
-            padded = pad(xp.zeros(grad_x[chunk].shape, grad_y.dtype), self.padding)
-            share = grad_y[chunk] / math.prod(self.kernel_size)
-            for pixels in window_slices(padded, self.kernel_size, self.stride):
-                pixels += share
-            grad_x[chunk] = crop(padded, self.padding)
+        def kernel(grad_y: Array) -> Array:
+            padded = pad(xp.zeros((len(grad_y), *shape[1:]), grad_y.dtype), self.padding)
+            for pixels in self._slices(padded):
+                pixels += grad_y / math.prod(self.kernel_size)
+            return crop(padded, self.padding)
 
-        for_each_chunk(grad_x, body, 3 * image_bytes(grad_x))
-        return grad_x
+        return over_batch(kernel, grad_y, footprint=4 * math.prod(self.stride))
 
 
 class GlobalAvgPool2d(Layer):
-    """The mean of each channel over the whole image: x (N, H, W, C) -> y (N, C).
+    """The mean of each channel over the whole image.
 
     Source: Lin, Chen and Yan 2013, "Network in Network", section 3.2.
     """
 
     def forward(self, x: Array, training: bool = False) -> tuple[Array, tuple]:
-        """y; the cache is the shape of x."""
+        """x (N, H, W, C) -> y (N, C). The cache is the shape of x."""
         check_images(x)
-        return x.mean((1, 2)), x.shape
+        return over_batch(lambda x: x.mean((1, 2)), x), x.shape
 
     def backward(self, grad_y: Array, shape: tuple) -> Array:
-        """Every pixel gets its channel's gradient, divided by the number of pixels."""
-        _, H, W, _ = shape
+        """grad_y (N, C) -> grad_x (N, H, W, C): every pixel gets its channel's gradient, divided by H * W."""
+        N, H, W, C = shape
+        check_gradient(grad_y, (N, C))
         xp = array_module(grad_y)
-        return xp.ascontiguousarray(xp.broadcast_to((grad_y / (H * W))[:, None, None, :], shape))
+        share = (grad_y / (H * W))[:, None, None, :]  # (N, 1, 1, C)
+        return over_batch(lambda share: share + xp.zeros((len(share), H, W, C), share.dtype), share, footprint=H * W)

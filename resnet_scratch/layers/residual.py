@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..compute.backend import Array, array_module
-from ..compute.batch import for_each_chunk, image_bytes
-from .layer import Layer, check_images
+from ..compute.batch import over_batch
+from .layer import Layer, check_gradient, check_images
 
 
 class Add(Layer):
@@ -13,29 +13,38 @@ class Add(Layer):
     Source: He, Zhang, Ren and Sun 2015, "Deep Residual Learning for Image Recognition", equation 1.
     """
 
-    def forward(self, branch: Array, shortcut: Array, training: bool = False) -> tuple[Array, None]:
-        """The sum of two arrays of one shape; nothing to cache. Raises ValueError when the shapes differ."""
+    def forward(self, branch: Array, shortcut: Array, training: bool = False) -> tuple[Array, tuple]:
+        """branch (N, ...), shortcut (N, ...) -> y (N, ...). The cache is the shape.
+
+        Raises ValueError when the two shapes differ.
+        """
         if branch.shape != shortcut.shape:
-            raise ValueError(f"branch and shortcut must have one shape, got {branch.shape} and {shortcut.shape}")
-        xp = array_module(branch)
-        y = xp.empty(branch.shape, branch.dtype)
+            raise ValueError(f"branch and shortcut must have the same shape, got {branch.shape} and {shortcut.shape}")
+        return over_batch(lambda branch, shortcut: branch + shortcut, branch, shortcut), branch.shape
 
-        def body(chunk: slice) -> None:
-            xp.add(branch[chunk], shortcut[chunk], out=y[chunk])
-
-        for_each_chunk(branch, body, 3 * image_bytes(branch))
-        return y, None
-
-    def backward(self, grad_y: Array, cache: None) -> tuple[Array, Array]:
-        """(grad_branch, grad_shortcut): an addition hands the gradient on unchanged, to both: the whole trick."""
+    def backward(self, grad_y: Array, shape: tuple) -> tuple[Array, Array]:
+        """grad_y (N, ...) -> (grad_branch, grad_shortcut), both of them grad_y, unchanged: the whole trick."""
+        check_gradient(grad_y, shape)
         return grad_y, grad_y
+
+    def __call__(self, branch: Array, shortcut: Array) -> Array:
+        """The sum."""
+        return self.forward(branch, shortcut)[0]
+
+
+def add_gradients(grad_branch: Array, grad_shortcut: Array) -> Array:
+    """The gradient with respect to a value that was used twice: the sum of what comes back from both uses.
+
+    A fork x -> (x, x) is a linear map, and this is its transpose.
+    """
+    return over_batch(lambda grad_branch, grad_shortcut: grad_branch + grad_shortcut, grad_branch, grad_shortcut)
 
 
 class SubsamplePad(Layer):
     """Shortcut "option A": every stride-th pixel, and zeros for the channels that x does not have.
 
     x (N, H, W, in_channels) -> y (N, ceil(H / stride), ceil(W / stride), out_channels), half of the new channels before
-    the old ones and half behind, as in the common CIFAR implementations. It has no parameters.
+    the old ones and half after them, as in the common CIFAR implementations. It has no parameters.
 
     Source: He et al. 2015, "Deep Residual Learning", section 3.3 (A) and section 4.2.
     """
@@ -50,15 +59,18 @@ class SubsamplePad(Layer):
         self.channels = slice(before, before + in_channels)
 
     def forward(self, x: Array, training: bool = False) -> tuple[Array, tuple]:
-        """y; the cache is the shape of x."""
+        """x (N, H, W, in_channels) -> y (N, OH, OW, out_channels). The cache is the shapes of x and y."""
         check_images(x, self.in_channels)
         pixels = x[:, :: self.stride, :: self.stride]
         y = array_module(x).zeros((*pixels.shape[:3], self.out_channels), x.dtype)
         y[..., self.channels] = pixels
-        return y, x.shape
+        return y, (x.shape, y.shape)
 
-    def backward(self, grad_y: Array, shape: tuple) -> Array:
-        """The gradient goes back to the pixels that were taken; the others get zero."""
-        grad_x = array_module(grad_y).zeros(shape, grad_y.dtype)
+    def backward(self, grad_y: Array, shapes: tuple) -> Array:
+        """grad_y (N, OH, OW, out_channels) -> grad_x (N, H, W, in_channels): each pixel that was taken gets its
+        gradient back, the others get 0."""
+        x_shape, y_shape = shapes
+        check_gradient(grad_y, y_shape)
+        grad_x = array_module(grad_y).zeros(x_shape, grad_y.dtype)
         grad_x[:, :: self.stride, :: self.stride] = grad_y[..., self.channels]
         return grad_x

@@ -16,7 +16,7 @@ class Sequential(Layer):
         vars(self).update({str(k): layer for k, layer in enumerate(layers)}, **named)
 
     def forward(self, x: Array, training: bool = False) -> tuple[Array, list]:
-        """The last layer's output; the cache is the list of the layers' caches."""
+        """x -> the last layer's output. The cache is the list of the layers' caches."""
         caches = []
         for _, layer in self.children():
             x, cache = layer.forward(x, training)
@@ -24,10 +24,18 @@ class Sequential(Layer):
         return x, caches
 
     def backward(self, grad_y: Array, caches: list) -> Array:
-        """The chain rule: from the last layer to the first."""
+        """grad_y -> grad_x, by the chain rule: from the last layer to the first."""
         for (_, layer), cache in zip(reversed(list(self.children())), reversed(caches), strict=True):
             grad_y = layer.backward(grad_y, cache)
         return grad_y
+
+    def backward_to_parameters(self, grad_y: Array, caches: list) -> None:
+        """As `backward`, but the first layer computes the gradients of its parameters only."""
+        layers = [layer for _, layer in self.children()]
+        for layer, cache in zip(reversed(layers[1:]), reversed(caches[1:]), strict=True):
+            grad_y = layer.backward(grad_y, cache)
+        if layers:
+            layers[0].backward_to_parameters(grad_y, caches[0])
 
     def __call__(self, x: Array) -> Array:
         """Inference: each layer's cache is dropped before the next layer runs."""

@@ -1,8 +1,8 @@
 """The one geometric idea: a window that slides over an image, and what follows from it.
 
-A kernel of KH x KW with a stride and a padding looks at OH x OW windows of an image. `im2col` writes each window out
-as one row of a matrix, which turns a convolution into a matrix product; `col2im` adds such rows back to where they
-came from. Each is the other's transpose (adjoint): sum(im2col(x) * m) == sum(x * col2im(m)) for all x and m.
+A kernel of KH x KW with a stride and a padding looks at OH x OW windows of an image. `im2col` copies each window into
+one row of a matrix, which turns a convolution into a matrix product; `col2im` adds such rows back to the pixels that
+they came from. Each is the other's transpose (adjoint): sum(im2col(x) * m) == sum(x * col2im(m)) for all x and m.
 
 A worked example: the 4x4 image
 
@@ -16,7 +16,7 @@ A worked example: the 4x4 image
     4  5  6   8  9 10  12 13 14      window (1, 0)
     5  6  7   9 10 11  13 14 15      window (1, 1)
 
-and `col2im` of 4 rows of ones counts in how many windows each pixel stands:
+and `col2im` of 4 rows of ones counts the windows that each pixel is in:
 
     1 2 2 1
     2 4 4 2
@@ -34,7 +34,6 @@ from typing import Iterator
 import numpy as np
 
 from ..compute.backend import Array, array_module
-from ..compute.batch import scratch
 
 Pair = tuple[int, int]
 
@@ -74,18 +73,19 @@ def crop(padded: Array, padding: Pair) -> Array:
 
 
 def windows(padded: Array, kernel_size: Pair, stride: Pair) -> Array:
-    """Every window of an image that is padded already: (N, OH, OW, KH, KW, C), a view that copies nothing."""
+    """All windows of images that are padded already: (N, OH, OW, KH, KW, C), a view that copies nothing."""
     (N, H, W, C), (KH, KW), (SH, SW) = padded.shape, kernel_size, stride
     OH, OW = output_size((H, W), kernel_size, stride, (0, 0))
     image, row, column, channel = padded.strides
-    return array_module(padded).lib.stride_tricks.as_strided(
-        padded, (N, OH, OW, KH, KW, C), (image, SH * row, SW * column, row, column, channel)
-    )
+    shape, strides = (N, OH, OW, KH, KW, C), (image, SH * row, SW * column, row, column, channel)
+    if isinstance(padded, np.ndarray) and padded.flags.c_contiguous:
+        return np.ndarray(shape, padded.dtype, padded, 0, strides)  # what as_strided does, without its overhead
+    return array_module(padded).lib.stride_tricks.as_strided(padded, shape, strides)
 
 
 def window_slices(padded: Array, kernel_size: Pair, stride: Pair) -> Iterator[Array]:
-    """The windows the other way round: for each of the KH * KW places in the kernel, in reading order, the view
-    (N, OH, OW, C) of the pixels which that place meets in all windows."""
+    """The same windows, by position in the kernel: for each of the KH * KW positions, in reading order, the view
+    (N, OH, OW, C) of the pixels at that position in all windows."""
     (_, H, W, _), (KH, KW), (SH, SW) = padded.shape, kernel_size, stride
     OH, OW = output_size((H, W), kernel_size, stride, (0, 0))
     for kh in range(KH):
@@ -93,37 +93,17 @@ def window_slices(padded: Array, kernel_size: Pair, stride: Pair) -> Iterator[Ar
             yield padded[:, kh : kh + SH * OH : SH, kw : kw + SW * OW : SW][:, :OH, :OW]
 
 
-def im2col(
-    x: Array, kernel_size: int | Pair, stride: int | Pair = 1, padding: int | Pair = 0, reuse: bool = False
-) -> Array:
+def im2col(x: Array, kernel_size: int | Pair, stride: int | Pair = 1, padding: int | Pair = 0) -> Array:
     """The windows of `x` (N, H, W, C) as the rows of a matrix (N*OH*OW, KH*KW*C); zeros beyond the border.
-
-    With `reuse` the matrix lies in memory that the next such call of this thread overwrites, or is a view of `x`: no
-    fresh memory, whose first touch is slow, and the geometry is worked out once.
 
     Source: Chellapilla, Puri and Simard 2006, "High Performance Convolutional Neural Networks for Document
     Processing". In this layout a row of the kernel is one contiguous run of KW*C numbers, so the copy is fast.
     """
-    if not reuse or array_module(x) is not np:  # CuPy keeps freed memory by itself, and a GPU's chunk is a whole batch
-        inside, view, columns = _im2col_memory(x, kernel_size, stride, padding)
-    elif kernel_size == (1, 1) and stride == (1, 1) and padding == (0, 0):
-        return x.reshape(-1, x.shape[3])  # the columns of a 1x1 kernel are the image as it lies in memory
-    else:
-        key = (_im2col_memory, x.shape, x.dtype.char, type(x), kernel_size, stride, padding)
-        inside, view, columns = scratch(key, lambda: _im2col_memory(x, kernel_size, stride, padding))
-    inside[...] = x
-    columns.reshape(view.shape)[...] = view
-    return columns
-
-
-def _im2col_memory(x: Array, kernel_size: int | Pair, stride: int | Pair, padding: int | Pair) -> tuple:
-    """(the inside of a padded image, all windows of that padded image, memory for the columns)."""
     kernel_size, stride = as_pair("kernel_size", kernel_size, 1), as_pair("stride", stride, 1)
     padding = as_pair("padding", padding, 0)
-    padded = pad(array_module(x).zeros_like(x), padding)
-    view = windows(padded, kernel_size, stride)
+    view = windows(pad(x, padding), kernel_size, stride)
     N, OH, OW, KH, KW, C = view.shape
-    return crop(padded, padding), view, array_module(x).empty((N * OH * OW, KH * KW * C), x.dtype)
+    return view.reshape(N * OH * OW, KH * KW * C)  # this copies, unless the kernel is 1x1
 
 
 def col2im(
@@ -146,5 +126,5 @@ def col2im(
     columns = columns.reshape(N, OH, OW, KH * KW, C)
     padded = array_module(columns).zeros((N, H + 2 * padding[0], W + 2 * padding[1], C), columns.dtype)
     for k, pixels in enumerate(window_slices(padded, kernel_size, stride)):
-        pixels += columns[:, :, :, k]  # one slice addition per place: many times faster than np.add.at
+        pixels += columns[:, :, :, k]  # one slice at a time: many times faster than np.add.at
     return crop(padded, padding)

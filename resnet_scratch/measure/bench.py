@@ -12,7 +12,7 @@ from typing import Any, Callable, Iterator
 import numpy as np
 
 from ..compute.backend import Array, array_module, to_device, wait_for
-from ..compute.batch import limit_blas_threads, num_threads
+from ..compute.threads import limit_blas_threads, num_threads
 from ..data import load_shapes, training_batches
 from ..layers import Conv2d, Linear
 from ..layers.layer import Layer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..compute.batch import set_num_threads
+from ..compute.threads import set_num_threads
 from .bench import RIVALS, Task
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..compute.backend import Array
 from ..layers import Add, BatchNorm2d, Conv2d, ReLU, Sequential, SubsamplePad
+from ..layers.residual import add_gradients
 from ..layers.layer import Layer
 
 
@@ -74,7 +75,7 @@ class BasicBlock(Layer):
         g = self.relu1.backward(g, relu1)
         g = self.bn1.backward(g, bn1)
         g = self.conv1.backward(g, conv1)
-        return self.add.forward(g, grad_shortcut)[0]
+        return add_gradients(g, grad_shortcut)
 
 
 class ReluBeforeAddBlock(Layer):
@@ -119,7 +120,7 @@ class ReluBeforeAddBlock(Layer):
         g = self.relu1.backward(g, relu1)
         g = self.bn1.backward(g, bn1)
         g = self.conv1.backward(g, conv1)
-        return self.add.forward(g, grad_shortcut)[0]
+        return add_gradients(g, grad_shortcut)
 
 
 class Bottleneck(Layer):
@@ -174,7 +175,7 @@ class Bottleneck(Layer):
         g = self.relu1.backward(g, relu1)
         g = self.bn1.backward(g, bn1)
         g = self.conv1.backward(g, conv1)
-        return self.add.forward(g, grad_shortcut)[0]
+        return add_gradients(g, grad_shortcut)
 
 
 class PlainBlock(Sequential):

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..compute.backend import Array
 from ..layers import Add, BatchNorm2d, ReLU
+from ..layers.residual import add_gradients
 from ..layers.layer import Layer
 from .blocks import conv3x3, make_shortcut
 
@@ -53,4 +54,4 @@ class PreActBlock(Layer):
         g = self.conv1.backward(g, conv1)
         g = self.relu1.backward(g, relu1)
         g = self.bn1.backward(g, bn1)
-        return self.add.forward(g, grad_shortcut)[0]
+        return add_gradients(g, grad_shortcut)

@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import __version__
 from ..compute.backend import cuda_versions, cupy_packages, describe, devices, to_device, why_no_gpu
-from ..compute.batch import THREADS_VARIABLE, num_threads
+from ..compute.threads import THREADS_VARIABLE, num_threads
 from ..measure.bench import Task, our_jobs, race, sgemm_peak
 from ..models import build
 from ..optim import SGD

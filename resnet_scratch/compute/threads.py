@@ -1,0 +1,154 @@
+"""Threads that share the chunks of a batch, and BLAS kept from starting more."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from contextlib import nullcontext
+from functools import lru_cache
+from numbers import Integral
+from queue import SimpleQueue
+from typing import Any, Callable
+
+THREADS_VARIABLE = "RESNET_SCRATCH_THREADS"
+
+_threads: int | None = None
+_this_thread = threading.local()
+
+
+def num_threads() -> int:
+    """How many threads share a batch: as set, else from RESNET_SCRATCH_THREADS, else all processors we may use."""
+    if _threads is None:
+        value = os.environ.get(THREADS_VARIABLE)
+        if value is None:
+            set_num_threads(_processors())
+        elif value.isdecimal() and int(value) > 0:
+            set_num_threads(int(value))
+        else:
+            raise ValueError(f"{THREADS_VARIABLE} must be a whole number of at least 1, got {value!r}")
+    return _threads
+
+
+def set_num_threads(threads: int) -> None:
+    """Choose how many threads share a batch. With one, none is started. Results do not depend on it."""
+    global _threads
+    if not isinstance(threads, Integral) or threads < 1:
+        raise ValueError(f"threads must be a whole number of at least 1, got {threads!r}")
+    _threads = int(threads)
+    _helpers.cache_clear()
+
+
+def _processors() -> int:
+    if sys.platform in ("emscripten", "wasi"):  # in a browser no thread can be started
+        return 1
+    available = getattr(os, "sched_getaffinity", None)
+    return len(available(0)) if available else os.cpu_count() or 1
+
+
+def in_parallel(work: Callable[[], None], most: int) -> None:
+    """Call `work()` in all threads at once, in `most` of them at the most, and return when all are done.
+
+    The threads share the work among themselves. A `work` that calls this again goes on alone: all threads may be busy
+    with work like it. Raises what `work` raises, after all threads have ended: the arrays they write to are the
+    caller's.
+    """
+    if getattr(_this_thread, "busy", False):
+        return work()
+
+    def busy_work() -> None:
+        _this_thread.busy = True
+        try:
+            work()
+        finally:
+            _this_thread.busy = False
+
+    helpers = min(num_threads(), most) - 1
+    with _one_thread_for_blas:
+        done: SimpleQueue = SimpleQueue()
+        for _ in range(helpers):
+            _helpers().put((busy_work, done))
+        try:
+            busy_work()
+        finally:
+            errors = [done.get() for _ in range(helpers)]
+    for error in errors:
+        if error is not None:
+            raise error
+
+
+@lru_cache(maxsize=1)
+def _helpers() -> SimpleQueue:
+    """The queue of (work, where to put the error or None) from which the helper threads take.
+
+    A region of a few hundred microseconds is the common case here, so waking a helper must be cheap: a plain queue
+    does it in a quarter of the time that `concurrent.futures` takes.
+    """
+    tasks: SimpleQueue = SimpleQueue()
+
+    def help_out() -> None:
+        while True:
+            work, done = tasks.get()
+            try:
+                work()
+            except BaseException as error:  # handed over, to be raised in the thread that asked
+                done.put(error)
+            else:
+                done.put(None)
+
+    for k in range(num_threads() - 1):
+        threading.Thread(target=help_out, name=f"resnet_scratch {k + 1}", daemon=True).start()
+    return tasks
+
+
+class _OneThreadForBlas:
+    """A context in which NumPy's BLAS starts no threads of its own. It may be entered by several threads at a time:
+    the first to enter notes how many threads BLAS had, the last to leave gives them back."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._limit: Any = None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._inside == 0 and (blas := _blas()) is not None:
+                self._limit = blas.limit(limits=1)
+            self._inside += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0 and self._limit is not None:
+                self._limit.restore_original_limits()
+                self._limit = None
+
+
+_one_thread_for_blas = _OneThreadForBlas()
+
+
+@lru_cache(maxsize=1)
+def _blas() -> Any:
+    """What limits the threads of NumPy's BLAS; None where threadpoolctl is not installed or finds no BLAS."""
+    try:
+        from threadpoolctl import ThreadpoolController
+    except ImportError:
+        return None
+    return ThreadpoolController().select(user_api="blas")
+
+
+def limit_blas_threads(threads: int) -> Any:
+    """A context in which NumPy's BLAS uses this many threads. Without threadpoolctl it does nothing."""
+    blas = _blas()
+    return nullcontext() if blas is None else blas.limit(limits=threads)
+
+
+def _after_fork() -> None:
+    """A fork copies the thread that called it and no other: the child begins without helpers and with free locks."""
+    _helpers.cache_clear()
+    _this_thread.busy = False
+    _one_thread_for_blas.__init__()  # type: ignore[misc]
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
