@@ -42,7 +42,7 @@ def _recipe_list() -> str:
 @option(
     "--optimizer",
     type=click.Choice(list(OPTIMIZERS)),
-    help="adam wants a --learning-rate of about 0.001.  [default: the recipe's]",
+    help="adam wants a smaller --learning-rate, 0.001 to 0.01.  [default: the recipe's]",
 )
 @option(
     "--seed", default=0, type=click.IntRange(min=0), help="Decides everything random: same seed, same run, to the bit."

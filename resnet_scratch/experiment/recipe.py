@@ -35,7 +35,7 @@ class Recipe:
     milestones: tuple[float, ...] = ()  # multi_step: when the learning rate is divided by 10
     warmup: float = 0.0  # for this fraction of the run ...
     warmup_learning_rate: float | None = None  # ... this learning rate; None: rising linearly
-    optimizer: str = "sgd"  # or "adam": it wants a learning rate of about 0.001
+    optimizer: str = "sgd"  # or "adam", which wants a smaller learning rate: 0.001 to 0.01
     momentum: float = 0.9  # adam: its beta1
     nesterov: bool = False  # sgd only
     weight_decay: float = 0.0
