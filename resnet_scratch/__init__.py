@@ -1,3 +1,29 @@
-"""Residual networks from scratch: every layer with a forward and a backward that you can read."""
+"""Residual networks from scratch: every layer with a forward and a backward that you can read.
+
+These are the names for everyday use, so that `from resnet_scratch import build, train` is enough to begin:
+
+    data          load_data, training_batches
+    networks      build, load_model
+    training      train, softmax_cross_entropy, SGD, Adam
+    is it right?  gradcheck, evaluate
+
+`resnet_scratch.train` and `resnet_scratch.gradcheck` are these functions, although modules have the same names; what
+else is in the modules is imported as in `from resnet_scratch.train import Step`. Layers are in `resnet_scratch.layers`.
+"""
 
 __version__ = "0.1.0"
+
+from .data import load as load_data
+from .data import training_batches
+from .experiment.evaluation import evaluate
+from .experiment.weights import load_model
+from .gradcheck import gradcheck
+from .losses import softmax_cross_entropy
+from .models import build
+from .optim import SGD, Adam
+from .train import train
+
+__all__ = [
+    "SGD", "Adam", "build", "evaluate", "gradcheck", "load_data", "load_model", "softmax_cross_entropy", "train",
+    "training_batches",
+]  # fmt: skip

@@ -1,24 +1,71 @@
-"""The update: stochastic gradient descent with momentum."""
+"""Optimizers: how the parameters are changed by their gradients."""
 
 from __future__ import annotations
 
 from .compute.backend import Array, array_module
 from .layers.layer import Parameter
 
+State = dict[str, Array]  # what an optimizer remembers of one parameter: named arrays of the parameter's shape
 
-class SGD:
-    """Stochastic gradient descent, as in PyTorch. At each step, for each parameter w with gradient g:
+
+class Optimizer:
+    """Changes every parameter by its gradient, one step at a time. A subclass writes `update`, for one parameter, and
+    names in `state_names` the arrays that it keeps for each.
+
+    `states` holds these arrays, a dict per parameter, in the parameters' order; they begin as zeros and are changed in
+    place. `scalars` holds named numbers that all parameters share. A checkpoint saves both, whatever they are.
+
+    Weight decay shrinks every weight a little at each step; `decay_biases_and_norms=False` exempts the parameters with
+    a single axis, which are the biases and batch norm's. Raises ValueError for a negative weight decay, and when there
+    are no parameters.
+    """
+
+    state_names: tuple[str, ...] = ()
+
+    def __init__(
+        self, parameters: list[Parameter], weight_decay: float = 0.0, decay_biases_and_norms: bool = True
+    ) -> None:
+        if weight_decay < 0:
+            raise ValueError(f"weight_decay must not be negative, got {weight_decay}")
+        if not parameters:
+            raise ValueError("parameters is empty: there is nothing to learn")
+        self.parameters = parameters
+        self.weight_decay, self.decay_biases_and_norms = float(weight_decay), decay_biases_and_norms
+        self.states: list[State] = [
+            {name: array_module(p.value).zeros_like(p.value) for name in self.state_names} for p in parameters
+        ]
+        self.scalars: dict[str, int] = {}
+
+    def step(self, learning_rate: float) -> None:
+        """Update every parameter. Raises ValueError when one has no gradient: backward was not called."""
+        if any(parameter.grad is None for parameter in self.parameters):
+            raise ValueError("a parameter has no gradient: call backward before step")
+        learning_rate = float(learning_rate)  # a NumPy float64 would turn float32 arrays into float64
+        for parameter, state in zip(self.parameters, self.states, strict=True):
+            self.update(parameter.value, parameter.grad, state, learning_rate)
+
+    def update(self, w: Array, g: Array, state: State, learning_rate: float) -> None:
+        """Change the parameter w and its state, in place, by the gradient g; all have the shape of w."""
+        raise NotImplementedError
+
+    def decay(self, w: Array) -> float:
+        """The weight decay of the parameter w."""
+        return self.weight_decay if self.decay_biases_and_norms or w.ndim > 1 else 0.0
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent with momentum, as in PyTorch. For each parameter w with gradient g and velocity v:
 
         g = g + weight_decay * w
-        v = momentum * v + g                     (v = g at the first step)
+        v = momentum * v + g                     (v begins as 0)
         w = w - learning_rate * v                (with Nesterov: w - learning_rate * (g + momentum * v))
 
-    `decay_biases_and_norms=False` leaves parameters with a single axis, biases and batch norm's, out of the decay.
-
     Sources: Polyak 1964 (momentum); Sutskever et al. 2013, "On the importance of initialization and momentum in deep
-    learning", equations 1 to 4, in the form in which the learning rate stands outside v. `velocities` is in the
-    parameters' order; a checkpoint saves it.
+    learning", equations 1 to 4, in the form in which the learning rate is outside v.
+    Raises ValueError for a momentum outside 0 <= momentum < 1, and for Nesterov without momentum.
     """
+
+    state_names = ("velocity",)
 
     def __init__(
         self,
@@ -28,28 +75,73 @@ class SGD:
         nesterov: bool = False,
         decay_biases_and_norms: bool = True,
     ) -> None:
-        if not 0 <= momentum < 1:
-            raise ValueError(f"momentum must be at least 0 and below 1, got {momentum}")
-        if weight_decay < 0:
-            raise ValueError(f"weight_decay must not be negative, got {weight_decay}")
+        _check_fraction("momentum", momentum)
         if nesterov and momentum == 0:
             raise ValueError("nesterov needs a momentum above 0, got 0")
-        if not parameters:
-            raise ValueError("parameters is empty: there is nothing to learn")
-        self.parameters = parameters
-        self.momentum, self.weight_decay, self.nesterov = momentum, weight_decay, nesterov
-        self.decay_biases_and_norms = decay_biases_and_norms
-        self.velocities: list[Array] = [array_module(p.value).zeros_like(p.value) for p in parameters]
+        super().__init__(parameters, weight_decay, decay_biases_and_norms)
+        self.momentum, self.nesterov = float(momentum), nesterov
+
+    def update(self, w: Array, g: Array, state: State, learning_rate: float) -> None:
+        v, decay = state["velocity"], self.decay(w)
+        if decay:
+            g = g + decay * w
+        v *= self.momentum
+        v += g
+        w -= learning_rate * (g + self.momentum * v if self.nesterov else v)
+
+
+class Adam(Optimizer):
+    """Adam with decoupled weight decay, which is AdamW; without weight decay it is Adam. At step t = 1, 2, ..., for
+    each parameter w with gradient g:
+
+        m = beta1 * m + (1 - beta1) * g          running mean of the gradient (m begins as 0)
+        v = beta2 * v + (1 - beta2) * g^2        running mean of its square (v begins as 0)
+        m_hat = m / (1 - beta1^t)                corrected for having begun as 0
+        v_hat = v / (1 - beta2^t)
+        w = w - learning_rate * (m_hat / (sqrt(v_hat) + eps) + weight_decay * w)
+
+    The decay does not pass through m and v, so it is not divided by sqrt(v_hat). Every weight moves by about the
+    learning rate, however large its gradient: 0.001 is usual, where SGD takes 0.1.
+
+    Sources: Kingma and Ba 2015, "Adam: A Method for Stochastic Optimization", algorithm 1; Loshchilov and Hutter 2019,
+    "Decoupled Weight Decay Regularization", algorithm 2, with the learning rate as factor of both terms, as in PyTorch.
+    Raises ValueError for a beta outside 0 <= beta < 1, and for an eps that is not above 0.
+    """
+
+    state_names = ("first_moment", "second_moment")
+
+    def __init__(
+        self,
+        parameters: list[Parameter],
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        decay_biases_and_norms: bool = True,
+    ) -> None:
+        _check_fraction("beta1", beta1)
+        _check_fraction("beta2", beta2)
+        if not eps > 0:
+            raise ValueError(f"eps must be above 0, got {eps}")
+        super().__init__(parameters, weight_decay, decay_biases_and_norms)
+        self.beta1, self.beta2, self.eps = float(beta1), float(beta2), float(eps)
+        self.scalars["steps"] = 0  # taken so far: t - 1
 
     def step(self, learning_rate: float) -> None:
-        """Change every parameter by its gradient. Raises ValueError when one has none: backward was not called."""
-        for parameter, velocity in zip(self.parameters, self.velocities, strict=True):
-            if parameter.grad is None:
-                raise ValueError("a parameter has no gradient: call backward before step")
-            gradient = parameter.grad
-            if self.weight_decay and (self.decay_biases_and_norms or parameter.value.ndim > 1):
-                gradient = gradient + self.weight_decay * parameter.value
-            velocity *= self.momentum
-            velocity += gradient
-            direction = gradient + self.momentum * velocity if self.nesterov else velocity
-            parameter.value -= learning_rate * direction
+        super().step(learning_rate)
+        self.scalars["steps"] += 1
+
+    def update(self, w: Array, g: Array, state: State, learning_rate: float) -> None:
+        m, v, t = state["first_moment"], state["second_moment"], self.scalars["steps"] + 1
+        m *= self.beta1
+        m += (1 - self.beta1) * g
+        v *= self.beta2
+        v += (1 - self.beta2) * g * g
+        m_hat = m / (1 - self.beta1**t)
+        v_hat = v / (1 - self.beta2**t)
+        w -= learning_rate * (m_hat / (array_module(w).sqrt(v_hat) + self.eps) + self.decay(w) * w)
+
+
+def _check_fraction(name: str, value: float) -> None:
+    if not 0 <= value < 1:
+        raise ValueError(f"{name} must be at least 0 and below 1, got {value}")

@@ -7,7 +7,7 @@ from typing import Iterable, Iterator, NamedTuple
 from .compute.backend import Array
 from .layers.layer import Layer
 from .losses import softmax_cross_entropy
-from .optim import SGD
+from .optim import Optimizer
 from .schedules import Schedule
 
 
@@ -22,7 +22,7 @@ class Step(NamedTuple):
 
 def train(
     model: Layer,
-    optimizer: SGD,
+    optimizer: Optimizer,
     batches: Iterable[tuple[Array, Array]],
     learning_rates: Schedule,
     total_steps: int,

@@ -28,11 +28,10 @@ import inspect
 import matplotlib.pyplot as plt
 import numpy as np
 
-from resnet_scratch import gradcheck as checker
 from resnet_scratch.verify import cases as selfcheck
 from resnet_scratch.exercises import ch03_gradient_checking as tasks
 from resnet_scratch.exercises import check, show
-from resnet_scratch.gradcheck import gradcheck
+from resnet_scratch.gradcheck import DIRECTIONS, _compare, gradcheck
 from resnet_scratch.layers import AvgPool2d, BatchNorm2d, Conv2d, Linear, ReLU
 from resnet_scratch.models import ResNetConfig, build
 
@@ -324,7 +323,7 @@ print("its own size, but at least the typical size: ", floored)
 # library does it. Here is the heart of it:
 
 # %%
-print(inspect.getsource(checker._compare))
+print(inspect.getsource(_compare))
 
 # %% [markdown]
 # Two things are new in there. The first is `direction`: it need not be a single element. The second is the business
@@ -337,7 +336,7 @@ print(inspect.getsource(checker._compare))
 
 # %%
 print(f"element by element: {2 * 3 * 3 * 64 * 64:,} forward passes")
-print(f"{checker.DIRECTIONS} random directions: {2 * checker.DIRECTIONS}")
+print(f"{DIRECTIONS} random directions: {2 * DIRECTIONS}")
 
 # %% [markdown]
 # Instead of one element, move *all* of them at once, along a random direction $v$. The slope of $L$ along $v$ must be
@@ -355,7 +354,7 @@ for wrong in (False, True):
     gradient = true_gradient.copy()
     gradient[12, 34] += wrong
     errors_seen = []
-    for _ in range(checker.DIRECTIONS):
+    for _ in range(DIRECTIONS):
         v = rng.standard_normal(big.shape)
         v /= np.linalg.norm(v)
         slope = (np.sin(big + 1e-5 * v).sum() - np.sin(big - 1e-5 * v).sum()) / 2e-5

@@ -204,7 +204,7 @@ for name, way in runs.items():
 # \mu) / \lambda$.
 
 # %%
-print(inspect.getsource(SGD.step))
+print(inspect.getsource(SGD.update))
 
 for momentum in (0.0, 0.5, 0.9):
     limit = 2 * (1 + momentum) / CURVATURES[1]
@@ -558,9 +558,7 @@ print(recipe)
 steps_per_epoch = len(shapes.train_images) // recipe.batch_size
 total = 12 if FAST else recipe.total_steps(steps_per_epoch)
 model = build(recipe.model, len(shapes.classes), rng=np.random.default_rng(0))
-optimizer = SGD(
-    model.parameters(), recipe.momentum, recipe.weight_decay, recipe.nesterov, recipe.decay_biases_and_norms
-)
+optimizer = recipe.make_optimizer(model.parameters())
 batches = training_batches(shapes, recipe.batch_size, seed=0, augment=recipe.augment)
 training, testing, correct = [], [], 0
 for step in train(model, optimizer, batches, recipe.learning_rates(total), total):
@@ -654,6 +652,7 @@ check("8.5", answer)
 # | `model.backward(grad_logits, cache)` | `loss.backward()` |
 # | gradients are overwritten | gradients add up: `optimizer.zero_grad()` before each step |
 # | `SGD(parameters, momentum, weight_decay)` | `torch.optim.SGD`, the same formulas |
+# | `Adam(parameters, weight_decay=...)` | `torch.optim.AdamW`, the same formulas; without decay `torch.optim.Adam` |
 # | `optimizer.step(learning_rate)` | `optimizer.step()`; a scheduler changes `param_groups[i]["lr"]` |
 # | `multi_step`, `cosine`, `one_cycle` | `MultiStepLR`, `CosineAnnealingLR`, `OneCycleLR` (there with cosines) |
 # | `decay_biases_and_norms=False` | two parameter groups, one with `weight_decay=0` |

@@ -39,12 +39,13 @@ from resnet_scratch.data import load, test_batches, training_batches
 from resnet_scratch.data.cifar10 import DATA_VARIABLE
 from resnet_scratch.exercises import ch10_cifar10 as tasks
 from resnet_scratch.exercises import check, show
-from resnet_scratch.experiment.evaluation import evaluate, load_model
+from resnet_scratch.experiment.evaluation import evaluate
+from resnet_scratch.experiment.log import read_log
+from resnet_scratch.experiment.recipe import RECIPES, find
+from resnet_scratch.experiment.weights import load_model
 from resnet_scratch.losses import softmax, softmax_cross_entropy
 from resnet_scratch.models import build
 from resnet_scratch.optim import SGD
-from resnet_scratch.experiment.recipe import RECIPES, find
-from resnet_scratch.experiment.run import read_log
 from resnet_scratch.train import train
 
 FAST = "RESNET_SCRATCH_FAST" in os.environ  # shorter runs, for automatic tests
@@ -190,7 +191,7 @@ if RUN:
 else:
     short = replace(recipe, model="resnet8", epochs=None, steps=STEPS)
     model = build(short.model, len(dataset.classes), rng=np.random.default_rng(0))
-    optimizer = SGD(model.parameters(), short.momentum, short.weight_decay)
+    optimizer = short.make_optimizer(model.parameters())
     batches = training_batches(dataset, short.batch_size, seed=0)
     losses, correct = [], []
     with closing(batches):

@@ -33,13 +33,13 @@ import numpy as np
 from resnet_scratch.data import load, normalise, training_batches
 from resnet_scratch.exercises import ch11_what_does_it_see as tasks
 from resnet_scratch.exercises import check, show
-from resnet_scratch.experiment.evaluation import evaluate, load_model
+from resnet_scratch.experiment.evaluation import evaluate
+from resnet_scratch.experiment.recipe import find
+from resnet_scratch.experiment.weights import load_model
 from resnet_scratch.insight.features import activations
 from resnet_scratch.insight.pictures import draw_feature_maps, draw_filters, draw_heat
 from resnet_scratch.insight.saliency import grad_cam, saliency
 from resnet_scratch.models import build
-from resnet_scratch.optim import SGD
-from resnet_scratch.experiment.recipe import find
 from resnet_scratch.train import train
 
 FAST = "RESNET_SCRATCH_FAST" in os.environ  # shorter runs, for automatic tests
@@ -61,7 +61,7 @@ else:
     mean, std = dataset.mean, dataset.std
     recipe = replace(find("shapes"), epochs=None, steps=90 if FAST else 600)
     model = build(recipe.model, rng=np.random.default_rng(0))
-    optimizer = SGD(model.parameters(), recipe.momentum, recipe.weight_decay)
+    optimizer = recipe.make_optimizer(model.parameters())
     with closing(training_batches(dataset, recipe.batch_size, seed=0)) as batches:
         for _ in train(model, optimizer, batches, recipe.learning_rates(recipe.steps), recipe.steps):
             pass

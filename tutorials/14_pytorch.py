@@ -35,11 +35,10 @@ try:
 except ImportError:
     sys.exit("This tutorial compares with PyTorch, which is not installed here: pip install torch, then start again.")
 
-from resnet_scratch.experiment import checkpoint
 from resnet_scratch.experiment.checkpoint import load_weights, save_weights
 from resnet_scratch.layers import Conv2d
 from resnet_scratch.losses import softmax_cross_entropy
-from resnet_scratch.models import build
+from resnet_scratch.models import build, torch_layout
 from resnet_scratch.models.blocks import BasicBlock
 from resnet_scratch.optim import SGD
 from resnet_scratch.models.torch_twin import twin
@@ -226,7 +225,7 @@ for step in range(10):
 # comes back the same way.
 
 # %%
-print(inspect.getsource(checkpoint._to_torch))
+print(inspect.getsource(torch_layout.to_torch))
 
 # %%
 from safetensors.torch import load_file, save_file

@@ -1,4 +1,4 @@
-"""What the commands share: options, and how a user's mistake is told."""
+"""What the commands share: options, and how a user's mistake is reported."""
 
 from __future__ import annotations
 
@@ -7,17 +7,11 @@ from typing import Any, Callable
 
 import click
 
-from ..compute.backend import NOT_INSTALLED, DeviceError, describe, resolve_device, why_no_gpu
+from ..compute.backend import NOT_INSTALLED, describe, resolve_device, why_no_gpu
 from ..compute.threads import num_threads, set_num_threads
 from ..data import NAMES as DATASETS
-from ..data import DataError
-from ..experiment.checkpoint import CheckpointError
-from ..experiment.evaluation import PictureError
-from ..experiment.recipe import RecipeError
-from ..experiment.run import RunError
+from ..errors import UserError
 from ..models import configs
-
-USERS_MISTAKES = (CheckpointError, DataError, DeviceError, PictureError, RecipeError, RunError, OSError)
 
 
 class OneLineErrors(click.Group):
@@ -34,7 +28,7 @@ class OneLineErrors(click.Group):
         except click.UsageError as error:
             error.ctx = None  # else click prints how the command is used above the error
             raise
-        except USERS_MISTAKES as error:
+        except (UserError, OSError) as error:
             one_line = click.ClickException(" ".join(str(error).split()))
             one_line.exit_code = 2  # as click's own usage errors; 1 is left for a gradient that is wrong
             raise one_line from error

@@ -9,8 +9,10 @@ import click
 import numpy as np
 
 from ..data import load
+from ..data.pictures import read_picture
 from ..experiment import plots
-from ..experiment.evaluation import evaluate, load_model, predict, read_picture
+from ..experiment.evaluation import evaluate, predict
+from ..experiment.weights import load_model
 from ..measure.summary import format_summary, summarise, training_memory
 from ..models import build
 from ..verify import cases as selfcheck
@@ -47,7 +49,7 @@ def evaluate_command(weights: Path, data: str | None, data_dir: Path | None, dev
     )
 
 
-@click.command("predict", short_help="Classify picture files.")
+@click.command("predict", short_help="Classify image files.")
 @weights_argument
 @click.argument("pictures", nargs=-1, required=True, type=click.Path(path_type=Path))
 @option("--top", default=3, type=click.IntRange(min=1), help="How many classes to name.")
@@ -118,7 +120,7 @@ def summary_command(model: str, classes: int, image_size: int | None, batch_size
 @option(
     "--sheet",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write a picture of some images of each class here.",
+    help="Write a figure with some images of each class here.",
 )
 def data_command(data: str, data_dir: Path | None, sheet: Path | None) -> None:
     """Which data set this is, where it is, and what is in it.

@@ -9,11 +9,14 @@ from typing import Any
 import click
 
 from ..compute.backend import describe
+from ..errors import UserError
 from ..experiment import plots
 from ..experiment import run as runs
-from ..experiment import trainer as session
-from ..experiment.recipe import RECIPES
+from ..experiment.console import duration
+from ..experiment.log import read_log
+from ..experiment.recipe import OPTIMIZERS, RECIPES
 from ..experiment.recipe import find as find_recipe
+from ..experiment.trainer import finish, write_figures
 from .options import Model, data_dir_option, data_option, device_option, option, threads_option
 
 STOPPED_BY_CTRL_C = 130
@@ -37,6 +40,11 @@ def _recipe_list() -> str:
     help="The highest of the schedule.  [default: the recipe's]",
 )
 @option(
+    "--optimizer",
+    type=click.Choice(list(OPTIMIZERS)),
+    help="adam wants a smaller --learning-rate, 0.001 to 0.01.  [default: the recipe's]",
+)
+@option(
     "--seed", default=0, type=click.IntRange(min=0), help="Decides everything random: same seed, same run, to the bit."
 )
 @option(
@@ -44,7 +52,7 @@ def _recipe_list() -> str:
     default=0,
     type=click.IntRange(min=0),
     metavar="N",
-    help="Hold out N training images and measure on them, not on the test images.",
+    help="Hold out N training images and evaluate on them, not on the test images.",
 )
 @option(
     "--run-dir",
@@ -55,13 +63,13 @@ def _recipe_list() -> str:
     "--resume",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="RUN_FOLDER",
-    help="Go on with a run that was stopped.",
+    help="Continue a run that was stopped.",
 )
 @device_option
 @threads_option
 @click.pass_context
 def train(context: click.Context, device: str, resume: Path | None, data_dir: Path | None, **choices: Any) -> None:
-    """Train a network; pictures, log and weights go to a folder of the run's own.
+    """Train a network; figures, log and weights go to a folder of the run's own.
 
     \b
     resnet-scratch train                                    shapes, drawn by the library: no download
@@ -74,9 +82,9 @@ def train(context: click.Context, device: str, resume: Path | None, data_dir: Pa
             name for name in choices if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
         ]
         if given:
-            raise click.UsageError(f"--resume goes on as the run began; leave out --{given[0].replace('_', '-')}")
+            raise click.UsageError(f"--resume keeps the run's settings; leave out --{given[0].replace('_', '-')}")
         run = runs.resume(resume, device, data_dir and str(data_dir.resolve()))
-        click.echo(f"Going on with {run.folder}, after step {run.step} of {run.total_steps}")
+        click.echo(f"Continuing {run.folder} after step {run.step} of {run.total_steps}")
     else:
         run = runs.start(_settings(data_dir=data_dir, **choices), choices["run_dir"], device)
     recipe, dataset = run.settings.recipe, run.dataset
@@ -84,47 +92,48 @@ def train(context: click.Context, device: str, resume: Path | None, data_dir: Pa
     click.echo(f"{recipe.model}: {parameters:,} parameters, on {describe(run.device)}")
     click.echo(
         f"{dataset.name}: {len(dataset.train_images):,} images to train on, {len(dataset.test_images):,} "
-        f"{session.measured_on(run)} images, {len(dataset.classes)} classes"
+        f"{run.evaluated_on} images, {len(dataset.classes)} classes"
     )
     click.echo(
         f"{run.total_steps:,} steps of {recipe.batch_size} images; results go to {run.folder} (Ctrl-C stops and saves)"
     )
-    evaluation = session.go_on(run, click.echo)
+    evaluation = finish(run, click.echo)
     if evaluation is None:
         click.echo(
-            f"Stopped after step {run.step} of {run.total_steps}. To go on:\n"
+            f"Stopped after step {run.step} of {run.total_steps}. To continue:\n"
             f"    resnet-scratch train --resume {run.folder}"
         )
         context.exit(STOPPED_BY_CTRL_C)
     click.echo(
-        f"Final {session.measured_on(run)} accuracy {evaluation.accuracy:.2%} "
-        f"(loss {evaluation.loss:.4f}) after {session.duration(run.seconds)}"
+        f"Final {run.evaluated_on} accuracy {evaluation.accuracy:.2%} "
+        f"(loss {evaluation.loss:.4f}) after {duration(run.seconds)}"
     )
     if recipe == RECIPES.get(recipe.name):
-        click.echo(f"Expected of this recipe: {recipe.expect}")
+        click.echo(f"This recipe should reach: {recipe.expect}")
     click.echo("Written:")
-    for path in session.draw(run, evaluation):
+    for path in write_figures(run, evaluation):
         click.echo(f"    {path}")
 
 
 def _settings(
     recipe: str, data: str | None, data_dir: Path | None, seed: int, validation: int, **choices: Any
 ) -> runs.Settings:
-    """The settings of a run: a recipe, and what was chosen otherwise."""
-    changes = {k: choices[k] for k in ("model", "batch_size", "learning_rate", "epochs") if choices[k] is not None}
+    """The settings of a run: the recipe, with what was chosen differently."""
+    names = ("model", "batch_size", "learning_rate", "epochs", "optimizer")
+    changes = {name: choices[name] for name in names if choices[name] is not None}
     if data is not None:
         changes["dataset"] = data
     if "epochs" in changes:
         changes["steps"] = None
-    folder = data_dir and str(data_dir.resolve())  # a run may be resumed from elsewhere
+    folder = data_dir and str(data_dir.resolve())  # absolute: a run may be resumed from another folder
     return runs.Settings(dataclasses.replace(find_recipe(recipe), **changes), seed, validation, folder)
 
 
-@click.command(short_help="Errors of several runs in one picture.")
+@click.command(short_help="Errors of several runs in one figure.")
 @click.argument("run_folders", nargs=-1, required=True, type=click.Path(path_type=Path))
-@option("--out", default="compare.png", type=click.Path(path_type=Path, dir_okay=False), help="The picture to write.")
+@option("--out", default="compare.png", type=click.Path(path_type=Path, dir_okay=False), help="The figure to write.")
 def compare(run_folders: tuple[Path, ...], out: Path) -> None:
-    """Training and test error of several runs in one picture.
+    """Training and test error of several runs in one figure.
 
     \b
     resnet-scratch train --model plain44 --run-dir runs/plain44
@@ -134,10 +143,10 @@ def compare(run_folders: tuple[Path, ...], out: Path) -> None:
     names = [folder.resolve().name for folder in run_folders]
     if len(set(names)) < len(names):
         names = [str(folder) for folder in run_folders]
-    histories = {name: runs.read_log(folder) for name, folder in zip(names, run_folders)}
+    histories = {name: read_log(folder) for name, folder in zip(names, run_folders)}
     for name, history in histories.items():
         if not history:
-            raise runs.RunError(f"{name} has no finished epoch yet")
+            raise UserError(f"{name} has no finished epoch yet")
         last = history[-1]
         click.echo(
             f"{name}: after epoch {last['epoch']:.0f} train error {1 - last['train_accuracy']:.2%}, "

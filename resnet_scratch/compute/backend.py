@@ -13,13 +13,15 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import UserError
+
 Array = Any  # a numpy.ndarray or a cupy.ndarray: one name for both, for signatures
 INSTALL = "pip install 'resnet_scratch[cuda12x]' (or [cuda13x]; nvidia-smi shows which CUDA the driver has)"
 NOT_INSTALLED = f"CuPy is not installed: with an NVIDIA GPU and its driver, {INSTALL}"
 NO_DRIVER = "it needs an NVIDIA GPU and its driver; on Colab choose Runtime, Change runtime type, GPU"
 
 
-class DeviceError(RuntimeError):
+class DeviceError(UserError):
     """A device was asked for that this machine cannot give."""
 
 

@@ -8,9 +8,10 @@ from functools import cached_property
 import numpy as np
 
 from ..compute.backend import Array, to_device, to_numpy
+from ..errors import UserError
 
 
-class DataError(ValueError):
+class DataError(UserError):
     """Data that are missing, damaged or not what they should be; the message says what to do."""
 
 

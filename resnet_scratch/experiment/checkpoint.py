@@ -1,11 +1,10 @@
-"""Weights and training states in files: safetensors, under torchvision's names and in torch's layout.
+"""Weights and the states of runs as safetensors files, under torchvision's names and in torch's layout.
 
-This is the only file that knows torch's layout: convolutions (O, C, KH, KW) and linear weights (out, in), where the
-library has (KH, KW, C, O) and (in, out). So `safetensors.torch.load_file` gives a state dict that torch loads as it is.
+`safetensors.torch.load_file` turns a file of weights into a state dict that torch loads as it is.
 
-Every file is complete in itself and written atomically: whatever happens while it is written, under its name stands
-the old file or the new one, whole. What a file knows beside arrays is one JSON text in its metadata; one key only,
-because safetensors writes several in no fixed order, and the same run should give the same file to the bit.
+Every file is complete in itself and written atomically: under its name is always the whole old file or the whole new
+one. What a file says besides its arrays is one JSON text in its metadata. It has one key only, because safetensors
+writes several in no fixed order, and the same run should give the same file to the bit.
 """
 
 from __future__ import annotations
@@ -17,34 +16,35 @@ from typing import Any, Mapping
 
 import numpy as np
 
-from ..compute.backend import Array, array_module, to_numpy
+from ..compute.backend import Array, array_module
+from ..errors import UserError
 from ..layers.layer import Layer
-from ..optim import SGD
+from ..models.torch_layout import from_torch, to_torch
+from ..optim import Optimizer
 
 METADATA_KEY = "resnet_scratch"
-TO_TORCH = {4: (3, 2, 0, 1), 2: (1, 0)}  # axes by the number of axes; biases and norms (1) are the same in both
-FROM_TORCH = {4: (2, 3, 1, 0), 2: (1, 0)}
 IGNORED = "num_batches_tracked"  # torch's batch norm counts its batches; nothing here or there needs the count
-STEP_SUMS = "epoch_sums"
+EPOCH_SUMS = "epoch_sums"
 
 
-class CheckpointError(ValueError):
+class CheckpointError(UserError):
     """A file of weights that cannot be read, or does not fit the model."""
 
 
 def save_weights(path: str | Path, model: Layer, about: Mapping[str, Any]) -> None:
-    """Write the model's arrays, float32, and `about` (anything that JSON can hold) to one safetensors file."""
-    _write(path, {name: _to_torch(buffer.value) for name, buffer in model.named_buffers()}, about)
+    """Write the model's arrays, as float32, and `about` (anything that JSON can hold) to one safetensors file."""
+    arrays = {name: to_torch(buffer.value).astype(np.float32, copy=False) for name, buffer in model.named_buffers()}
+    _write(path, arrays, about)
 
 
 def load_weights(path: str | Path, model: Layer) -> None:
-    """Fill the model's arrays from a file: ours, or torchvision's of the same network.
+    """Fill the model's arrays from a file: ours, or torchvision's of the same network. They keep dtype and device.
 
-    Raises CheckpointError, naming what is missing, what is not known and what has the wrong shape; the model is then
-    as it was. Arrays keep their dtype and device.
+    Raises CheckpointError, naming what is missing, what is unknown and what has the wrong shape; the model is then
+    unchanged.
     """
     arrays = {name: array for name, array in _read(path).items() if not name.endswith(IGNORED)}
-    _fill({name: buffer for name, buffer in model.named_buffers()}, arrays, path)
+    _fill({name: buffer.value for name, buffer in model.named_buffers()}, arrays, path)
 
 
 def read_about(path: str | Path) -> dict[str, Any]:
@@ -56,55 +56,60 @@ def read_about(path: str | Path) -> dict[str, Any]:
     return json.loads(metadata[METADATA_KEY])
 
 
-def save_state(path: str | Path, model: Layer, optimizer: SGD, epoch_sums: Array, about: Mapping[str, Any]) -> None:
-    """Write all that a resumed run needs: weights, velocities, the sums of the epoch under way, and `about`.
+def save_state(
+    path: str | Path, model: Layer, optimizer: Optimizer, epoch_sums: np.ndarray, about: Mapping[str, Any]
+) -> None:
+    """Write all that a resumed run needs: weights, the optimizer's states and scalars, `epoch_sums`, and `about`.
 
-    It is one file, not weights here and velocities there, so that no crash can leave two that do not belong together.
+    Every array keeps its dtype, so nothing is rounded. It is one file, not one of weights and one of the rest, so that
+    no crash can leave two that do not belong together.
     """
-    arrays = {f"model.{name}": _to_torch(buffer.value) for name, buffer in model.named_buffers()}
-    for (name, _), velocity in zip(model.named_parameters(), optimizer.velocities, strict=True):
-        arrays[f"velocity.{name}"] = _to_torch(velocity)
-    arrays[STEP_SUMS] = np.ascontiguousarray(to_numpy(epoch_sums))
-    _write(path, arrays, about)
+    arrays = {name: to_torch(array) for name, array in _arrays_of(model, optimizer).items()}
+    arrays |= {_scalar(name): np.array(value) for name, value in optimizer.scalars.items()}
+    _write(path, {**arrays, EPOCH_SUMS: epoch_sums}, about)
 
 
-def load_state(path: str | Path, model: Layer, optimizer: SGD) -> np.ndarray:
-    """Fill model and optimizer from a file of `save_state`; returns the sums of the epoch under way.
+def load_state(path: str | Path, model: Layer, optimizer: Optimizer) -> np.ndarray:
+    """Fill model and optimizer from a file that `save_state` wrote; returns its `epoch_sums`.
 
-    Raises CheckpointError as `load_weights` does.
+    Raises CheckpointError as `load_weights` does, and for a file of weights alone.
     """
     arrays = _read(path)
-    if STEP_SUMS not in arrays:
+    if EPOCH_SUMS not in arrays:
         raise CheckpointError(f"{path} is not the state of a run; weights alone cannot be resumed")
-    sums = arrays.pop(STEP_SUMS)
-    places: dict[str, Any] = {f"model.{name}": buffer for name, buffer in model.named_buffers()}
-    for (name, _), velocity in zip(model.named_parameters(), optimizer.velocities, strict=True):
-        places[f"velocity.{name}"] = _Place(velocity)
-    _fill(places, arrays, path)
-    return sums
+    epoch_sums = arrays.pop(EPOCH_SUMS)
+    scalars = {name: arrays.pop(_scalar(name), None) for name in optimizer.scalars}
+    if missing := [_scalar(name) for name, value in scalars.items() if value is None]:
+        raise CheckpointError(f"{path} does not fit the optimizer: missing: {', '.join(missing)}")
+    _fill(_arrays_of(model, optimizer), arrays, path)
+    optimizer.scalars.update((name, value.item()) for name, value in scalars.items())
+    return epoch_sums
 
 
-class _Place:
-    """A velocity, in the form of a `Buffer`: what can be filled. Filled in place, as the optimizer holds the array."""
+def _arrays_of(model: Layer, optimizer: Optimizer) -> dict[str, Array]:
+    """The arrays of a run's state by their names in the file, such as `model.fc.bias` and `velocity.fc.bias`."""
+    arrays = {f"model.{name}": buffer.value for name, buffer in model.named_buffers()}
+    for (name, _), state in zip(model.named_parameters(), optimizer.states, strict=True):
+        arrays |= {f"{kind}.{name}": array for kind, array in state.items()}
+    return arrays
 
-    def __init__(self, value: Array) -> None:
-        self.value = value
+
+def _scalar(name: str) -> str:
+    return f"optimizer.{name}"
 
 
-def _fill(places: Mapping[str, Any], arrays: Mapping[str, np.ndarray], path: str | Path) -> None:
-    """Copy each array to the place of its name, after everything has been checked."""
-    problems = _listed("missing", sorted(places.keys() - arrays.keys()))
-    problems += _listed("not in the model", sorted(arrays.keys() - places.keys()))
-    ours = {name: _from_torch(array) for name, array in arrays.items()}
-    wrong = [name for name in places if name in ours and ours[name].shape != places[name].value.shape]
-    problems += _listed(
-        "of the wrong shape",
-        [f"{n} {arrays[n].shape}, the model has {_torch_shape(places[n].value)}" for n in wrong],
-    )
+def _fill(targets: Mapping[str, Array], arrays: Mapping[str, np.ndarray], path: str | Path) -> None:
+    """Copy each array, in torch's layout, into the target of its name, after everything has been checked."""
+    ours = {name: from_torch(array) for name, array in arrays.items()}
+    wrong = [name for name in targets if name in ours and ours[name].shape != targets[name].shape]
+    shapes = [f"{name} {arrays[name].shape}, the model has {to_torch(targets[name]).shape}" for name in wrong]
+    problems = _listed("missing", sorted(targets.keys() - arrays.keys()))
+    problems += _listed("not in the model", sorted(arrays.keys() - targets.keys()))
+    problems += _listed("of the wrong shape", shapes)
     if problems:
         raise CheckpointError(f"{path} does not fit the model: {'; '.join(problems)}")
-    for name, place in places.items():
-        place.value[...] = array_module(place.value).asarray(ours[name].astype(place.value.dtype))
+    for name, target in targets.items():
+        target[...] = array_module(target).asarray(ours[name].astype(target.dtype))
 
 
 def _listed(what: str, names: list[str], most: int = 4) -> list[str]:
@@ -114,21 +119,6 @@ def _listed(what: str, names: list[str], most: int = 4) -> list[str]:
     return [f"{what}: {', '.join(names[:most])}{more}"]
 
 
-def _torch_shape(value: Array) -> tuple[int, ...]:
-    return tuple(value.shape[axis] for axis in TO_TORCH.get(value.ndim, range(value.ndim)))
-
-
-def _to_torch(value: Array) -> np.ndarray:
-    """In torch's layout, float32, on the CPU. Contiguous: safetensors 0.8.0 writes a transposed view in the order of
-    its memory, which is silently wrong."""
-    array = to_numpy(value).astype(np.float32, copy=False)
-    return np.ascontiguousarray(array.transpose(TO_TORCH.get(array.ndim, tuple(range(array.ndim)))))
-
-
-def _from_torch(array: np.ndarray) -> np.ndarray:
-    return array.transpose(FROM_TORCH.get(array.ndim, tuple(range(array.ndim))))
-
-
 def _write(path: str | Path, arrays: dict[str, np.ndarray], about: Mapping[str, Any]) -> None:
     from safetensors.numpy import save
 
@@ -136,14 +126,14 @@ def _write(path: str | Path, arrays: dict[str, np.ndarray], about: Mapping[str, 
 
 
 def atomic_write(path: str | Path, content: bytes) -> None:
-    """Write a file so that its name always stands for the whole old content or the whole new one."""
+    """Write a file so that under its name is always the whole old content or the whole new one."""
     path = Path(path)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with open(unfinished, "wb") as file:
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())  # else a power cut could leave the new name with none of the content
+            os.fsync(file.fileno())  # otherwise a power cut could leave the new name with none of the content
         os.replace(unfinished, path)
     finally:
         unfinished.unlink(missing_ok=True)

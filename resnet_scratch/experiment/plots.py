@@ -1,6 +1,6 @@
-"""Pictures of runs and data, each a Matplotlib `Figure`: a notebook shows it, `figure.savefig(path)` writes it.
+"""Plots of runs and data, each a Matplotlib `Figure`: a notebook shows it, `figure.savefig(path)` writes it.
 
-Matplotlib is imported inside the functions, so that nothing pays for it that draws nothing. The figures are made
+Matplotlib is imported inside the functions, so that only what draws waits for it. The figures are made
 without pyplot, which would keep them all alive and look for a screen.
 """
 
@@ -14,27 +14,27 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-History = Sequence[Mapping[str, float]]  # the rows of a run's log.csv
+History = Sequence[Mapping[str, float]]  # the rows of a run's log.csv, with the columns of `log.COLUMNS`
 
 TRAIN, TEST, RIGHT, WRONG, FAINT = "#4477aa", "#cc5533", "#227733", "#bb2222", "#999999"
 RUN_COLOURS = ("#4477aa", "#cc5533", "#228833", "#aa3377", "#ccaa22", "#44aacc", "#777777")
 DPI = 130
 
 
-def curves(history: History, measured_on: str = "test") -> Figure:
+def curves(history: History, evaluated_on: str = "test") -> Figure:
     """Loss and accuracy of training and test images over the epochs. Raises ValueError for an empty history."""
     _check_not_empty("history", history)
     figure = _figure(9.5, 3.8)
     epochs = [row["epoch"] for row in history]
     for axes, quantity, scale in zip(figure.subplots(1, 2), ("loss", "accuracy"), (1, 100)):
         finals = []
-        for kind, colour, name in (("train", TRAIN, "training (augmented)"), ("test", TEST, measured_on)):
+        for kind, colour, name in (("train", TRAIN, "training (augmented)"), ("test", TEST, evaluated_on)):
             values = [scale * row[f"{kind}_{quantity}"] for row in history]
             axes.plot(epochs, values, color=colour, marker="o", markersize=3 if len(epochs) < 60 else 0, label=name)
             finals.append((values[-1], colour))
         _write_finals(axes, epochs[-1], finals, "{:.3f}" if quantity == "loss" else "{:.1f} %")
-        _dress(axes, "epoch", "cross-entropy loss" if quantity == "loss" else "accuracy (%)")
-        _whole_epochs(axes, epochs)
+        _label_axes(axes, "epoch", "cross-entropy loss" if quantity == "loss" else "accuracy (%)")
+        _integer_epochs(axes, epochs)
         axes.set_ylim(bottom=0, top=102 if quantity == "accuracy" else None)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=2, frameon=False)
     return figure
@@ -59,8 +59,8 @@ def compare(histories: Mapping[str, History]) -> Figure:
                 markersize=3,
                 label=f"{name}: {errors[-1]:.1f} %",
             )
-        _dress(axes, "epoch", "error (%)" if axes is left else "")
-        _whole_epochs(axes, [row["epoch"] for history in histories.values() for row in history])
+        _label_axes(axes, "epoch", "error (%)" if axes is left else "")
+        _integer_epochs(axes, [row["epoch"] for history in histories.values() for row in history])
         axes.set_title(title, fontsize=10)
         axes.set_ylim(bottom=0)
         axes.legend(frameon=False, title="at the end")
@@ -68,7 +68,8 @@ def compare(histories: Mapping[str, History]) -> Figure:
 
 
 def confusion(labels: np.ndarray, predictions: np.ndarray, classes: Sequence[str]) -> Figure:
-    """What is taken for what: row = the true class, column = the predicted one, in per cent of the row."""
+    """The confusion matrix of labels (N,) and predictions (N,): row = true class, column = predicted class, in per cent
+    of the row."""
     K = len(classes)
     counts = confusion_matrix(labels, predictions, K)
     percent = 100 * counts / np.maximum(counts.sum(1, keepdims=True), 1)
@@ -93,30 +94,30 @@ def confusion(labels: np.ndarray, predictions: np.ndarray, classes: Sequence[str
 
 
 def confusion_matrix(labels: np.ndarray, predictions: np.ndarray, classes: int) -> np.ndarray:
-    """(classes, classes) counts: row = the true class, column = the predicted one."""
+    """(classes, classes) counts, from labels and predictions (N,): row = true class, column = predicted class."""
     return np.bincount(labels * classes + predictions, minlength=classes**2).reshape(classes, classes)
 
 
 def predictions(
     images: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, classes: Sequence[str], columns: int = 7
 ) -> Figure:
-    """Images uint8 (N, H, W, 3) with the three most probable classes: some that are right, evenly picked, and below
-    them those that are wrong with the greatest confidence."""
+    """Images uint8 (N, H, W, 3) with their three most probable classes: some that are right, evenly spaced, and below
+    them those that are wrong with the greatest confidence. labels (N,), probabilities (N, classes)."""
     predicted = probabilities.argmax(1)
     right, wrong = np.flatnonzero(predicted == labels), np.flatnonzero(predicted != labels)
     right = right[np.linspace(0, len(right) - 1, min(columns, len(right))).astype(int)]
     wrong = wrong[np.argsort(-probabilities[wrong, predicted[wrong]], kind="stable")][:columns]
     figure = _figure(1.45 * columns, 5.6)
     for part, chosen, title, colour in zip(
-        figure.subfigures(2, 1), (right, wrong), ("right", "wrong, and most sure of it"), (RIGHT, WRONG)
+        figure.subfigures(2, 1), (right, wrong), ("right", "wrong, with the greatest confidence"), (RIGHT, WRONG)
     ):
         part.suptitle(title if len(chosen) else f"{title}: none", color=colour, fontsize=11, x=0.01, ha="left")
         grid = part.subplots(2, columns, height_ratios=(2.1, 1), squeeze=False)
         for axes in grid.flat:
             axes.set_axis_off()
-        for k, which in enumerate(chosen):
-            _picture(grid[0, k], images[which], f"is {classes[labels[which]]}")
-            _bars(grid[1, k], probabilities[which], labels[which], classes, colour)
+        for k, index in enumerate(chosen):
+            _show_image(grid[0, k], images[index], f"is {classes[labels[index]]}")
+            _bars(grid[1, k], probabilities[index], labels[index], classes, colour)
     return figure
 
 
@@ -128,8 +129,8 @@ def contact_sheet(images: np.ndarray, labels: np.ndarray, classes: Sequence[str]
         members = np.flatnonzero(labels == k)[:columns]
         for axes in row:
             axes.set_axis_off()
-        for axes, which in zip(row, members):
-            _picture(axes, images[which], "")
+        for axes, index in zip(row, members):
+            _show_image(axes, images[index], "")
         row[0].text(-0.15, 0.5, classes[k], transform=row[0].transAxes, ha="right", va="center", fontsize=10)
     return figure
 
@@ -140,7 +141,7 @@ def _figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), dpi=DPI, layout="constrained")
 
 
-def _dress(axes: Axes, xlabel: str, ylabel: str) -> None:
+def _label_axes(axes: Axes, xlabel: str, ylabel: str) -> None:
     axes.set_xlabel(xlabel)
     axes.set_ylabel(ylabel)
     axes.spines[["top", "right"]].set_visible(False)
@@ -148,7 +149,7 @@ def _dress(axes: Axes, xlabel: str, ylabel: str) -> None:
     axes.set_axisbelow(True)
 
 
-def _whole_epochs(axes: Axes, epochs: Sequence[float]) -> None:
+def _integer_epochs(axes: Axes, epochs: Sequence[float]) -> None:
     from matplotlib.ticker import MaxNLocator
 
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=10))
@@ -157,11 +158,11 @@ def _whole_epochs(axes: Axes, epochs: Sequence[float]) -> None:
 
 def _write_finals(axes: Axes, x: float, finals: list[tuple[float, str]], form: str) -> None:
     """The last value of each curve to the right of its end, the higher one a little above and the lower one below."""
-    for place, (value, colour) in zip((-5, 5), sorted(finals)):
+    for offset, (value, colour) in zip((-5, 5), sorted(finals)):
         axes.annotate(
             form.format(value),
             (x, value),
-            (6, place),
+            (6, offset),
             textcoords="offset points",
             color=colour,
             fontsize=9,
@@ -170,7 +171,7 @@ def _write_finals(axes: Axes, x: float, finals: list[tuple[float, str]], form: s
         )
 
 
-def _picture(axes: Axes, image: np.ndarray, title: str) -> None:
+def _show_image(axes: Axes, image: np.ndarray, title: str) -> None:
     axes.imshow(image, interpolation="nearest")
     axes.set_title(title, fontsize=9, pad=3)
 

@@ -9,9 +9,12 @@ import difflib
 from dataclasses import dataclass
 
 from .. import schedules
+from ..errors import UserError
+from ..layers.layer import Parameter
+from ..optim import SGD, Adam, Optimizer
 
 
-class RecipeError(ValueError):
+class RecipeError(UserError):
     """A recipe that does not exist, or whose numbers make no sense."""
 
 
@@ -30,10 +33,11 @@ class Recipe:
     steps: int | None = None
     peak_at: float = 0.3  # one_cycle: when the learning rate is highest
     milestones: tuple[float, ...] = ()  # multi_step: when the learning rate is divided by 10
-    warmup: float = 0.0  # for this part of the run ...
+    warmup: float = 0.0  # for this fraction of the run ...
     warmup_learning_rate: float | None = None  # ... this learning rate; None: rising linearly
-    momentum: float = 0.9
-    nesterov: bool = False
+    optimizer: str = "sgd"  # or "adam", which wants a smaller learning rate: 0.001 to 0.01
+    momentum: float = 0.9  # adam: its beta1
+    nesterov: bool = False  # sgd only
     weight_decay: float = 0.0
     decay_biases_and_norms: bool = True
     label_smoothing: float = 0.0
@@ -50,16 +54,24 @@ class Recipe:
             )
         if self.schedule not in _SCHEDULES:
             raise RecipeError(f"schedule must be one of {', '.join(_SCHEDULES)}, got {self.schedule!r}")
+        if self.optimizer not in OPTIMIZERS:
+            raise RecipeError(f"optimizer must be one of {', '.join(OPTIMIZERS)}, got {self.optimizer!r}")
+        if self.nesterov and self.optimizer != "sgd":
+            raise RecipeError(f"nesterov is for sgd, got the optimizer {self.optimizer!r}")
 
     def total_steps(self, steps_per_epoch: int) -> int:
         """The length of the run in steps."""
         return self.steps if self.steps is not None else self.epochs * steps_per_epoch
 
     def learning_rates(self, total_steps: int) -> schedules.Schedule:
-        """The schedule, stretched over a run of `total_steps`."""
+        """The schedule, stretched over a run of `total_steps`: from the step (from 0) to its learning rate."""
         schedule = _SCHEDULES[self.schedule](self, total_steps)
         warmup_steps = round(self.warmup * total_steps)
         return schedules.warmup(schedule, warmup_steps, self.warmup_learning_rate) if warmup_steps else schedule
+
+    def make_optimizer(self, parameters: list[Parameter]) -> Optimizer:
+        """The optimizer, before its first step."""
+        return OPTIMIZERS[self.optimizer](self, parameters)
 
 
 _SCHEDULES = {
@@ -69,6 +81,18 @@ _SCHEDULES = {
     ),
     "cosine": lambda recipe, total: schedules.cosine(recipe.learning_rate, total),
     "one_cycle": lambda recipe, total: schedules.one_cycle(recipe.learning_rate, total, recipe.peak_at),
+}
+
+OPTIMIZERS = {
+    "sgd": lambda recipe, parameters: SGD(
+        parameters, recipe.momentum, recipe.weight_decay, recipe.nesterov, recipe.decay_biases_and_norms
+    ),
+    "adam": lambda recipe, parameters: Adam(
+        parameters,
+        beta1=recipe.momentum,
+        weight_decay=recipe.weight_decay,
+        decay_biases_and_norms=recipe.decay_biases_and_norms,
+    ),
 }
 
 _PAPER = dict(  # He et al. 2015, "Deep Residual Learning for Image Recognition", section 4.2
@@ -97,7 +121,7 @@ _RECIPES = [
         name="cifar10-fast",
         model="resnet20",
         dataset="cifar10",
-        expect="83.8 % (seed 0, NumPy 2.4) on a copy of CIFAR-10 whose pictures went through JPEG, where PyTorch 2.13 "
+        expect="83.8 % (seed 0, NumPy 2.4) on a copy of CIFAR-10 whose images went through JPEG, where PyTorch 2.13 "
         "reached 83.7 % with this recipe; not measured on the original",
         batch_size=128,
         epochs=10,
@@ -126,7 +150,7 @@ RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in _RECIPES}
 
 
 def find(name: str) -> Recipe:
-    """The recipe of that name. Raises RecipeError, with names that are near, when there is none."""
+    """The recipe of that name. Raises RecipeError, with similar names, when there is none."""
     if name not in RECIPES:
         near = difflib.get_close_matches(name, RECIPES, cutoff=0.4) or list(RECIPES)
         raise RecipeError(f"there is no recipe {name!r}; did you mean {', '.join(near)}?")

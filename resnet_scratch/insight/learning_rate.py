@@ -10,7 +10,7 @@ import numpy as np
 from ..compute.backend import Array
 from ..layers.layer import Layer
 from ..measure.recorder import restored
-from ..optim import SGD
+from ..optim import Optimizer
 from ..train import train
 
 EXPLODED = 4.0  # times the lowest loss so far
@@ -18,7 +18,7 @@ EXPLODED = 4.0  # times the lowest loss so far
 
 def find_learning_rate(
     model: Layer,
-    optimizer: SGD,
+    optimizer: Optimizer,
     batches: Iterable[tuple[Array, Array]],
     low: float = 1e-4,
     high: float = 10.0,
@@ -27,7 +27,7 @@ def find_learning_rate(
     """(learning rates, losses): training steps whose learning rate grows from `low` to `high` by a constant factor.
 
     It ends early when the loss is over four times the lowest one seen, or no number any more. Weights, running averages
-    and velocities are put back. Raises ValueError unless 0 < low < high and steps is at least 2.
+    and the optimizer's states are put back. Raises ValueError unless 0 < low < high and steps is at least 2.
 
     Source: Smith 2015, "Cyclical Learning Rates for Training Neural Networks", section 3.3.
     """
@@ -36,7 +36,8 @@ def find_learning_rate(
     if steps < 2:
         raise ValueError(f"steps must be at least 2, got {steps}")
     rates, losses, lowest = [], [], math.inf
-    velocities = [velocity.copy() for velocity in optimizer.velocities]
+    states = [{name: array.copy() for name, array in state.items()} for state in optimizer.states]
+    scalars = dict(optimizer.scalars)
     with restored(model), np.errstate(all="ignore"):  # the last steps may overflow: that is what they are for
         try:
             for step in train(model, optimizer, batches, lambda k: low * (high / low) ** (k / (steps - 1)), steps):
@@ -47,6 +48,5 @@ def find_learning_rate(
                 if not loss <= EXPLODED * lowest:
                     break
         finally:
-            for velocity, before in zip(optimizer.velocities, velocities):
-                velocity[...] = before
+            optimizer.states, optimizer.scalars = states, scalars
     return np.array(rates), np.array(losses)

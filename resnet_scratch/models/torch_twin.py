@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-import numpy as np
-
-from ..compute.backend import to_numpy
 from ..layers import BatchNorm2d, Conv2d, GlobalAvgPool2d, Linear, MaxPool2d, ReLU, Sequential, SubsamplePad
 from ..layers.layer import Layer
 from . import ResNet
 from .blocks import BasicBlock, Bottleneck, ReluBeforeAddBlock
 from .preact import PreActBlock
+from .torch_layout import to_torch
 
 
 def twin(model: ResNet):
@@ -22,16 +20,9 @@ def twin(model: ResNet):
     except ImportError:
         raise ImportError("this needs PyTorch: pip install torch") from None
     module = _convert(model)
-    state = {
-        name: torch.from_numpy(np.ascontiguousarray(_to_torch_layout(to_numpy(buffer.value))))
-        for name, buffer in model.named_buffers()
-    }
+    state = {name: torch.from_numpy(to_torch(buffer.value)) for name, buffer in model.named_buffers()}
     module.load_state_dict({**module.state_dict(), **state}, strict=True)  # torch's own counters of batches stay
     return module
-
-
-def _to_torch_layout(array: np.ndarray) -> np.ndarray:
-    return array.transpose({4: (3, 2, 0, 1), 2: (1, 0)}.get(array.ndim, tuple(range(array.ndim))))
 
 
 def _convert(layer: Layer):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import signal
 import subprocess
 import sys
@@ -65,6 +66,15 @@ def test_train_says_what_it_does_and_where_things_are(trained, tmp_path):
     written = trained.split("Written:\n")[1].split()
     assert len(written) == 6 and all((tmp_path / path).stat().st_size > 0 for path in written)
     assert "\r" not in trained  # no progress bar where there is no terminal
+
+
+def test_train_takes_another_optimizer_than_the_recipe_s(invoke):
+    result = invoke(*TRAIN, "--epochs", 1, "--optimizer", "adam")
+    assert result.exit_code == 0, result.output
+    with open("run/config.json") as file:
+        recipe = json.load(file)["recipe"]
+    assert (recipe["optimizer"], recipe["learning_rate"], recipe["epochs"]) == ("adam", 0.05, 1)
+    assert is_one_line(invoke("train", "--optimizer", "lion"), "--optimizer", "lion", "adam")
 
 
 def test_evaluate_agrees_with_the_log(trained, invoke):

@@ -65,7 +65,7 @@ def test_a_step_makes_no_transfer_does_not_wait_and_stays_float32(counts, name):
     assert [rule for rule in broken if rule != "float64"] == []
     assert counts.largest_float64 <= 512
     found = {b.value.dtype for _, b in model.named_buffers()} | {p.grad.dtype for p in model.parameters()}
-    assert found | {v.dtype for v in optimizer.velocities} == {np.dtype(np.float32)}
+    assert found | {v.dtype for state in optimizer.states for v in state.values()} == {np.dtype(np.float32)}
 
 
 def test_the_number_of_launches_of_a_step_is_known_and_small(counts):

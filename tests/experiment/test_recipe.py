@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
 import pytest
 
 from resnet_scratch.experiment.recipe import RECIPES, Recipe, RecipeError, find
+from resnet_scratch.layers.layer import Parameter
 from resnet_scratch.models import NAMES
+from resnet_scratch.optim import SGD, Adam
 
 
 def test_the_papers_recipe_is_section_4_2():
@@ -44,6 +47,16 @@ def test_every_recipe_names_a_model_and_says_what_to_expect():
         assert recipe.name == name and recipe.model in NAMES and "%" in recipe.expect
 
 
+def test_the_optimizer_has_the_recipe_s_numbers():
+    parameters = [Parameter(np.ones(1))]
+    changes = dict(momentum=0.8, weight_decay=0.25, decay_biases_and_norms=False)
+    sgd = dataclasses.replace(find("paper"), nesterov=True, **changes).make_optimizer(parameters)
+    assert (sgd.momentum, sgd.nesterov, sgd.weight_decay, sgd.decay_biases_and_norms) == (0.8, True, 0.25, False)
+    adam = dataclasses.replace(find("paper"), optimizer="adam", **changes).make_optimizer(parameters)
+    assert (adam.beta1, adam.beta2, adam.weight_decay, adam.decay_biases_and_norms) == (0.8, 0.999, 0.25, False)
+    assert (type(sgd), type(adam)) == (SGD, Adam)
+
+
 def test_mistakes_are_told():
     with pytest.raises(RecipeError, match="did you mean paper"):
         find("papr")
@@ -57,6 +70,8 @@ def test_mistakes_are_told():
         (dict(epochs=0), "epochs must be above 0, got 0"),
         (dict(epochs=1, learning_rate=-1), "learning_rate must be above 0"),
         (dict(epochs=1, schedule="zigzag"), "'zigzag'"),
+        (dict(epochs=1, optimizer="lion"), "optimizer must be one of sgd, adam, got 'lion'"),
+        (dict(epochs=1, optimizer="adam", nesterov=True), "nesterov is for sgd, got the optimizer 'adam'"),
     ]:
         with pytest.raises(RecipeError, match=message):
             Recipe(**{**good, **changes})

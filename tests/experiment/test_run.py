@@ -1,4 +1,4 @@
-"""Runs in folders, and sittings of them: `run.py` and `trainer.py`."""
+"""Runs and their folders, and how they are brought to their end: `run.py`, `trainer.py`, `console.py`, `log.py`."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ import numpy as np
 import pytest
 
 from resnet_scratch import data
-from resnet_scratch.experiment import run
-from resnet_scratch.experiment import trainer as session
-from resnet_scratch.experiment.evaluation import load_model, predict
+from resnet_scratch.errors import UserError
+from resnet_scratch.experiment import console, run
+from resnet_scratch.experiment.evaluation import predict
+from resnet_scratch.experiment.log import LogError, read_log
 from resnet_scratch.experiment.recipe import Recipe
+from resnet_scratch.experiment.trainer import finish, write_figures
+from resnet_scratch.experiment.weights import load_model
 
 RECIPE = Recipe(
     name="tiny",
@@ -36,7 +39,7 @@ TIMES = ("seconds", "images_per_second")
 def go(folder, dataset, lines=None, recipe=RECIPE, device="cpu", **settings):
     """Start a run and bring it as far as it gets."""
     started = run.start(run.Settings(recipe, **settings), folder, device, dataset)
-    return started, session.go_on(started, (lines if lines is not None else []).append)
+    return started, finish(started, (lines if lines is not None else []).append)
 
 
 def log(folder) -> list[dict[str, str]]:
@@ -75,7 +78,7 @@ def test_a_run_learns_logs_and_writes_its_files(finished):
     )
     assert evaluation.accuracy > 0.5  # of 4 classes
     assert len(lines) == 3 and "epoch 3/3" in lines[2] and f"accuracy {evaluation.accuracy:6.1%}" in lines[2]
-    assert {path.name for path in session.draw(done, evaluation)} == FILES
+    assert {path.name for path in write_figures(done, evaluation)} == FILES
     assert {path.name for path in done.folder.iterdir()} == FILES | {"config.json"}
     assert json.loads((done.folder / "config.json").read_text())["recipe"]["learning_rate"] == 0.05
 
@@ -112,12 +115,45 @@ def test_ctrl_c_finishes_the_step_and_the_resumed_run_is_the_same_to_the_bit(
     assert evaluation is None and stopped.step == step + 1
     assert load_model(stopped.folder)[1].step == step + 1
     resumed = run.resume(stopped.folder, "cpu", dataset=tiny_dataset)
-    assert session.go_on(resumed, lambda line: None) is not None
+    assert finish(resumed, lambda line: None) is not None
     assert log(resumed.folder) == log(finished[0].folder)
-    for name in ("model.safetensors",):
-        assert (resumed.folder / name).read_bytes() == (finished[0].folder / name).read_bytes()
-    for ours, theirs in zip(resumed.optimizer.velocities, finished[0].optimizer.velocities, strict=True):
-        np.testing.assert_array_equal(ours, theirs)
+    files = [folder / "model.safetensors" for folder in (resumed.folder, finished[0].folder)]
+    assert files[0].read_bytes() == files[1].read_bytes()
+    assert_same_optimizer(resumed.optimizer, finished[0].optimizer)
+
+
+def assert_same_optimizer(ours, theirs):
+    assert ours.scalars == theirs.scalars
+    for state, other in zip(ours.states, theirs.states, strict=True):
+        assert state and state.keys() == other.keys()
+        for name in state:
+            np.testing.assert_array_equal(state[name], other[name], strict=True)
+
+
+def test_a_run_with_adam_learns_and_is_resumed_to_the_bit(tmp_path, tiny_dataset, monkeypatch):
+    recipe = dataclasses.replace(RECIPE, optimizer="adam", learning_rate=0.01)
+    whole, evaluation = go(tmp_path / "whole", tiny_dataset, recipe=recipe)
+    assert evaluation.accuracy > 0.5 and whole.optimizer.scalars == {"steps": 18}
+    with monkeypatch.context() as patch:
+        press_ctrl_c_at(patch, 8)
+        go(tmp_path / "stopped", tiny_dataset, recipe=recipe)
+    resumed = run.resume(tmp_path / "stopped", "cpu", dataset=tiny_dataset)
+    assert resumed.step == resumed.optimizer.scalars["steps"] == 9
+    finish(resumed, lambda line: None)
+    assert log(resumed.folder) == log(whole.folder)
+    assert (resumed.folder / "model.safetensors").read_bytes() == (whole.folder / "model.safetensors").read_bytes()
+    assert_same_optimizer(resumed.optimizer, whole.optimizer)
+
+
+def test_the_sums_of_an_epoch_that_was_interrupted_come_back_bit_for_bit(tmp_path, tiny_dataset, monkeypatch, device):
+    with monkeypatch.context() as patch:
+        press_ctrl_c_at(patch, 8)
+        stopped, _ = go(tmp_path / "stopped", tiny_dataset, device=device)
+    resumed = run.resume(stopped.folder, device, dataset=tiny_dataset)
+    assert resumed.sums.steps == stopped.sums.steps == 3  # of the second epoch, which began at step 6
+    assert type(resumed.sums.loss) is type(stopped.sums.loss) and resumed.sums.loss.dtype == np.float64
+    assert float(resumed.sums.loss) == float(stopped.sums.loss) > 0
+    assert float(resumed.sums.correct) == float(stopped.sums.correct) > 0
 
 
 def test_a_run_on_a_gpu_stops_goes_on_and_leaves_files_for_any_device(gpu, tmp_path, tiny_dataset, monkeypatch):
@@ -127,13 +163,13 @@ def test_a_run_on_a_gpu_stops_goes_on_and_leaves_files_for_any_device(gpu, tmp_p
         stopped, nothing = go(tmp_path / "stopped", tiny_dataset, device="cuda:0")
     assert nothing is None and stopped.step == 9 and evaluation.accuracy > 0.5
     resumed = run.resume(stopped.folder, "cuda:0", dataset=tiny_dataset)
-    session.go_on(resumed, lambda line: None)
+    finish(resumed, lambda line: None)
     assert log(resumed.folder) == log(whole.folder)
     assert (resumed.folder / "model.safetensors").read_bytes() == (whole.folder / "model.safetensors").read_bytes()
     model, about = load_model(whole.folder)  # on the CPU
     there = evaluation.probabilities
     assert np.abs(predict(model, tiny_dataset.test_images, about) - there).max() < 1e-4
-    assert {path.name for path in session.draw(whole, evaluation)} == FILES
+    assert {path.name for path in write_figures(whole, evaluation)} == FILES
 
 
 @pytest.fixture
@@ -168,7 +204,7 @@ def test_the_state_alone_brings_a_folder_back(finished, tiny_dataset):
     (done.folder / "model.safetensors").unlink()
     resumed = run.resume(done.folder, "cpu", dataset=tiny_dataset)
     assert resumed.finished and log(done.folder) == expected
-    assert session.go_on(resumed).accuracy == finished[1].accuracy  # nothing left to train: only evaluated
+    assert finish(resumed).accuracy == finished[1].accuracy  # nothing left to train: only evaluated
 
 
 def test_a_run_measured_in_steps_ends_within_an_epoch(tmp_path, tiny_dataset):
@@ -176,7 +212,7 @@ def test_a_run_measured_in_steps_ends_within_an_epoch(tmp_path, tiny_dataset):
     assert [row["step"] for row in log(done.folder)] == ["6", "8"] and evaluation is not None
 
 
-def test_held_out_images_stand_in_for_the_test_images(tmp_path, tiny_dataset):
+def test_held_out_images_replace_the_test_images(tmp_path, tiny_dataset):
     lines = []
     recipe = dataclasses.replace(RECIPE, epochs=1)
     done, evaluation = go(tmp_path / "run", tiny_dataset, lines, recipe, validation=12)
@@ -188,7 +224,7 @@ def test_a_loss_that_is_no_number_ends_the_run(tmp_path, tiny_dataset, monkeypat
     started = run.start(run.Settings(RECIPE), tmp_path / "run", "cpu", tiny_dataset)
     started.model.fc.bias.value[:] = np.nan
     with pytest.raises(run.RunError, match="no longer a number after step 6: a lower --learning-rate"):
-        session.go_on(started, lambda line: None)
+        finish(started, lambda line: None)
 
 
 def test_mistakes_about_folders_and_data_are_told(finished, tmp_path, tiny_dataset):
@@ -197,8 +233,11 @@ def test_mistakes_about_folders_and_data_are_told(finished, tmp_path, tiny_datas
         run.start(run.Settings(RECIPE), folder, "cpu", tiny_dataset)
     with pytest.raises(run.RunError, match="no run that could be resumed"):
         run.resume(tmp_path / "nowhere", "cpu", dataset=tiny_dataset)
-    with pytest.raises(run.RunError, match="no log.csv"):
-        run.read_log(tmp_path)
+    with pytest.raises(LogError, match="no log.csv"):
+        read_log(tmp_path)
+    (tmp_path / "log.csv").write_text("epoch,step\n1,2\n")
+    with pytest.raises(LogError, match="must have the columns epoch, step, learning_rate"):
+        read_log(tmp_path)
     others = dataclasses.replace(tiny_dataset, train_images=255 - tiny_dataset.train_images)
     with pytest.raises(run.RunError, match="tiny data are not those"):
         run.resume(folder, "cpu", dataset=others)
@@ -207,6 +246,7 @@ def test_mistakes_about_folders_and_data_are_told(finished, tmp_path, tiny_datas
     with pytest.raises(run.RunError, match="validation must be below the number of training images, 48, got 48"):
         run.start(run.Settings(RECIPE, validation=48), tmp_path / "x", "cpu", tiny_dataset)
     assert not (tmp_path / "x").exists()
+    assert issubclass(run.RunError, UserError) and issubclass(LogError, UserError)
 
 
 def test_runs_that_start_in_one_second_get_folders_of_their_own(tmp_path, tiny_dataset, monkeypatch):
@@ -222,7 +262,7 @@ def test_a_terminal_gets_a_progress_bar(tmp_path, tiny_dataset, monkeypatch):
             return True
 
     monkeypatch.setattr(sys, "stderr", Terminal())
-    monkeypatch.setattr(session, "REFRESH_SECONDS", 0)
+    monkeypatch.setattr(console, "REFRESH_SECONDS", 0)
     monkeypatch.setenv("COLUMNS", "120")
     go(tmp_path / "run", tiny_dataset)
     shown = sys.stderr.getvalue()
@@ -230,7 +270,7 @@ def test_a_terminal_gets_a_progress_bar(tmp_path, tiny_dataset, monkeypatch):
 
 
 def test_times_are_readable():
-    assert [session.duration(s) for s in (0.4, 59, 75, 3600, 7384)] == [
+    assert [console.duration(s) for s in (0.4, 59, 75, 3600, 7384)] == [
         "0 s",
         "59 s",
         "1 min 15 s",

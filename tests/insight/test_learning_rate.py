@@ -19,13 +19,14 @@ def setting(put):
 
 def test_rates_grow_by_one_factor_and_everything_is_put_back(put):
     model, optimizer, batches = setting(put)
-    optimizer.velocities[0][...] = 0.25
+    optimizer.states[0]["velocity"][...] = 0.25
     before = {name: b.value.copy() for name, b in model.named_buffers()}
     rates, losses = find_learning_rate(model, optimizer, batches, 1e-4, 1e-2, steps=5)
     assert rates == pytest.approx([1e-4, 10**-3.5, 1e-3, 10**-2.5, 1e-2])
     assert losses[-1] < losses[0]  # it did train meanwhile
     assert all((before[name] == b.value).all() for name, b in model.named_buffers())
-    assert (optimizer.velocities[0] == 0.25).all() and not any(v.any() for v in optimizer.velocities[1:])
+    first, *others = (state["velocity"] for state in optimizer.states)
+    assert (first == 0.25).all() and not any(velocity.any() for velocity in others)
     assert optimizer.parameters[0].value is model.conv1.weight.value
 
 

@@ -1,0 +1,43 @@
+"""`from resnet_scratch import ...`: the names for everyday use."""
+
+import subprocess
+import sys
+
+import pytest
+
+import resnet_scratch
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("name, other", [("train", "Step"), ("gradcheck", "Report")])
+def test_functions_named_as_their_modules_work_in_either_order(name, other, order):
+    imports = [f"from resnet_scratch import {name}", f"from resnet_scratch.{name} import {other}"][::order]
+    checks = [
+        "import inspect, resnet_scratch",
+        f"assert inspect.isfunction({name}) and resnet_scratch.{name} is {name}",
+        f"assert inspect.isclass({other}) and {other}.__module__ == 'resnet_scratch.{name}'",
+        f"from resnet_scratch.{name} import {name} as again",
+        f"assert again is {name}",
+    ]
+    subprocess.run([sys.executable, "-c", "\n".join(imports + checks)], check=True)
+
+
+def test_every_name_is_there_and_is_no_module():
+    assert len(resnet_scratch.__all__) == 10
+    assert all(callable(getattr(resnet_scratch, name)) for name in resnet_scratch.__all__)
+
+
+def test_a_network_is_built_trained_and_evaluated_with_these_names_alone(tiny_dataset):
+    import numpy as np
+
+    from resnet_scratch import Adam, build, evaluate, train, training_batches
+
+    model = build("resnet8", 4, rng=np.random.default_rng(0))
+    batches = training_batches(tiny_dataset, 16, seed=0)
+    for step in train(model, Adam(model.parameters()), batches, lambda step: 0.01, total_steps=30):
+        pass
+    batches.close()
+    result = evaluate(
+        model, tiny_dataset.test_images, tiny_dataset.test_labels, tiny_dataset.mean, tiny_dataset.std
+    )
+    assert step.number == 30 and result.accuracy > 0.5  # of 4 classes
