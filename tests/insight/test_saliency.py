@@ -83,7 +83,7 @@ def test_mistakes_are_named():
     model, images = two_detectors(), np.zeros((1, 3, 3, 3))
     with pytest.raises(ValueError, match="layer must be one of layer1, avgpool, fc, got 'layer9'"):
         grad_cam(model, images, "layer9")
-    with pytest.raises(ValueError, match="'avgpool' puts out"):
+    with pytest.raises(ValueError, match="that of 'avgpool' is"):
         grad_cam(model, images, "avgpool")
-    with pytest.raises(ValueError, match="classes must be 1 whole numbers from 0 to 1"):
+    with pytest.raises(ValueError, match="classes must be 1 integers from 0 to 1"):
         saliency(model, images, np.array([2]))
