@@ -11,7 +11,7 @@ from resnet_scratch.models import build
 def test_a_pass_computed_by_hand(put):
     """x = (1, 2), W1 = diag(1, -1), relu, W2 = I: logits (1, 0), label 0.
 
-    softmax = (s, 1-s) with s = 1 / (1 + 1/e); dL/dlogits = (s-1, 1-s); with respect to relu's input (s-1, 0), and so to x.
+    softmax = (s, 1-s) with s = 1 / (1 + 1/e); dL/dlogits = (s-1, 1-s); at relu's input (s-1, 0), and so for x.
     """
     rng = np.random.default_rng(0)
     model = Sequential(first=Linear(2, 2, rng=rng), relu=ReLU(), last=Linear(2, 2, rng=rng)).astype(np.float64)

@@ -54,7 +54,8 @@ def test_an_event_holds_what_went_in_and_what_came_out(put):
         ("add", "backward", model.add), ("relu", "backward", model.relu),
     ]  # fmt: skip
     assert len(relu.inputs) == 1 and relu.inputs[0] is x and relu.outputs[0].tolist() == [[1, 0]]
-    assert [a.tolist() for a in add.inputs] == [[[1, 0]], [[1, -2]]] and [a.tolist() for a in add.outputs] == [[[2, -2]]]
+    assert [a.tolist() for a in add.inputs] == [[[1, 0]], [[1, -2]]]
+    assert [a.tolist() for a in add.outputs] == [[[2, -2]]]
     assert add_back.inputs[0] is grad_y and [a.tolist() for a in add_back.outputs] == [[[1, 1]], [[1, 1]]]
     assert relu_back.inputs[0].tolist() == [[1, 1]] and relu_back.outputs[0].tolist() == [[1, 0]]
     assert relu.cache is cache[0] is relu_back.cache and all(event.seconds >= 0 for event in events)

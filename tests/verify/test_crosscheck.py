@@ -6,7 +6,7 @@ import pytest
 from resnet_scratch.compute.backend import array_module
 from resnet_scratch.layers import BatchNorm2d, Linear, ReLU
 from resnet_scratch.models import build
-from resnet_scratch.verify.crosscheck import TOLERANCE, crosscheck, format_differences, first_difference
+from resnet_scratch.verify.crosscheck import TOLERANCE, crosscheck, first_difference, format_differences
 
 
 @pytest.fixture
