@@ -27,7 +27,7 @@ def draw_filters(axes: Axes, weight: Array) -> None:
     axes.set_axis_off()
 
 
-def draw_feature_maps(axes: Axes, activation: Array, cmap: str = "viridis") -> None:
+def draw_feature_maps(axes: Axes, activation: Array) -> None:
     """The channels of one image's activation (H, W, C) as C small images, each scaled to its own range.
 
     Raises ValueError for another shape.
@@ -38,7 +38,7 @@ def draw_feature_maps(axes: Axes, activation: Array, cmap: str = "viridis") -> N
     maps = activation.transpose(2, 0, 1).astype(np.float64)  # (C, H, W)
     low, high = maps.min((1, 2), keepdims=True), maps.max((1, 2), keepdims=True)
     scaled = (maps - low) / np.where(high > low, high - low, 1)
-    axes.imshow(_grid(scaled, line=np.nan), cmap=cmap, vmin=0, vmax=1, interpolation="nearest")
+    axes.imshow(_grid(scaled, line=np.nan), cmap="viridis", vmin=0, vmax=1, interpolation="nearest")
     axes.set_axis_off()
 
 

@@ -30,22 +30,21 @@ Job = Callable[[], Any]
 
 @dataclass(frozen=True)
 class Workload:
-    """What is measured: one network and one batch of random images, on one device."""
+    """What is measured: one network with ten classes and one batch of random images, on one device."""
 
     model: str
     batch_size: int
     image_size: int
-    classes: int = 10
     device: str = "cpu"
 
     def batch(self) -> tuple[Array, Array]:
         """Images (N, H, W, 3), float32, and labels (N,)."""
         rng = np.random.default_rng(0)
         images = rng.standard_normal((self.batch_size, self.image_size, self.image_size, 3), np.float32)
-        return to_device(images, self.device), to_device(rng.integers(0, self.classes, self.batch_size), self.device)
+        return to_device(images, self.device), to_device(rng.integers(0, 10, self.batch_size), self.device)
 
     def network(self) -> ResNet:
-        model = build(self.model, self.classes, rng=np.random.default_rng(0))
+        model = build(self.model, 10, rng=np.random.default_rng(0))
         model.to(self.device)
         return model
 
@@ -137,7 +136,7 @@ class LayerTime:
     kind: str  # the name of its class
     multiply_adds: int  # forward and backward, for the whole batch
     forward: float = 0.0  # seconds
-    backward: float = 0.0  # seconds; for the first layer with the gradient at the images, which training leaves out
+    backward: float = 0.0  # seconds; the first layer's include the gradient with respect to the images
 
 
 def layer_times(workload: Workload, repeats: int) -> list[LayerTime]:

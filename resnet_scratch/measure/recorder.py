@@ -65,6 +65,7 @@ def _replace_methods(name: str, layer: Layer, observer: Callable[[Event], None])
     forward, backward = layer.forward, layer.backward
 
     def observed_forward(*arguments: Any, **keywords: Any) -> tuple[Array, Any]:
+        _wait_for(arguments[0])  # what came before is not this layer's time
         start = time.perf_counter()
         y, cache = forward(*arguments, **keywords)
         _wait_for(y)
@@ -74,6 +75,7 @@ def _replace_methods(name: str, layer: Layer, observer: Callable[[Event], None])
         return y, cache
 
     def observed_backward(grad_y: Array, cache: Any) -> Any:
+        _wait_for(grad_y)
         start = time.perf_counter()
         grad_x = backward(grad_y, cache)
         outputs = grad_x if isinstance(grad_x, tuple) else (grad_x,)

@@ -84,7 +84,7 @@ def test_the_time_of_a_gpu_is_that_until_it_has_finished(gpu, monkeypatch):
     with observe(layer, lambda event: waits.append(event.direction)):
         y, cache = layer.forward(to_device(np.ones((1, 2)), "cuda:1"))
         layer.backward(y, cache)
-    assert waits == [1, "forward", 1, "backward"]
+    assert waits == [1, 1, "forward", 1, 1, "backward"]  # before, so that nothing earlier counts, and after
 
 
 def test_layers_are_left_alone_after_an_error_too():

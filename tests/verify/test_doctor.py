@@ -15,7 +15,7 @@ from resnet_scratch.verify import doctor
 def small(monkeypatch):
     """Two checks and a small network: what they measure is tested elsewhere."""
     monkeypatch.setattr(doctor, "CASES", ("ReLU", "Linear"))
-    monkeypatch.setattr(doctor, "Workload", lambda model, images, size, device: Workload("resnet8", 2, 8, 10, device))
+    monkeypatch.setattr(doctor, "Workload", lambda model, images, size, device: Workload("resnet8", 2, 8, device))
     monkeypatch.setattr(doctor, "sgemm_peak", lambda device: 1e9)
 
 
