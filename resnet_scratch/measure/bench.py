@@ -44,6 +44,7 @@ class Workload:
         return to_device(images, self.device), to_device(rng.integers(0, 10, self.batch_size), self.device)
 
     def network(self) -> ResNet:
+        """The network, on the device, with weights that are the same each time."""
         model = build(self.model, 10, rng=np.random.default_rng(0))
         model.to(self.device)
         return model

@@ -1,4 +1,4 @@
-"""Saliency against central differences, Grad-CAM against a network worked out by hand."""
+"""Saliency against central differences, Grad-CAM against a network computed by hand."""
 
 import numpy as np
 import pytest
@@ -45,7 +45,7 @@ def two_detectors():
     return model
 
 
-def test_grad_cam_worked_out_by_hand(device):
+def test_grad_cam_computed_by_hand(device):
     """d logit_0 / dA is 2/9 at channel 0 and -1/9 at channel 1, everywhere in 3x3: the map is relu(2 red - green) / 9,
     which is 2, 4 and 0 (from -3) at the three pixels set; scaled: 0.5, 1 and 0."""
     images = np.zeros((1, 3, 3, 3))
@@ -62,7 +62,7 @@ def test_grad_cam_worked_out_by_hand(device):
 
 
 def test_it_is_interpolated_to_the_image(device):
-    """Average pooling by 2 of a 4x4 picture gives [[1, 0], [0, 0]]; between the centres, at 0.5 and 2.5, it falls
+    """Average pooling by 2 of a 4x4 image gives [[1, 0], [0, 0]]; between the centres, at 0.5 and 2.5, it falls
     linearly: 1, 3/4, 1/4, 0 along each axis."""
     from resnet_scratch.layers import AvgPool2d
 

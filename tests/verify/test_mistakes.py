@@ -1,4 +1,4 @@
-"""Each planted mistake is caught, where it was made; and nothing stays behind."""
+"""Each planted mistake is caught where it was made, and is gone afterwards."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ def test_it_is_caught_where_it_was_made(name):
     assert wrong == AT.get(name, {"input"})
 
 
-def test_nothing_stays_behind():
+def test_it_is_gone_afterwards():
     conv = Conv2d(2, 3, 3, padding=1, rng=np.random.default_rng(0)).astype(np.float64)
     x = np.random.default_rng(1).standard_normal((2, 5, 5, 2))
     assert gradcheck(conv, x)
