@@ -50,7 +50,7 @@ class CrossEntropy(Layer):
 
 
 def cases(rng: np.random.Generator) -> Iterator[Case]:
-    """Everything that is checked, with weights and inputs drawn from `rng`. Sizes are unequal, and some odd, on purpose."""
+    """Everything that is checked; `rng` draws weights and inputs. Sizes are unequal, and some odd, on purpose."""
 
     def images(channels: int, height: int = 5, width: int = 4, count: int = 3) -> np.ndarray:
         return rng.standard_normal((count, height, width, channels))
