@@ -107,7 +107,8 @@ def _check_all(
 ) -> Report:
     """One forward and backward, then each tensor's gradient against differences of further forwards."""
     y, cache = layer.forward(*inputs, training=training)
-    cotangent = array_module(y).asarray(rng.standard_normal(y.shape))
+    xp = array_module(y)
+    cotangent = xp.asarray(rng.standard_normal(y.shape))
     grad_y = cotangent.copy()
     gradients = layer.backward(grad_y, cache)
     gradients = gradients if isinstance(gradients, tuple) else (gradients,)
@@ -118,7 +119,7 @@ def _check_all(
         return float((layer.forward(*inputs, training=training)[0] * cotangent).sum())
 
     # the slope that rounding alone can produce where the true one is zero
-    noise = np.finfo(np.float64).eps * max(1.0, float(abs(y * cotangent).sum())) / STEPS[-1]
+    noise = np.finfo(np.float64).eps * max(1.0, float(xp.abs(y * cotangent).sum())) / STEPS[-1]
     names = ["input"] if len(inputs) == 1 else [f"input {k}" for k in range(len(inputs))]
     tensors = list(zip(names, inputs, gradients))
     tensors += [(name, parameter.value, parameter.grad) for name, parameter in layer.named_parameters()]
