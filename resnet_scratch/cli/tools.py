@@ -109,7 +109,7 @@ def summary_command(model: str, classes: int, image_size: int | None, batch_size
     click.echo(
         f"mult-adds, in millions, and kept memory are those of one image\n"
         f"a training step of {batch_size} images, float32: {step.kept / 1e6:,.0f} MB for weights, gradients,\n"
-        f"velocities and kept arrays; on a GPU, with one layer's columns, {step.gpu_peak / 1e6:,.0f} MB at its peak"
+        f"velocities and kept arrays; on a GPU, with a layer's columns, at most {step.gpu_peak / 1e6:,.0f} MB"
     )
 
 
