@@ -15,27 +15,22 @@ from resnet_scratch.compute.products import multiply, multiply_transposed
 from resnet_scratch.layers import Conv2d
 from resnet_scratch.layers.windows import im2col
 from resnet_scratch.measure import bench
-from resnet_scratch.measure.recorder import watched
+from resnet_scratch.measure.recorder import observe
 
-TASK, REPEATS = bench.Task("resnet20", 128, 32), 10
+WORKLOAD, REPEATS = bench.Workload("resnet20", 128, 32), 10
 
 
 def convolutions():
     """(layer, an input, an output) of every convolution of the network."""
     seen = []
 
-    def wrap(name, layer, direction, method):
-        def forward(x, *arguments, **keywords):
-            y, cache = method(x, *arguments, **keywords)
-            if isinstance(layer, Conv2d):
-                seen.append((layer, np.ones_like(x), np.ones_like(y)))
-            return y, cache
+    def keep(event):
+        if isinstance(event.layer, Conv2d):
+            seen.append((event.layer, np.ones_like(event.inputs[0]), np.ones_like(event.outputs[0])))
 
-        return forward if direction == "forward" and isinstance(layer, Conv2d) else method
-
-    model = TASK.network()
-    with watched(model, wrap):
-        model.forward(TASK.data()[0], training=True)
+    model = WORKLOAD.network()
+    with observe(model, keep):
+        model.forward(WORKLOAD.batch()[0], training=True)
     return seen
 
 
@@ -56,8 +51,8 @@ def products(layer, x, y, write_columns):
 
     def backward_as_convolution(chunk):
         of_grad = columns(y[chunk], O, (1, 1))
-        turned = np.ones((KH * KW * O, C), np.float32)
-        multiply(of_grad, turned, np.empty((of_grad.shape[0], C), np.float32))
+        flipped = np.ones((KH * KW * O, C), np.float32)
+        multiply(of_grad, flipped, np.empty((of_grad.shape[0], C), np.float32))
         return multiply_transposed(of_grad, x[chunk].reshape(-1, C))
 
     def backward_with_stride(chunk):
@@ -73,13 +68,13 @@ def products(layer, x, y, write_columns):
 def main():
     layers = convolutions()
     jobs = {
-        "this library's step": bench.our_jobs(TASK)["training step"],
+        "this library's step": bench.numpy_jobs(WORKLOAD)["training step"],
         "its matrix products alone": lambda: [products(*layer, write_columns=False) for layer in layers],
         "products and columns": lambda: [products(*layer, write_columns=True) for layer in layers],
     }
     try:
         for name, channels_last in (("PyTorch NCHW", False), ("PyTorch channels_last", True)):
-            jobs[name] = bench.torch_jobs(TASK, channels_last)["training step"]
+            jobs[name] = bench.torch_jobs(WORKLOAD, channels_last)["training step"]
     except ImportError:
         print("PyTorch is not installed: without its step\n")
     seconds = bench.race(jobs, REPEATS)

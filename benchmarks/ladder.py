@@ -48,7 +48,8 @@ def seconds(ideas: list[str]) -> float:
         take_back(idea)
     from resnet_scratch.measure import bench
 
-    return median(bench.race({"step": bench.our_jobs(bench.Task("resnet20", 128, 32))["training step"]}, 5)["step"])
+    step = bench.numpy_jobs(bench.Workload("resnet20", 128, 32))["training step"]
+    return median(bench.race({"step": step}, 5)["step"])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Is my backward right? Compare it with what the forward really does, by central differences.
+"""Is my backward right? Compare it with central differences of the forward.
 
 For a random cotangent g the scalar L(x) = sum(forward(x) * g) has the gradient backward(g). Numerically,
 
@@ -10,23 +10,25 @@ would be blind to mistakes in batch normalisation: its outputs always sum to the
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Callable
+from typing import Callable, Iterator
 
 import numpy as np
 
 from .compute.backend import Array, array_module, to_numpy
 from .layers.layer import Layer
+from .table import format_table
 
-STEPS = (1e-5, 1e-6, 1e-7)  # a smaller one is tried when a larger one disagrees: it steps over fewer kinks
-SMALL = 256  # up to so many elements every one is checked, beyond it random directions are
+STEPS = (1e-5, 1e-6, 1e-7)  # a smaller one is tried when a larger one disagrees: it crosses fewer kinks
+SMALL = 256  # tensors of up to so many elements are checked element by element, larger ones in random directions
 DIRECTIONS = 16
 MOST_SKIPPED = 0.25
 
 
 @dataclass
 class TensorCheck:
-    """How the gradient at one tensor compared."""
+    """How the gradient with respect to one tensor, an input or a parameter, compared."""
 
     name: str
     shape: tuple[int, ...]
@@ -35,12 +37,6 @@ class TensorCheck:
     compared: int = 0
     skipped: int = 0  # at a kink of ReLU or max, where there is no derivative to compare with
     problem: str = ""  # why it failed; empty when it passed
-
-    def __str__(self) -> str:
-        verdict = f"FAILED: {self.problem}" if self.problem else "ok"
-        return (
-            f"{self.name:<28} {str(self.shape):<18} {self.error:9.1e}  {self.where:<18} {self.compared:>5}  {verdict}"
-        )
 
 
 @dataclass
@@ -62,54 +58,77 @@ class Report:
         return self.passed
 
     def __str__(self) -> str:
-        head = f"{'gradient at':<28} {'shape':<18} {'rel error':>9}  {'where':<18} {'n':>5}"
-        return "\n".join([head, *map(str, self.tensors)])
+        """A table with the relative error of each tensor, and under it what is wrong."""
+        columns = {"gradient w.r.t.": "", "shape": "", "error": ".1e", "at": "", "checked": "d", "": ""}
+        rows = [(t.name, t.shape, t.error, t.where, t.compared, "FAILED" if t.problem else "ok") for t in self.tensors]
+        problems = [f"FAILED: {t.name}: {t.problem}" for t in self.tensors if t.problem]
+        return "\n".join([format_table(columns, rows), *problems])
 
 
 def gradcheck(layer: Layer, *inputs: Array, training: bool = True, tolerance: float = 1e-6, seed: int = 0) -> Report:
-    """Compare `layer.backward` with central differences, at every input and every parameter.
+    """Compare `layer.backward` with central differences, with respect to every input and every parameter.
 
     `inputs` are what `layer.forward` takes, float64, as must be the layer's parameters (`layer.astype(np.float64)`):
-    float32 has not enough digits. The report fails a tensor whose largest relative error is above `tolerance`, whose
+    float32 has too few digits. The report fails a tensor whose largest relative error is above `tolerance`, whose
     gradient is zero everywhere (then nothing was shown), where kinks left too little to compare, or when backward
-    changed the gradient it was handed. The layer is left as it was, running statistics included.
+    changed the gradient it was given.
+
+    The inputs are copied. The layer's parameters, their `grad` and its running statistics have their old values
+    afterwards, also when forward or backward raises.
 
     Raises ValueError for arrays that are not float64, and when there is no input.
     """
     if not inputs:
         raise ValueError("gradcheck needs at least one input")
-    parameters = dict(layer.named_parameters())
-    for name, array in [("input", x) for x in inputs] + [(n, p.value) for n, p in parameters.items()]:
+    for name, array in [("input", x) for x in inputs] + [(n, p.value) for n, p in layer.named_parameters()]:
         if array.dtype != np.float64:
             raise ValueError(f"gradcheck needs float64, got {name} of {array.dtype}; try layer.astype(np.float64)")
-    xp = array_module(inputs[0])
-    rng = np.random.default_rng([seed, 1])  # not `seed` alone: x may have been drawn from that
-    before = [(buffer, buffer.value.copy()) for _, buffer in layer.named_buffers()]
+    with _restored(layer):
+        return _check_all(layer, [x.copy() for x in inputs], training, tolerance, np.random.default_rng([seed, 1]))
 
+
+@contextmanager
+def _restored(layer: Layer) -> Iterator[None]:
+    """After the `with` block, every array of the layer has its old values again, gradients included."""
+    before = [(holder, "value", holder.value) for _, holder in layer.named_buffers()]
+    before += [(parameter, "grad", parameter.grad) for parameter in layer.parameters()]
+    copies = [None if array is None else array.copy() for _, _, array in before]
+    try:
+        yield
+    finally:
+        for (holder, attribute, array), copy in zip(before, copies):
+            if copy is not None:
+                array[...] = copy  # in place: others may hold the same array
+            setattr(holder, attribute, array)
+
+
+def _check_all(
+    layer: Layer, inputs: list[Array], training: bool, tolerance: float, rng: np.random.Generator
+) -> Report:
+    """One forward and backward, then each tensor's gradient against differences of further forwards."""
     y, cache = layer.forward(*inputs, training=training)
+    xp = array_module(y)
     cotangent = xp.asarray(rng.standard_normal(y.shape))
-    handed = cotangent.copy()
-    gradients = layer.backward(handed, cache)
+    grad_y = cotangent.copy()
+    gradients = layer.backward(grad_y, cache)
     gradients = gradients if isinstance(gradients, tuple) else (gradients,)
-    gradients += (None,) * (len(inputs) - len(gradients))  # an input that was forgotten has no gradient
-    changed = bool((handed != cotangent).any())
+    gradients += (None,) * (len(inputs) - len(gradients))  # a forgotten input has no gradient
+    changed = bool((grad_y != cotangent).any())
 
     def loss() -> float:
         return float((layer.forward(*inputs, training=training)[0] * cotangent).sum())
 
-    # what rounding alone can make of a slope that is zero
+    # the slope that rounding alone can produce where the true one is zero
     noise = np.finfo(np.float64).eps * max(1.0, float(xp.abs(y * cotangent).sum())) / STEPS[-1]
     names = ["input"] if len(inputs) == 1 else [f"input {k}" for k in range(len(inputs))]
     tensors = list(zip(names, inputs, gradients))
-    surplus = len(gradients) - len(inputs)
-    tensors += [(name, parameter.value, parameter.grad) for name, parameter in parameters.items()]
+    tensors += [(name, parameter.value, parameter.grad) for name, parameter in layer.named_parameters()]
     report = Report([_check(name, x, gradient, loss, noise, tolerance, rng) for name, x, gradient in tensors])
     if changed:
-        report.tensors[0].problem = "backward changed, in place, the gradient it was handed"
-    if surplus:
+        report.tensors[0].problem = "backward changed, in place, the gradient it was given"
+    if len(gradients) > len(inputs):
+        surplus = len(gradients) - len(inputs)
         report.tensors[0].problem = f"backward returned {surplus} gradients more than there are inputs"
-    for buffer, value in before:
-        buffer.value = value
     return report
 
 
@@ -144,14 +163,14 @@ def _check(
     if largest < noise:
         check.problem = "zero everywhere, so nothing was compared"
     elif check.compared == 0 or check.skipped > MOST_SKIPPED * (check.compared + check.skipped):
-        check.problem = f"{check.skipped} of {check.compared + check.skipped} places lie on a kink"
+        check.problem = f"{check.skipped} of {check.compared + check.skipped} points lie on a kink"
     elif not check.error <= tolerance:
         check.problem = f"backward and forward disagree by more than {tolerance:.0e}"
     return check
 
 
-def _directions(shape: tuple[int, ...], rng: np.random.Generator):
-    """(its name, the direction): the elements of a small tensor one by one, random unit vectors through a large one."""
+def _directions(shape: tuple[int, ...], rng: np.random.Generator) -> Iterator[tuple[str, np.ndarray]]:
+    """(name, direction): each element of a small tensor, as a unit vector; random unit vectors for a large one."""
     size = int(np.prod(shape))
     if size <= SMALL:
         for k in range(size):
@@ -161,7 +180,7 @@ def _directions(shape: tuple[int, ...], rng: np.random.Generator):
     else:
         for k in range(DIRECTIONS):
             direction = rng.standard_normal(shape)
-            yield f"random direction {k}", direction / np.linalg.norm(direction)
+            yield f"direction {k}", direction / np.linalg.norm(direction)
 
 
 def _compare(
@@ -180,7 +199,7 @@ def _compare(
         numerical = (above - below) / (2 * step)
         difference = abs(expected - numerical)
         error = difference / max(abs(expected), abs(numerical), rms, np.finfo(np.float64).tiny)
-        # a kink between x - hv and x + hv bends L, and puts the central difference off by half of the bend at most
+        # a kink between x - hv and x + hv bends L, which changes the central difference by at most half of the bend
         bend = abs(above - 2 * middle + below) / step
         if not error >= best[0]:
             best = (error, numerical, bend >= difference)

@@ -1,10 +1,12 @@
 """The checker must catch every mistake that people make, and must not pass when it saw nothing."""
 
+import itertools
+
 import numpy as np
 import pytest
 
 from resnet_scratch.compute.backend import to_device
-from resnet_scratch.gradcheck import gradcheck
+from resnet_scratch.gradcheck import Report, TensorCheck, gradcheck
 from resnet_scratch.layers import Add, BatchNorm2d, Conv2d, Linear, MaxPool2d, ReLU, SubsamplePad
 from resnet_scratch.layers.layer import Layer
 from resnet_scratch.models.blocks import BasicBlock
@@ -167,9 +169,65 @@ def test_there_must_be_an_input():
         gradcheck(ReLU())
 
 
+def state(layer, x):
+    """Every array of the layer and the input: the objects, and copies of their values."""
+    arrays = [b.value for _, b in layer.named_buffers()] + [p.grad for p in layer.parameters()] + [x]
+    return arrays, [None if a is None else a.copy() for a in arrays]
+
+
+def assert_as_before(before, layer, x):
+    arrays, values = before
+    now, _ = state(layer, x)
+    assert all(a is b for a, b in zip(arrays, now, strict=True))
+    assert all(value is None or (value == array).all() for array, value in zip(now, values, strict=True))
+
+
 def test_the_layer_and_its_input_are_left_as_they_were(put):
     layer, x = put(BatchNorm2d(2)), put(images())
-    before = [buffer.value.copy() for _, buffer in layer.named_buffers()] + [x.copy()]
+    layer.weight.grad = put([3, 4])  # of some training step; the bias has none yet
+    before = state(layer, x)
     assert gradcheck(layer, x)
-    after = [buffer.value for _, buffer in layer.named_buffers()] + [x]
-    assert all((a == b).all() for a, b in zip(before, after, strict=True))
+    assert_as_before(before, layer, x)
+
+
+@pytest.mark.parametrize("calls", range(8))
+def test_they_are_left_as_they_were_when_forward_raises_too(put, calls):
+    """At its first call, or while the input, the weight or the bias is changed: 1 forward for backward, then 3 for each
+    of 5 numbers (1 input, 2 weights, 2 biases), 16 in all."""
+    layer, x = put(Linear(1, 2, rng=rng)), put([[1.5]])
+    before, right, count = state(layer, x), layer.forward, itertools.count()
+
+    def forward(x, training=False):
+        if next(count) == 2 * calls:
+            raise KeyError
+        return right(x, training)
+
+    layer.forward = forward
+    with pytest.raises(KeyError):
+        gradcheck(layer, x)
+    assert_as_before(before, layer, x)
+
+
+def test_they_are_left_as_they_were_when_backward_raises_too(put):
+    layer, x = put(BatchNorm2d(2)), put(images())
+    before = state(layer, x)
+
+    def backward(grad_y, cache):
+        layer.weight.value[0] = 7
+        layer.weight.grad = grad_y
+        raise KeyError
+
+    layer.backward = backward
+    with pytest.raises(KeyError):
+        gradcheck(layer, x)
+    assert_as_before(before, layer, x)
+
+
+def test_the_report_fits_a_terminal():
+    """The longest name and shape of the library's own cases; the command adds two spaces."""
+    name, shape = "layer2.0.downsample.0.weight", (1, 1, 4, 8)
+    line = TensorCheck(name, shape, 1.5e-11, "direction 12", 16, problem="wrong")
+    text = str(Report([line]))
+    assert max(map(len, text.splitlines())) <= 78
+    assert text.splitlines()[1].split() == [name, "1x1x4x8", "1.5e-11", "direction", "12", "16", "FAILED"]
+    assert text.splitlines()[2] == f"FAILED: {name}: wrong"

@@ -169,17 +169,17 @@ assert report, "the library's own convolution passes; if not, somebody has chang
 # %% [markdown]
 # ## A layer, broken
 #
-# The backward of a convolution needs its kernel turned by 180 degrees; forward does not, so it is easily forgotten. The
-# loss still falls then: trained like above (the same seed, all 936 steps) the network ends at 30.2 % instead of 97.1 %.
+# The backward of a convolution needs its kernel flipped along both axes; forward does not, so it is easily forgotten.
+# The loss still falls then: trained like above (the same seed, all 936 steps) the network ends at 30.2 % instead of 97.1 %.
 # Somebody who has never seen the 97.1 would take it for a poor recipe. The check takes it for what it is:
 
 # %%
-with planted("conv-kernel-not-turned") as mistake:
+with planted("conv-kernel-not-flipped") as mistake:
     print(f"planted: {mistake.what}\n")
     broken = gradcheck(conv, x)
 print(broken)
 assert not broken, "a broken backward must not pass"
-assert gradcheck(conv, x), "and behind the with block the layer is whole again"
+assert gradcheck(conv, x), "and after the with block the layer is right again"
 
 # %% [markdown]
 # `resnet-scratch break` lists the mistakes that can be planted like this. Or break something yourself: open

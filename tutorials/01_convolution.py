@@ -94,7 +94,7 @@ assert result.tolist() == [[27, 27], [18, 18]], "27 = 3 rows x 9; the lower wind
 # to right, and gives zero where nothing changes. A network does not get such kernels from us. It learns them.
 #
 # One word on the name. In mathematics a *convolution* turns the kernel by 180 degrees first; without the turn it is a
-# *cross-correlation*. The field says convolution and does not turn, and so does this library. The turned kernel comes
+# *cross-correlation*. The field says convolution and does not flip, and so does this library. The flipped kernel comes
 # back in tutorial 02, where it is needed.
 #
 # ## What kernels see

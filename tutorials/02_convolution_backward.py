@@ -18,7 +18,7 @@
 # * say what the adjoint (the transpose) of a linear map is, test for it with two dot products, and read a backward pass
 #   as the forward pass read upwards, each step transposed;
 # * write col2im, and avoid the mistake that almost everybody makes with it first;
-# * explain why the gradient of a convolution is a convolution with the turned kernel, and what a stride changes.
+# * explain why the gradient of a convolution is a convolution with the flipped kernel, and what a stride changes.
 #
 # **Needs:** 01 (windows, im2col, the matrix A); derivatives of several variables and the chain rule.
 # **Time:** 60 minutes to read and try; a few seconds to run.
@@ -351,17 +351,17 @@ assert np.allclose(conv.weight.grad[:, :, 0, 0], grad_w), "and so is its grad_w"
 # $$ \text{grad}_x[h] = \sum_j g[h + j - (K - 1 - P)] \; w[K - 1 - j] $$
 #
 # Compare with the forward: that *is* a convolution. Of $g$ instead of $x$, padded by $K - 1 - P$ instead of $P$, with
-# the kernel read from its end. In two dimensions both axes turn round: the kernel is turned by 180 degrees. For our
+# the kernel read from its end. In two dimensions both axes are reversed: the kernel is *flipped*. For our
 # example, $P = 0$ and $K = 2$, so $g$ gets one row and column of zeros on every side:
 
 # %%
 padded_g = pad(g.reshape(1, 2, 2, 1), (1, 1))[0, :, :, 0]
-turned = w[::-1, ::-1]
-answer = np.array([[(padded_g[h : h + 2, v : v + 2] * turned).sum() for v in range(3)] for h in range(3)])
+flipped = w[::-1, ::-1]
+answer = np.array([[(padded_g[h : h + 2, v : v + 2] * flipped).sum() for v in range(3)] for h in range(3)])
 
 fig, axes = plt.subplots(1, 3, figsize=(9, 3))
 draw_numbers(axes[0], padded_g, "g, padded by K - 1 = 1", [((1, 1, 2, 2), ORANGE), ((0, 0, 2, 2), BLUE)], shade=True)
-draw_numbers(axes[1], turned, "the kernel, turned")
+draw_numbers(axes[1], flipped, "the kernel, flipped")
 draw_numbers(axes[2], answer, "grad_x", [((1, 1, 1, 1), ORANGE), ((0, 0, 1, 1), BLUE)], shade=True)
 plt.show()
 assert np.array_equal(answer, grad_x), "the same grad_x for the third time"
@@ -379,8 +379,8 @@ print(inspect.getsource(Conv2d._backward_as_convolution))
 # %% [markdown]
 # The second use is the gradient at the weights. By the first way it is $X^T g$, columns of $x$ times $g$. Which pairs
 # of numbers does that multiply? For the weight at place $k$: each $x[h]$ with $g[h + P - k]$, the same pairs as above.
-# So one may as well write out the columns of $g$ and multiply by $x$; only the places come out in turned order, and are
-# turned back at the end.
+# So one may as well write out the columns of $g$ and multiply by $x$; only the positions come out in reverse order,
+# and are reversed at the end.
 #
 # Both ways, for a layer with 16 channels. **Predict:** which is faster?
 
@@ -402,7 +402,7 @@ for name, seconds in times.items():
 # ## What a stride changes
 #
 # With stride 2 the windows at every second place are missing. Put zeros where they would have been, and the case is one
-# of stride 1 again: spread $g$ out with zeros between its numbers, then convolve with the turned kernel.
+# of stride 1 again: spread $g$ out with zeros between its numbers, then convolve with the flipped kernel.
 
 # %%
 strided = Conv2d(3, 4, 3, stride=2, padding=1, bias=False, rng=np.random.default_rng(0)).astype(np.float64)
@@ -412,7 +412,7 @@ spread[:, ::2, ::2] = grad_y  # places 0, 2, 4, 6 of what stride 1 would have ha
 
 dense = Conv2d(4, 3, 3, padding=1, bias=False, rng=np.random.default_rng(0)).astype(np.float64)
 dense.weight.value = np.ascontiguousarray(strided.weight.value[::-1, ::-1].swapaxes(2, 3))
-assert np.allclose(dense(spread), strided.backward(grad_y, picture)), "zeros between, then the turned kernel"
+assert np.allclose(dense(spread), strided.backward(grad_y, picture)), "zeros between, then the flipped kernel"
 
 fig, axes = plt.subplots(1, 2, figsize=(6, 3))
 draw_numbers(axes[0], grad_y[0, :, :, 0].round(1), "one channel of g", shade=True)
@@ -429,12 +429,12 @@ print(f"{(spread[..., 0] == 0).mean():.0%} of what is multiplied is zero")
 # ## Is it right? And when would you not notice?
 #
 # The library's checker compares a backward with the forward numerically, at every input and every parameter. Tutorial
-# 03 takes it apart; here it is used. First the real layer, then one with a typical mistake: the kernel is not turned.
+# 03 takes it apart; here it is used. First the real layer, then one with a typical mistake: the kernel is not flipped.
 
 
 # %%
-class NotTurned(Conv2d):
-    """A convolution whose backward forgot to turn the kernel."""
+class NotFlipped(Conv2d):
+    """A convolution whose backward forgot to flip the kernel."""
 
     def backward(self, grad_y, x):
         grad_x = super().backward(grad_y, x)  # for the gradients of weight and bias
@@ -444,13 +444,13 @@ class NotTurned(Conv2d):
 
 
 right, wrong = (
-    kind(2, 3, 3, padding=1, rng=np.random.default_rng(0)).astype(np.float64) for kind in (Conv2d, NotTurned)
+    kind(2, 3, 3, padding=1, rng=np.random.default_rng(0)).astype(np.float64) for kind in (Conv2d, NotFlipped)
 )
 picture = rng.standard_normal((2, 4, 5, 2))
 for layer in (right, wrong):
     print(gradcheck(layer, picture), "\n")
 assert gradcheck(right, picture), "the library's backward agrees with its forward"
-assert not gradcheck(wrong, picture), "a kernel that was not turned must be found"
+assert not gradcheck(wrong, picture), "a kernel that was not flipped must be found"
 
 # %% [markdown]
 # **Predict.** What does the checker say about the wrong layer when all its weights are the same? When the kernel is a
@@ -461,10 +461,10 @@ for name, kernel in [("all the same", np.ones((3, 3))), ("a blur", np.outer([1, 
     wrong.weight.value[...] = kernel[:, :, None, None]
     passed = bool(gradcheck(wrong, picture))
     print(f"{name}: {'passed' if passed else 'failed'}")
-    assert passed, "a kernel that looks the same when turned cannot show the mistake"
+    assert passed, "a kernel that looks the same when flipped cannot show the mistake"
 
 # %% [markdown]
-# Such kernels look the same after the turn, so the mistake does not show. A test is as good as its numbers: take random
+# Such kernels look the same when flipped, so the mistake does not show. A test is as good as its numbers: take random
 # ones, and pictures whose height and width differ.
 #
 # ## Exercises

@@ -28,7 +28,7 @@ import inspect
 import matplotlib.pyplot as plt
 import numpy as np
 
-from resnet_scratch.verify import cases as selfcheck
+from resnet_scratch.verify.cases import cases
 from resnet_scratch.exercises import ch03_gradient_checking as tasks
 from resnet_scratch.exercises import check, show
 from resnet_scratch.gradcheck import DIRECTIONS, _compare, gradcheck
@@ -430,8 +430,8 @@ assert not report and "nothing was compared" in str(report)
 # out. Look at what the library checks itself with (`resnet-scratch gradcheck` runs all of it):
 
 # %%
-source = inspect.getsource(selfcheck.cases)
-print(source[: source.index('yield "ReLU"')])
+source = inspect.getsource(cases)
+print(source[: source.index('yield Case("ReLU"')])
 
 # %% [markdown]
 # Two more ways to be fooled, both about the forward. It must be the *same function* each time that it is called: random
@@ -463,8 +463,8 @@ def border_lost(grad_x, grad_y, layer):
     return grad_x
 
 
-def kernel_not_turned(grad_x, grad_y, layer):
-    """Backward as a convolution of grad_y, with the kernel as it is in place of turned by 180 degrees."""
+def kernel_not_flipped(grad_x, grad_y, layer):
+    """Backward as a convolution of grad_y, with the kernel as it is in place of flipped."""
     straight = Conv2d(2, 2, 3, padding=1, bias=False, rng=np.random.default_rng(0)).astype(np.float64)
     straight.weight.value = layer.weight.value.swapaxes(2, 3)
     return straight(grad_y)
@@ -475,7 +475,7 @@ SPOILERS = {
     "B": lambda grad_x, *_: -grad_x,
     "C": lambda grad_x, *_: grad_x / 2,
     "D": border_lost,
-    "E": kernel_not_turned,
+    "E": kernel_not_flipped,
     "F": lambda grad_x, *_: grad_x.swapaxes(1, 2),
 }
 x = np.random.default_rng(2).standard_normal((2, 5, 5, 2))
@@ -493,15 +493,15 @@ plt.show()
 
 # %% [markdown]
 # **Guess** which portrait is which, before you read on: a factor, a wrong sign, a lost border, rows and columns mixed
-# up, the kernel not turned, no mistake.
+# up, the kernel not flipped, no mistake.
 #
 # * A line through zero with another slope (C) is a **factor**: a mean in place of a sum, a missing 1/N, a learning rate
 #   that slipped in. The slope tells which one.
 # * A line that falls (B) is a **sign**.
 # * A diagonal with a flat line (D) means that most is right and **some places get nothing**: a border, a last window, a
 #   case of the stride.
-# * A cloud (E, F) has the right size in the wrong places: something is **transposed, shifted, turned or permuted**. E
-#   is the kernel that was not turned, F rows and columns mixed up. To tell them apart, look at a picture of 3x3 with
+# * A cloud (E, F) has the right size in the wrong places: something is **transposed, shifted, flipped or permuted**. E
+#   is the kernel that was not flipped, F rows and columns mixed up. To tell them apart, look at a picture of 3x3 with
 #   a single 1 in `grad_y`.
 #
 # ## Find the mistakes
@@ -564,8 +564,8 @@ assert not any(reports), "each of the four must fail"
 #    size of the window. (The error is divided by the larger of the two numbers, so a factor of 6 and one of 1/6 look
 #    alike.)
 # 3. Only `weight` is wrong, and the input is right: not the geometry as such, but the weights' own part. The kernel's
-#    middle (1, 1) stays where it is when the kernel is turned: the gradient was **turned by 180 degrees**.
-# 4. The numbers are right, and it fails all the same: backward **changed the array that it was handed**. Alone it does
+#    middle (1, 1) stays where it is when the kernel is flipped: the gradient was **flipped**.
+# 4. The numbers are right, and it fails all the same: backward **changed the array that it was given**. Alone it does
 #    no harm. Beside a shortcut, which gets the very same array (tutorial 06), it does.
 #
 # Let us make sure that these are no fairy tales.

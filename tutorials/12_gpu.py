@@ -38,7 +38,7 @@ import numpy as np
 
 from resnet_scratch.compute.backend import array_module, devices, resolve_device, to_numpy
 from resnet_scratch.measure.bench import race, sgemm_peak
-from resnet_scratch.verify.crosscheck import crosscheck, format_differences, where_it_begins
+from resnet_scratch.verify.crosscheck import crosscheck, format_differences, first_difference
 from resnet_scratch.data import load, training_batches
 from resnet_scratch.insight.passes import record
 from resnet_scratch.layers import ReLU
@@ -247,7 +247,7 @@ if GPU:
     batch = np.random.default_rng(1).standard_normal((4, 32, 32, 3), np.float32)
     differences = crosscheck(build("resnet8", rng=np.random.default_rng(0)), batch, np.arange(4), DEVICE)
     print(format_differences(differences))
-    assert where_it_begins(differences) is None, "the same code must compute the same but for rounding"
+    assert first_difference(differences) is None, "the same code must compute the same but for rounding"
 else:
     print("no GPU here: nothing to compare. On Colab this cell compares the two.")
 

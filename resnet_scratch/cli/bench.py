@@ -12,8 +12,10 @@ from ..compute.threads import num_threads
 from ..measure import bench
 from ..measure.memory import peak_memory
 from ..models import configs
+from ..table import format_table
 from .options import DEVICES, Model, option, resolved, threads_option
 
+OURS = "resnet_scratch"
 TORCH = ("torch NCHW", "torch channels_last")
 
 
@@ -21,10 +23,10 @@ TORCH = ("torch NCHW", "torch channels_last")
 @click.argument("model", type=Model(), default="resnet20")
 @option("--batch-size", default=128, type=click.IntRange(min=2), help="Images per step.")
 @option("--image-size", type=click.IntRange(min=1), help="Height and width.  [default: the model's own]")
-@option("--repeats", default=10, type=click.IntRange(min=1), help="How often each is timed; medians count.")
-@option("--against", type=click.Choice(["torch"]), help="Time the same network in PyTorch, in turn with ours.")
-@click.option("--layers", is_flag=True, help="Also a line for each layer.")
-@click.option("--memory", is_flag=True, help="Also the peak memory of training, in processes of their own.")
+@option("--repeats", default=10, type=click.IntRange(min=1), help="Timings; their median is printed.")
+@option("--against", type=click.Choice(["torch"]), help="Also time the same network in PyTorch.")
+@click.option("--layers", is_flag=True, help="Also the time of each layer.")
+@click.option("--memory", is_flag=True, help="Also the peak memory of training.")
 @option("--device", default="cpu", help=DEVICES, callback=resolved)
 @threads_option
 def bench_command(
@@ -37,7 +39,7 @@ def bench_command(
     memory: bool,
     device: str,
 ) -> None:
-    """Images per second of MODEL (resnet20), for training steps and for inference, on random pictures.
+    """Images per second of MODEL (resnet20), for training steps and for inference, on random images.
 
     \b
     resnet-scratch bench resnet20 --layers
@@ -45,44 +47,52 @@ def bench_command(
     """
     if device != "cpu" and (against or memory):
         raise click.UsageError(f"--against and --memory are for the processor; on {device}, see `summary --batch-size`")
-    task = bench.Task(model, batch_size, image_size or configs.find(model).image_size, device=device)
+    workload = bench.Workload(model, batch_size, image_size or configs.find(model).image_size, device=device)
+    size = workload.image_size
     where = f"{num_threads()} threads, NumPy {np.__version__}" if device == "cpu" else describe(device)
-    rivals = ("resnet_scratch", *(TORCH if against else ()))
     click.echo(
-        f"{model}, batch of {batch_size} images of {task.image_size}x{task.image_size}, float32, "
-        f"{where}; medians of {repeats}, taken in turn"
+        f"{model}, batches of {batch_size} images of {size}x{size}, float32, medians of {repeats};\non {where}"
     )
     peak = bench.sgemm_peak(device=device)
-    click.echo(f"one large matrix product there: {2 * peak / 1e9:.0f} GFLOP/s\n")
+    click.echo(f"one large matrix product (sgemm): {2 * peak / 1e9:.0f} GFLOP/s\n")
+    libraries = (OURS, *(TORCH if against else ()))
     try:
-        jobs = {rival: bench.RIVALS[rival](task) for rival in rivals}
+        jobs = {library: bench.LIBRARIES[library](workload) for library in libraries}
     except ImportError as error:
         raise click.UsageError(str(error)) from error
-    click.echo(f"{'':<16}{'':<22}{'images/s':>10}{'ours is x times':>18}{'x of sgemm peak':>18}")
-    work = bench.multiply_adds(task)
-    for kind in ("training step", "inference"):
-        seconds = bench.race({rival: jobs[rival][kind] for rival in rivals}, repeats)
-        for rival in rivals:
-            ratio = median(theirs / ours for theirs, ours in zip(seconds[rival], seconds["resnet_scratch"]))
-            share = work[kind] / median(seconds[rival]) / peak
-            speed = batch_size / median(seconds[rival])
-            click.echo(
-                f"{kind:<16}{rival:<22}{speed:>10.0f}{f'{ratio:.2f}' if rival in TORCH else '':>18}{share:>18.0%}"
-            )
-    if task.image_size == 32:
-        share = bench.waiting_share(task, repeats)
-        click.echo(f"waiting for the next batch of the built-in data set: {share:.1%} of a training run's time")
+    click.echo(_speeds(workload, jobs, repeats, peak))
+    if size == 32:
+        share = bench.waiting_share(workload, repeats)
+        click.echo(f"waiting for the next batch of the built-in data set: {share:.1%} of training")
     if memory:
-        click.echo("")
-        for rival in rivals:
-            used = peak_memory(rival, task, num_threads())
-            click.echo(f"{'peak memory':<16}{rival:<22}{used / 1e6:>7.0f} MB")
+        used = [(library, peak_memory(library, workload, num_threads()) / 1e6) for library in libraries]
+        click.echo("\n" + format_table({"": "", "peak memory MB": ",.0f"}, used))
     if layers:
-        rows = bench.layer_times(task, repeats)
-        total = sum(forward + backward for _, _, forward, backward, _ in rows)
-        click.echo(f"\n{'layer':<24}{'kind':<15}{'forward ms':>11}{'backward ms':>12}{'of step':>9}{'x of peak':>11}")
-        for name, kind, forward, backward, products in rows:
-            seconds, share = forward + backward, f"{products / (forward + backward) / peak:.0%}" if products else ""
-            click.echo(
-                f"{name:<24}{kind:<15}{1e3 * forward:>11.2f}{1e3 * backward:>12.2f}{seconds / total:>9.1%}{share:>11}"
-            )
+        click.echo("\n" + _layers(bench.layer_times(workload, repeats), peak))
+
+
+def _speeds(workload: bench.Workload, jobs: dict[str, dict[str, bench.Job]], repeats: int, peak: float) -> str:
+    """Images per second of each library; its time divided by ours; its share of the speed of a large product."""
+    rows, work = [], bench.multiply_adds(workload)
+    for kind in ("training step", "inference"):
+        seconds = bench.race({library: jobs[library][kind] for library in jobs}, repeats)
+        for library, times in seconds.items():
+            ratio = median(theirs / ours for theirs, ours in zip(times, seconds[OURS]))
+            middle = median(times)
+            rows.append((kind, library, workload.batch_size / middle, ratio, work[kind] / middle / peak))
+    columns = {"": "", "library": "", "images/s": ",.0f", "time / ours": ".2f", "of sgemm": ".0%"}
+    return format_table(columns, rows)
+
+
+def _layers(rows: list[bench.LayerTime], peak: float) -> str:
+    """Each layer's times, its share of their sum, and its share of the speed of a large product."""
+    forward, backward = sum(row.forward for row in rows), sum(row.backward for row in rows)
+    lines = []
+    for row in rows:
+        seconds = row.forward + row.backward
+        of_sgemm = row.multiply_adds / seconds / peak if row.multiply_adds else None
+        share = seconds / (forward + backward)
+        lines.append((row.name, row.kind, 1e3 * row.forward, 1e3 * row.backward, share, of_sgemm))
+    total = ("total", None, 1e3 * forward, 1e3 * backward, 1.0, None)
+    columns = {"layer": "", "kind": "", "fwd ms": ",.2f", "bwd ms": ",.2f", "share": ".1%", "of sgemm": ".0%"}
+    return format_table(columns, lines, total)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from ..verify.mistakes import MISTAKES, catch
+from ..table import format_table
+from ..verify.mistakes import MISTAKES, failing_checks
 
 
 @click.command("break", short_help="Plant a mistake into a layer and see the gradient check catch it.")
@@ -15,15 +16,13 @@ def break_command(context: click.Context, mistake: str | None) -> None:
 
     \b
     resnet-scratch break
-    resnet-scratch break conv-kernel-not-turned
+    resnet-scratch break conv-kernel-not-flipped
     """
     if mistake is None:
-        width = max(map(len, MISTAKES))
-        for name, entry in MISTAKES.items():
-            click.echo(f"{name:<{width}}  {entry.kind.__name__}: {entry.what}")
+        click.echo(format_table({"mistake": "", "what is wrong": ""}, [(name, m.what) for name, m in MISTAKES.items()]))
         return
     try:
-        failed = catch(mistake)
+        failed = failing_checks(mistake)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     entry = MISTAKES[mistake]

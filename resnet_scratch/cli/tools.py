@@ -15,7 +15,7 @@ from ..experiment.evaluation import evaluate, predict
 from ..experiment.weights import load_model
 from ..measure.summary import format_summary, summarise, training_memory
 from ..models import build
-from ..verify import cases as selfcheck
+from ..verify import cases
 from .options import (
     DEVICES,
     Model,
@@ -69,20 +69,20 @@ def predict_command(weights: Path, pictures: tuple[Path, ...], top: int, device:
 
 
 @click.command("gradcheck", short_help="Check every backward by central differences.")
-@option("--seed", default=0, type=click.IntRange(min=0), help="Draws the numbers that are tried.")
+@option("--seed", default=0, type=click.IntRange(min=0), help="Draws weights, inputs and directions.")
 @option("--device", default="cpu", help=DEVICES, callback=resolved)
-@click.option("--verbose", is_flag=True, help="A line for every tensor.")
+@click.option("--verbose", is_flag=True, help="Also a line for each tensor.")
 @click.pass_context
 def gradcheck_command(context: click.Context, seed: int, device: str, verbose: bool) -> None:
     """Check every backward against central differences: layers, blocks, whole nets. Exit status 1 if one is wrong."""
 
     def show(name: str, report: Any) -> None:
-        click.echo(f"{name:<44} {report.error:9.1e}  {'ok' if report.passed else 'FAILED'}")
+        click.echo(f"{name:<44}  {report.error:>7.1e}  {'ok' if report.passed else 'FAILED'}")
         if verbose or not report.passed:
-            click.echo("\n".join("    " + line for line in str(report).splitlines()))
+            click.echo("".join(f"  {line}\n" for line in str(report).splitlines()))
 
-    click.echo(f"{'':<44} {'rel error':>9}")
-    if not selfcheck.check_everything(device, seed, show):
+    click.echo(f"{'':<44}  {'error':>7}")
+    if not cases.check_cases(device, seed, show):
         click.echo("Not every gradient is right.")
         context.exit(1)
     click.echo("Every gradient is right.")
@@ -109,8 +109,9 @@ def summary_command(model: str, classes: int, image_size: int | None, batch_size
     click.echo(format_summary(rows))
     step = training_memory(rows, batch_size)
     click.echo(
+        f"mult-adds, in millions, and kept memory are those of one image\n"
         f"a training step of {batch_size} images, float32: {step.kept / 1e6:,.0f} MB for weights, gradients,\n"
-        f"velocities and what layers keep; at its peak on a GPU, with a layer's columns, {step.gpu_peak / 1e6:,.0f} MB"
+        f"velocities and kept arrays; on a GPU, with a layer's columns, at most {step.gpu_peak / 1e6:,.0f} MB"
     )
 
 

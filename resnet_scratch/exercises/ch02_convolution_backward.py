@@ -71,12 +71,12 @@ def add_back(
 
 
 def picture_gradient(grad_y: np.ndarray, weight: np.ndarray, padding: int) -> np.ndarray:
-    """Task 2.4: the gradient at the picture, as a convolution with the turned kernel (stride 1).
+    """Task 2.4: the gradient at the picture, as a convolution with the flipped kernel (stride 1).
 
     TODO: a convolution with weight (KH, KW, C, O), stride 1 and `padding` (smaller than KH and KW) made a result whose
         gradient is grad_y (N, OH, OW, O). Return the gradient at the pictures, (N, H, W, C). The kernel need not be
         square.
-    APPROACH: 1. Turn the kernel by 180 degrees, and let its two channel axes change places. 2. Pad grad_y by
+    APPROACH: 1. Flip the kernel along both axes, and exchange its two channel axes. 2. Pad grad_y by
         KH - 1 - padding rows and KW - 1 - padding columns. 3. Convolve the one with the other, with stride 1: im2col
         and a matrix product. 4. The result has as many rows and columns as there are windows.
     HINT: `pad(grad_y, (rows, columns))` of the library pads pictures, and `im2col(padded, (KH, KW))` makes the columns;
@@ -85,9 +85,9 @@ def picture_gradient(grad_y: np.ndarray, weight: np.ndarray, padding: int) -> np
     ### BEGIN SOLUTION
     KH, KW, C, O = weight.shape
     padded = pad(grad_y, (KH - 1 - padding, KW - 1 - padding))
-    turned = weight[::-1, ::-1].swapaxes(2, 3).reshape(-1, C)
+    flipped = weight[::-1, ::-1].swapaxes(2, 3).reshape(-1, C)
     N, H, W = len(grad_y), padded.shape[1] - KH + 1, padded.shape[2] - KW + 1
-    return (im2col(padded, (KH, KW)) @ turned).reshape(N, H, W, C)
+    return (im2col(padded, (KH, KW)) @ flipped).reshape(N, H, W, C)
     ### END SOLUTION
 
 

@@ -1,4 +1,4 @@
-"""Slices through the loss as a function of all weights.
+"""Slices of the loss as a function of all weights.
 
 Source: Li, Xu, Taylor, Studer and Goldstein 2018, "Visualizing the Loss Landscape of Neural Nets", section 4.
 """
@@ -18,10 +18,10 @@ Direction = list[Array]  # one array per parameter, in the parameters' order
 
 
 def filter_normalised_direction(model: Layer, rng: np.random.Generator) -> Direction:
-    """A random direction in which each filter's part is as long as the filter itself; zero for biases and norms.
+    """A random direction in which each filter has the norm of the model's filter; zero for biases and batch norms.
 
-    A filter is what makes one output channel: all numbers of a weight that share its last index. Without this scaling
-    a network with large weights would look flat: batch norm takes the scale of the filters in front of it away.
+    A filter computes one output channel: it is all numbers of a weight that share its last index. Without this scaling
+    a network with large weights would look flat, because batch norm cancels the scale of the filters before it.
     """
     direction = []
     for parameter in model.parameters():
@@ -41,8 +41,8 @@ def loss_slice(
 ) -> np.ndarray:
     """The loss at weights + alpha * direction, for each alpha: (len(alphas),).
 
-    Batch norm uses the batch's own statistics: running averages would belong to the unmoved weights. The model is left
-    as it was. Raises ValueError when the direction is not one of this model.
+    Batch norm uses the statistics of the batch, because the running averages belong to the original weights. The model
+    is left as it was. Raises ValueError when the direction was drawn for another model.
     """
     return _losses(model, images, labels, [direction], [(alpha,) for alpha in alphas])
 
@@ -57,15 +57,16 @@ def loss_surface(
 ) -> np.ndarray:
     """The loss at weights + a * direction_x + b * direction_y: (len(alphas), len(alphas)), row = b, column = a.
 
-    As `loss_slice` otherwise.
+    Otherwise as `loss_slice`.
     """
-    places = [(a, b) for b in alphas for a in alphas]
-    return _losses(model, images, labels, [direction_x, direction_y], places).reshape(len(alphas), len(alphas))
+    points = [(a, b) for b in alphas for a in alphas]
+    return _losses(model, images, labels, [direction_x, direction_y], points).reshape(len(alphas), len(alphas))
 
 
 def _losses(
-    model: Layer, images: Array, labels: Array, directions: list[Direction], places: list[tuple[float, ...]]
+    model: Layer, images: Array, labels: Array, directions: list[Direction], points: list[tuple[float, ...]]
 ) -> np.ndarray:
+    """The loss at weights + sum(coefficient * direction) for each point, which has a coefficient per direction."""
     parameters = model.parameters()
     for direction in directions:
         if [d.shape for d in direction] != [p.value.shape for p in parameters]:
@@ -73,9 +74,9 @@ def _losses(
     losses = []
     with restored(model):
         origin = [p.value.copy() for p in parameters]
-        for place in places:
+        for coefficients in points:
             for k, parameter in enumerate(parameters):
-                moved = origin[k] + sum(float(a) * direction[k] for a, direction in zip(place, directions))
+                moved = origin[k] + sum(float(a) * direction[k] for a, direction in zip(coefficients, directions))
                 parameter.value = moved.astype(origin[k].dtype)
             losses.append(float(softmax_cross_entropy(model.forward(images, training=True)[0], labels)[0]))
     return np.array(losses)

@@ -1,4 +1,4 @@
-"""Which learning rate? Let it grow from step to step and look when the loss falls, and when it explodes."""
+"""Which learning rate? Raise it from step to step, and see where the loss falls and where it explodes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..measure.recorder import restored
 from ..optim import Optimizer
 from ..train import train
 
-EXPLODED = 4.0  # times the lowest loss so far
+EXPLODED = 4.0  # loss / lowest loss so far
 
 
 def find_learning_rate(
@@ -26,8 +26,8 @@ def find_learning_rate(
 ) -> tuple[np.ndarray, np.ndarray]:
     """(learning rates, losses): training steps whose learning rate grows from `low` to `high` by a constant factor.
 
-    It ends early when the loss is over four times the lowest one seen, or no number any more. Weights, running averages
-    and the optimizer's states are put back. Raises ValueError unless 0 < low < high and steps is at least 2.
+    Stops early when the loss is above four times the lowest so far, or is not a number. Weights, running averages and
+    the optimizer's state are restored. Raises ValueError unless 0 < low < high and steps is at least 2.
 
     Source: Smith 2015, "Cyclical Learning Rates for Training Neural Networks", section 3.3.
     """
@@ -38,7 +38,7 @@ def find_learning_rate(
     rates, losses, lowest = [], [], math.inf
     states = [{name: array.copy() for name, array in state.items()} for state in optimizer.states]
     scalars = dict(optimizer.scalars)
-    with restored(model), np.errstate(all="ignore"):  # the last steps may overflow: that is what they are for
+    with restored(model), np.errstate(all="ignore"):  # the last steps are meant to explode
         try:
             for step in train(model, optimizer, batches, lambda k: low * (high / low) ** (k / (steps - 1)), steps):
                 loss = float(step.loss)

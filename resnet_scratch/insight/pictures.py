@@ -1,4 +1,4 @@
-"""Pictures of what is inside a network, each drawn onto Matplotlib axes of the caller's."""
+"""Figures of what is inside a network. Each function draws on Matplotlib axes that it is given."""
 
 from __future__ import annotations
 
@@ -14,33 +14,39 @@ if TYPE_CHECKING:
 
 
 def draw_filters(axes: Axes, weight: Array) -> None:
-    """The filters of a first convolution, weight (KH, KW, 3, O), as O small pictures: grey is zero.
+    """The filters of a first convolution, weight (KH, KW, 3, O), as O small images: grey is zero.
 
-    Each filter is scaled by its own largest weight. Raises ValueError unless it has three input channels.
+    Each filter is divided by its own largest weight. Raises ValueError unless it has three input channels.
     """
     weight = to_numpy(weight)
     if weight.ndim != 4 or weight.shape[2] != 3:
-        raise ValueError(f"weight must be (KH, KW, 3, O), for images in colour, got {weight.shape}")
+        raise ValueError(f"weight must be (KH, KW, 3, O), with three input channels, got {weight.shape}")
     filters = weight.transpose(3, 0, 1, 2)  # (O, KH, KW, 3)
     largest = np.maximum(abs(filters).max((1, 2, 3), keepdims=True), np.finfo(np.float32).tiny)
     axes.imshow(_grid(0.5 + 0.5 * filters / largest), interpolation="nearest")
     axes.set_axis_off()
 
 
-def draw_feature_maps(axes: Axes, activation: Array, cmap: str = "viridis") -> None:
-    """The channels of one image's activation (H, W, C) as C small pictures, each scaled to its own range."""
+def draw_feature_maps(axes: Axes, activation: Array) -> None:
+    """The channels of one image's activation (H, W, C) as C small images, each scaled to its own range.
+
+    Raises ValueError for another shape.
+    """
     activation = to_numpy(activation)
     if activation.ndim != 3:
         raise ValueError(f"activation must be (H, W, C), of one image, got {activation.shape}")
     maps = activation.transpose(2, 0, 1).astype(np.float64)  # (C, H, W)
     low, high = maps.min((1, 2), keepdims=True), maps.max((1, 2), keepdims=True)
     scaled = (maps - low) / np.where(high > low, high - low, 1)
-    axes.imshow(_grid(scaled, line=np.nan), cmap=cmap, vmin=0, vmax=1, interpolation="nearest")
+    axes.imshow(_grid(scaled, line=np.nan), cmap="viridis", vmin=0, vmax=1, interpolation="nearest")
     axes.set_axis_off()
 
 
 def draw_heat(axes: Axes, image: Array, heat: Array) -> None:
-    """`image` (H, W, 3), uint8 or 0..1, in grey, with `heat` (H, W), 0..1, over it: the hotter, the more opaque."""
+    """`heat` (H, W), 0..1, over `image` (H, W, 3), uint8 or 0..1, in grey: the hotter, the more opaque.
+
+    Raises ValueError where the sizes differ.
+    """
     image, heat = to_numpy(image), to_numpy(heat)
     if heat.shape != image.shape[:2]:
         raise ValueError(f"heat must have the image's height and width {image.shape[:2]}, got {heat.shape}")
@@ -50,7 +56,10 @@ def draw_heat(axes: Axes, image: Array, heat: Array) -> None:
 
 
 def draw_surface(axes: Axes, alphas: Sequence[float], losses: Array) -> None:
-    """The contours of a loss surface (len(alphas), len(alphas)); each line is a constant factor above the last."""
+    """The contours of a loss surface (len(alphas), len(alphas)), at losses that grow by a constant factor.
+
+    Raises ValueError for another shape.
+    """
     losses = np.asarray(losses)
     if losses.shape != (len(alphas), len(alphas)):
         raise ValueError(f"losses must be {(len(alphas), len(alphas))}, as many as alphas, got {losses.shape}")
@@ -62,7 +71,7 @@ def draw_surface(axes: Axes, alphas: Sequence[float], losses: Array) -> None:
 
 
 def _grid(tiles: np.ndarray, line: float = 1.0) -> np.ndarray:
-    """Tiles (n, H, W) or (n, H, W, 3) in a grid; `line` is the value of the line between them and of empty tiles."""
+    """Tiles (n, H, W) or (n, H, W, 3) in a grid; `line` is the value of the lines between them and of empty tiles."""
     n, H, W = tiles.shape[:3]
     columns = math.ceil(math.sqrt(n))
     rows = -(-n // columns)

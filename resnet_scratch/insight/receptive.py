@@ -1,4 +1,4 @@
-"""How much of the picture one number in the network depends on."""
+"""How much of the image one number in the network depends on."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from ..layers.layer import Layer
 
 @dataclass(frozen=True)
 class Field:
-    """What one number behind a layer can see along the height of the image, in pixels of the image."""
+    """What one number of a layer's output depends on, along the height of the image, in pixels of the image."""
 
     name: str
     size: int  # of the receptive field
-    jump: int  # how far apart the fields of two neighbours are
+    jump: int  # the distance between the fields of two neighbours
 
 
 def receptive_fields(model: Layer) -> list[Field]:
-    """The receptive field behind every convolution and pooling on the main path, in forward order.
+    """The receptive field after every convolution and pooling on the main path, in forward order.
 
-    A kernel of k that moves by s, on numbers that see r pixels and lie j apart, makes numbers that see r + (k - 1) j
-    pixels and lie s j apart. Shortcuts are left out: they see less than the branch beside them.
+    A kernel of size k with stride s, applied to numbers with a field of r pixels and a jump of j, gives numbers with a
+    field of r + (k - 1) j pixels and a jump of s j. Shortcuts are left out: their field is smaller than the branch's.
 
     Source: Araujo, Norris and Sim 2019, "Computing Receptive Fields of Convolutional Neural Networks", section 2.
     """

@@ -1,11 +1,13 @@
-"""How fast is it, and compared with what? Times are medians; comparisons take turns, because machines are noisy."""
+"""How fast is it, and compared with what? Times are medians; what is compared runs in turn: machines are noisy."""
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import defaultdict
 from contextlib import closing
 from dataclasses import dataclass, replace
+from itertools import repeat
 from statistics import median
 from typing import Any, Callable, Iterator
 
@@ -14,13 +16,12 @@ import numpy as np
 from ..compute.backend import Array, array_module, to_device, wait_for
 from ..compute.threads import limit_blas_threads, num_threads
 from ..data import load_shapes, training_batches
-from ..layers import Conv2d, Linear
-from ..layers.layer import Layer
 from ..losses import softmax_cross_entropy
 from ..models import ResNet, build
 from ..optim import SGD
+from ..schedules import constant
 from ..train import train
-from .recorder import watched
+from .recorder import Event, observe
 from .summary import summarise
 
 LEARNING_RATE, MOMENTUM, WEIGHT_DECAY = 0.01, 0.9, 5e-4
@@ -28,57 +29,59 @@ Job = Callable[[], Any]
 
 
 @dataclass(frozen=True)
-class Task:
-    """What is measured: one network, one batch of random pictures, on one device."""
+class Workload:
+    """What is measured: one network with ten classes and one batch of random images, on one device."""
 
     model: str
     batch_size: int
     image_size: int
-    classes: int = 10
     device: str = "cpu"
 
-    def data(self) -> tuple[Array, Array]:
+    def batch(self) -> tuple[Array, Array]:
+        """Images (N, H, W, 3), float32, and labels (N,)."""
         rng = np.random.default_rng(0)
         images = rng.standard_normal((self.batch_size, self.image_size, self.image_size, 3), np.float32)
-        return to_device(images, self.device), to_device(rng.integers(0, self.classes, self.batch_size), self.device)
+        return to_device(images, self.device), to_device(rng.integers(0, 10, self.batch_size), self.device)
 
     def network(self) -> ResNet:
-        model = build(self.model, self.classes, rng=np.random.default_rng(0))
+        """The network, on the device, with weights that are the same each time."""
+        model = build(self.model, 10, rng=np.random.default_rng(0))
         model.to(self.device)
         return model
 
 
-def our_jobs(task: Task) -> dict[str, Job]:
-    """{"training step": ..., "inference": ...} with this library's layers."""
-    (images, labels), model = task.data(), task.network()
+def numpy_jobs(workload: Workload) -> dict[str, Job]:
+    """{"training step": ..., "inference": ...} in this library, on NumPy or CuPy. The step is that of `train.train`."""
+    batch, model = workload.batch(), workload.network()
     optimizer = SGD(model.parameters(), MOMENTUM, WEIGHT_DECAY)
+    steps = train(model, optimizer, repeat(batch), constant(LEARNING_RATE), total_steps=sys.maxsize)
 
     def step() -> None:
-        logits, cache = model.forward(images, training=True)
-        _, grad_logits = softmax_cross_entropy(logits, labels)
-        model.backward(grad_logits, cache)
-        optimizer.step(LEARNING_RATE)
-        wait_for(task.device)
+        next(steps)
+        wait_for(workload.device)
 
     def inference() -> None:
-        model(images)
-        wait_for(task.device)
+        model(batch[0])
+        wait_for(workload.device)
 
     return {"training step": step, "inference": inference}
 
 
-def torch_jobs(task: Task, channels_last: bool) -> dict[str, Job]:
-    """The same with PyTorch on the CPU, eagerly, in one of its two layouts of images."""
+def torch_jobs(workload: Workload, channels_last: bool) -> dict[str, Job]:
+    """The same in PyTorch on the CPU, in eager mode, with images in one of its two memory layouts.
+
+    Raises ImportError where PyTorch is not installed.
+    """
     import torch
 
     from ..models.torch_twin import twin
 
     torch.set_num_threads(num_threads())
     layout = torch.channels_last if channels_last else torch.contiguous_format
-    images, labels = task.data()
+    images, labels = workload.batch()
     x = torch.from_numpy(images.transpose(0, 3, 1, 2).copy()).contiguous(memory_format=layout)
     y = torch.from_numpy(labels)
-    model = twin(task.network()).to(memory_format=layout)
+    model = twin(workload.network()).to(memory_format=layout)
     optimizer = torch.optim.SGD(model.parameters(), LEARNING_RATE, MOMENTUM, weight_decay=WEIGHT_DECAY)
 
     def step() -> None:
@@ -96,10 +99,10 @@ def torch_jobs(task: Task, channels_last: bool) -> dict[str, Job]:
     return {"training step": step, "inference": inference}
 
 
-RIVALS: dict[str, Callable[[Task], dict[str, Job]]] = {
-    "resnet_scratch": our_jobs,
-    "torch NCHW": lambda task: torch_jobs(task, channels_last=False),
-    "torch channels_last": lambda task: torch_jobs(task, channels_last=True),
+LIBRARIES: dict[str, Callable[[Workload], dict[str, Job]]] = {
+    "resnet_scratch": numpy_jobs,
+    "torch NCHW": lambda workload: torch_jobs(workload, channels_last=False),
+    "torch channels_last": lambda workload: torch_jobs(workload, channels_last=True),
 }
 
 
@@ -115,56 +118,63 @@ def race(jobs: dict[str, Job], repeats: int) -> dict[str, list[float]]:
     return dict(seconds)
 
 
-def multiply_adds(task: Task) -> dict[str, float]:
-    """Of one training step and of one inference: going back costs a layer two products of the size of its forward's."""
-    rows = summarise(replace(task, device="cpu").network(), task.image_size)
-    forward = float(task.batch_size * sum(row.multiply_adds for row in rows))
-    return {"training step": 3 * forward, "inference": forward}
+def multiply_adds(workload: Workload) -> dict[str, int]:
+    """Of one training step and of one inference, for the whole batch.
+
+    Each layer's backward has two products of its forward's size, one for each gradient. The first layer has one:
+    training needs no gradient with respect to the images.
+    """
+    rows = summarise(replace(workload, device="cpu").network(), workload.image_size)
+    forward = workload.batch_size * sum(row.multiply_adds for row in rows)
+    return {"training step": 3 * forward - workload.batch_size * rows[0].multiply_adds, "inference": forward}
 
 
-def layer_times(task: Task, repeats: int) -> list[tuple[str, str, float, float, float]]:
-    """For each layer (name, kind, forward s, backward s, multiply-adds of both) of one training step; medians."""
-    images, labels = task.data()
-    model = task.network()
-    times: dict[tuple[str, str], list[float]] = defaultdict(list)
-    work: dict[str, float] = defaultdict(float)
-    kinds: dict[str, str] = {}
+@dataclass
+class LayerTime:
+    """What one layer costs in a training step."""
 
-    def wrap(name: str, layer: Layer, direction: str, method: Callable) -> Callable:
-        def timed(*inputs, **keywords):
-            start = time.perf_counter()
-            result = method(*inputs, **keywords)
-            wait_for(task.device)
-            times[name, direction].append(time.perf_counter() - start)
-            kinds[name] = type(layer).__name__
-            if isinstance(layer, (Conv2d, Linear)) and direction == "forward":
-                weight = layer.weight.value
-                work[name] = 3.0 * result[0].size * (weight.size // weight.shape[-1])
-            return result
+    name: str
+    kind: str  # the name of its class
+    multiply_adds: int  # forward and backward, for the whole batch
+    forward: float = 0.0  # seconds
+    backward: float = 0.0  # seconds; the first layer's include the gradient with respect to the images
 
-        return timed
 
-    with watched(model, wrap):
-        for _ in range(repeats + 1):
+def layer_times(workload: Workload, repeats: int) -> list[LayerTime]:
+    """The time of each layer's forward and backward: medians of `repeats` passes, after one that does not count."""
+    images, labels = workload.batch()
+    model = workload.network()
+    rows: dict[str, LayerTime] = {}
+    seconds: dict[tuple[str, str], list[float]] = defaultdict(list)
+
+    def add_time(event: Event) -> None:
+        seconds[event.name, event.direction].append(event.seconds)
+        if event.name not in rows:
+            N, *output_shape = event.outputs[0].shape
+            products = 3 * N * event.layer.multiply_adds(tuple(output_shape))
+            rows[event.name] = LayerTime(event.name, type(event.layer).__name__, products)
+
+    for counts in [False] + [True] * repeats:
+        with observe(model, add_time):
             logits, cache = model.forward(images, training=True)
             model.backward(softmax_cross_entropy(logits, labels)[1], cache)
-    middle = {key: median(seconds[1:]) for key, seconds in times.items()}
-    return [
-        (n, kind, middle.get((n, "forward"), 0.0), middle.get((n, "backward"), 0.0), work[n])
-        for n, kind in kinds.items()
-    ]
+        if not counts:
+            seconds.clear()
+    for (name, direction), times in seconds.items():
+        setattr(rows[name], direction, median(times))
+    return list(rows.values())
 
 
-def waiting_share(task: Task, steps: int) -> float:
-    """The share of training time that is spent waiting for the next batch, on the built-in data set (32x32 images).
+def waiting_share(workload: Workload, steps: int) -> float:
+    """The share of training time, 0 to 1, that is spent waiting for the next batch of the built-in data set (32x32).
 
-    Batches are cropped, mirrored and normalised while the step before them runs.
+    The next batch is cropped, mirrored and normalised in another thread while a step runs.
     """
-    dataset = load_shapes().to(task.device)
-    model = task.network()
+    dataset = load_shapes().to(workload.device)
+    model = workload.network()
     optimizer = SGD(model.parameters(), MOMENTUM, WEIGHT_DECAY)
     waited = 0.0
-    with closing(training_batches(dataset, task.batch_size, seed=0)) as source:
+    with closing(training_batches(dataset, workload.batch_size, seed=0)) as source:
 
         def batches() -> Iterator[tuple[Array, Array]]:
             nonlocal waited
@@ -174,22 +184,21 @@ def waiting_share(task: Task, steps: int) -> float:
                 waited += time.perf_counter() - start
                 yield batch
 
-        for step in train(model, optimizer, batches(), lambda k: LEARNING_RATE, steps + 2):
-            if step.number == 2:  # what comes before does not count
-                wait_for(task.device)
-                waited, begun = 0.0, time.perf_counter()
-        wait_for(task.device)
-    return waited / (time.perf_counter() - begun)
+        for step in train(model, optimizer, batches(), constant(LEARNING_RATE), steps + 2):
+            if step.number == 2:  # the first two steps do not count
+                wait_for(workload.device)
+                waited, start = 0.0, time.perf_counter()
+        wait_for(workload.device)
+    return waited / (time.perf_counter() - start)
 
 
 def sgemm_peak(size: int = 2048, device: str = "cpu") -> float:
     """The multiply-adds per second of one large float32 matrix product on all threads: what the machine can do."""
     a = to_device(np.random.default_rng(0).standard_normal((size, size), np.float32), device)
-    xp = array_module(a)
-    out = xp.empty(a.shape, a.dtype)
+    out = array_module(a).empty(a.shape, a.dtype)
 
     def product() -> None:
-        xp.matmul(a, a, out=out)
+        array_module(a).matmul(a, a, out=out)
         wait_for(device)
 
     with limit_blas_threads(num_threads()):

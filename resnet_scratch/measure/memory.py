@@ -1,27 +1,30 @@
-"""How much memory training takes at its peak, in this library and in PyTorch: measured in processes of their own."""
+"""The peak memory of training, in this library and in PyTorch, each measured in a process of its own."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from ..compute.threads import set_num_threads
-from .bench import RIVALS, Task
+from .bench import LIBRARIES, Workload
 
 
-def peak_memory(rival: str, task: Task, threads: int, steps: int = 3) -> float:
-    """Bytes that `steps` training steps add to a fresh process, at their peak, above what it needs to get ready."""
+def peak_memory(library: str, workload: Workload, threads: int, steps: int = 3) -> float:
+    """Bytes that `steps` training steps add, at their peak, to a fresh process that has loaded the library.
+
+    `library` is a name in `bench.LIBRARIES`.
+    """
     from multiprocessing import get_context
 
-    with get_context("spawn").Pool(1) as pool:  # a process of its own: a peak can only rise
-        return pool.apply(_peak_memory, (rival, task, threads, steps))
+    with get_context("spawn").Pool(1) as pool:  # a process of its own, because a peak can only rise
+        return pool.apply(_peak_memory, (library, workload, threads, steps))
 
 
-def _peak_memory(rival: str, task: Task, threads: int, steps: int) -> float:
+def _peak_memory(library: str, workload: Workload, threads: int, steps: int) -> float:
     set_num_threads(threads)
-    jobs_of = RIVALS[rival]
-    jobs_of(replace(task, batch_size=2))["training step"]()  # so that libraries are loaded and have set themselves up
+    jobs_of = LIBRARIES[library]
+    jobs_of(replace(workload, batch_size=2))["training step"]()  # loads libraries, which prepare themselves
     before = _resident_peak()
-    step = jobs_of(task)["training step"]
+    step = jobs_of(workload)["training step"]
     for _ in range(steps):
         step()
     return _resident_peak() - before

@@ -1,45 +1,104 @@
-"""Looking over the shoulder of every layer of a network while it works."""
+"""What passes through the layers of a network: everything that measures or looks inside is built on this."""
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Callable, Iterator
 
+import numpy as np
+
+from ..compute.backend import Array, array_module
 from ..layers import Sequential
 from ..layers.layer import Layer
 
-Wrap = Callable[[str, Layer, str, Callable[..., Any]], Callable[..., Any]]
+METHODS = ("forward", "backward")
+
+
+@dataclass(frozen=True)
+class Event:
+    """One call of one layer's forward or backward.
+
+    forward: `inputs` are (x,), or (branch, shortcut) for an addition; `outputs` are (y,).
+    backward: `inputs` are (grad_y,); `outputs` are the gradients with respect to the layer's inputs, one for each.
+    """
+
+    name: str  # dotted, such as layer1.0.conv2
+    layer: Layer
+    direction: str  # "forward" or "backward"
+    inputs: tuple[Array, ...]
+    outputs: tuple[Array, ...]
+    cache: Any  # that forward returned, or that backward was given
+    seconds: float  # that the call took, until the device had finished
 
 
 @contextmanager
-def watched(model: Layer, wrap: Wrap) -> Iterator[None]:
-    """While it lasts, the forward and backward of each layer that has no layers below it are replaced.
+def observe(model: Layer, observer: Callable[[Event], None]) -> Iterator[None]:
+    """Within the `with` block, call `observer(event)` after every forward and backward of every layer of `model`.
 
-    `wrap(name, layer, direction, method)` gets the layer's dotted name, the layer, "forward" or "backward", and the
-    method as it was; what it returns is called in the method's place. Empty `Sequential`s (identities) are left out.
+        with observe(model, lambda event: print(event.name, event.direction, event.outputs[0].shape)):
+            model.forward(images, training=True)
+
+    Layers that are made of other layers (blocks, Sequentials) are not reported: their parts are. An empty `Sequential`,
+    the identity, is not reported either. A layer that occurs twice in the model is reported under its first name.
     """
-    leaves = [
-        (name, layer)
-        for name, layer in model.named_layers()
-        if not any(layer.children()) and not isinstance(layer, Sequential)
-    ]
-    for name, layer in leaves:
-        for direction in ("forward", "backward"):
-            setattr(layer, direction, wrap(name, layer, direction, getattr(layer, direction)))
+    leaves: dict[int, tuple[str, Layer]] = {}
+    for name, layer in model.named_layers():
+        if not any(layer.children()) and not isinstance(layer, Sequential):
+            leaves.setdefault(id(layer), (name, layer))
+    before = [(layer, {k: v for k, v in vars(layer).items() if k in METHODS}) for _, layer in leaves.values()]
     try:
+        for name, layer in leaves.values():
+            _replace_methods(name, layer, observer)
         yield
     finally:
-        for _, layer in leaves:
-            del layer.forward, layer.backward  # from the object; the class's own come to light again
+        for layer, methods in before:
+            for method in METHODS:
+                vars(layer).pop(method, None)  # an attribute of this one object hides its class's method: remove it
+            vars(layer).update(methods)
+
+
+def _replace_methods(name: str, layer: Layer, observer: Callable[[Event], None]) -> None:
+    """Give this one object a forward and a backward that call the ones it has, and then the observer."""
+    forward, backward = layer.forward, layer.backward
+
+    def observed_forward(*arguments: Any, **keywords: Any) -> tuple[Array, Any]:
+        _wait_for(arguments[0])  # what came before is not this layer's time
+        start = time.perf_counter()
+        y, cache = forward(*arguments, **keywords)
+        _wait_for(y)
+        seconds = time.perf_counter() - start
+        inputs = tuple(argument for argument in arguments if not isinstance(argument, bool))  # without `training`
+        observer(Event(name, layer, "forward", inputs, (y,), cache, seconds))
+        return y, cache
+
+    def observed_backward(grad_y: Array, cache: Any) -> Any:
+        _wait_for(grad_y)
+        start = time.perf_counter()
+        grad_x = backward(grad_y, cache)
+        outputs = grad_x if isinstance(grad_x, tuple) else (grad_x,)
+        _wait_for(outputs[0])
+        seconds = time.perf_counter() - start
+        observer(Event(name, layer, "backward", (grad_y,), outputs, cache, seconds))
+        return grad_x
+
+    vars(layer).update(forward=observed_forward, backward=observed_backward)
 
 
 @contextmanager
 def restored(model: Layer) -> Iterator[None]:
-    """Behind it, every array of the model, learned or not (running averages), holds again what it held before."""
+    """After the `with` block, every array of the model, learned or not (running averages), has its old values again."""
     before = [(buffer, buffer.value, buffer.value.copy()) for _, buffer in model.named_buffers()]
     try:
         yield
     finally:
         for buffer, value, copy in before:
-            value[...] = copy  # in place, for whoever else holds the array
+            value[...] = copy  # in place: others may hold the same array
             buffer.value = value
+
+
+def _wait_for(array: Array) -> None:
+    """Return when the array's device has computed it: a GPU returns from a call before it has finished."""
+    if array_module(array) is not np:
+        array.device.synchronize()

@@ -1,8 +1,8 @@
-"""The gradient check of everything there is: each layer, each block, the loss and whole small networks."""
+"""What is gradient-checked: each layer, each block, the loss, and whole small networks."""
 
 from __future__ import annotations
 
-from typing import Callable, Collection, Iterator
+from typing import Callable, Collection, Iterator, NamedTuple
 
 import numpy as np
 
@@ -27,8 +27,17 @@ from ..models import ResNetConfig, build
 from ..models.resnet import BLOCKS
 
 
+class Case(NamedTuple):
+    """A layer and what its gradients are checked with."""
+
+    name: str
+    layer: Layer
+    inputs: tuple[np.ndarray, ...]
+    training: bool = True
+
+
 class CrossEntropy(Layer):
-    """The loss as a layer, logits (N, classes) -> loss (), so that it can be checked like one."""
+    """The loss as a layer, logits (N, classes) -> loss (), so that its gradient can be checked like a layer's."""
 
     def __init__(self, labels: Array, label_smoothing: float) -> None:
         self.labels, self.label_smoothing = labels, label_smoothing
@@ -40,82 +49,71 @@ class CrossEntropy(Layer):
         return grad_y * cache
 
 
-def cases(rng: np.random.Generator) -> Iterator[tuple[str, Layer, tuple[np.ndarray, ...], bool]]:
-    """(name, layer, inputs, training) of everything to check."""
+def cases(rng: np.random.Generator) -> Iterator[Case]:
+    """Everything that is checked; `rng` draws weights and inputs. Sizes are unequal, and some odd, on purpose."""
 
-    def image(channels: int, height: int = 6, width: int = 5, images: int = 2) -> np.ndarray:
-        return rng.standard_normal((images, height, width, channels))
+    def images(channels: int, height: int = 5, width: int = 4, count: int = 3) -> np.ndarray:
+        return rng.standard_normal((count, height, width, channels))
 
-    for kernel_size, stride, padding in [
-        (3, 1, 1),
-        (3, 2, 1),
-        (1, 1, 0),
-        (1, 2, 0),
-        ((3, 2), (2, 1), (0, 1)),
-        (3, 1, 3),
-    ]:
+    def rows(count: int, size: int) -> np.ndarray:
+        return rng.standard_normal((count, size))
+
+    windows = [(3, 1, 1), (3, 2, 1), (1, 1, 0), (1, 2, 0), ((3, 2), (2, 1), (0, 1)), (3, 1, 3)]
+    for kernel_size, stride, padding in windows:
         layer = Conv2d(2, 3, kernel_size, stride, padding, rng=rng)
-        yield f"Conv2d {kernel_size}, stride {stride}, padding {padding}", layer, (image(2),), True
+        yield Case(f"Conv2d {kernel_size}, stride {stride}, padding {padding}", layer, (images(2),))
     for training in (True, False):
         layer = BatchNorm2d(3)
         layer.weight.value, layer.bias.value = rng.standard_normal(3), rng.standard_normal(3)
         layer.running_mean.value, layer.running_var.value = rng.standard_normal(3), rng.uniform(0.5, 2, 3)
-        yield f"BatchNorm2d, {'training' if training else 'evaluation'}", layer, (2 + 3 * image(3),), training
-    yield "ReLU", ReLU(), (image(3),), True
-    yield "MaxPool2d 3, stride 2, padding 1", MaxPool2d(3, 2, 1), (image(2),), True
-    yield "MaxPool2d 2", MaxPool2d(2), (image(2),), True
-    yield "AvgPool2d (3, 2), stride 2, padding 1", AvgPool2d((3, 2), 2, 1), (image(2),), True
-    yield "GlobalAvgPool2d", GlobalAvgPool2d(), (image(3),), True
-    yield "Flatten", Flatten(), (image(3),), True
-    yield "Linear", Linear(5, 4, rng=rng), (rng.standard_normal((3, 5)),), True
-    yield "Add", Add(), (image(2), image(2)), True
-    yield "SubsamplePad (option A)", SubsamplePad(2, 5, 2), (image(2),), True
-    yield (
-        "Sequential",
-        Sequential(Linear(5, 4, rng=rng), ReLU(), Linear(4, 3, rng=rng)),
-        (rng.standard_normal((3, 5)),),
-        True,
-    )
+        yield Case(f"BatchNorm2d, {'training' if training else 'evaluation'}", layer, (2 + 3 * images(3),), training)
+    yield Case("ReLU", ReLU(), (images(3),))
+    yield Case("MaxPool2d 3, stride 2, padding 1", MaxPool2d(3, 2, 1), (images(2),))
+    yield Case("MaxPool2d 2", MaxPool2d(2), (images(2),))
+    yield Case("AvgPool2d (3, 2), stride 2, padding 1", AvgPool2d((3, 2), 2, 1), (images(2),))
+    yield Case("GlobalAvgPool2d", GlobalAvgPool2d(), (images(3),))
+    yield Case("Flatten", Flatten(), (images(3),))
+    yield Case("Linear", Linear(5, 4, rng=rng), (rows(3, 5),))
+    yield Case("Add", Add(), (images(2), images(2)))
+    yield Case("SubsamplePad (option A)", SubsamplePad(2, 5, 2), (images(2),))
+    yield Case("Sequential", Sequential(Linear(5, 4, rng=rng), ReLU(), Linear(4, 3, rng=rng)), (rows(3, 5),))
     for smoothing in (0.0, 0.1):
         labels = rng.integers(0, 5, 4)
-        yield (
-            f"cross-entropy, smoothing {smoothing}",
-            CrossEntropy(labels, smoothing),
-            (rng.standard_normal((4, 5)),),
-            True,
-        )
+        yield Case(f"cross-entropy, smoothing {smoothing}", CrossEntropy(labels, smoothing), (rows(4, 5),))
     for name, block in BLOCKS.items():
         for shortcut in "A" if name == "plain" else "AB":
             for stride in (1, 2):
                 layer = block(4, 4 if stride == 1 else 8, stride, shortcut, rng)
                 label = f"{block.__name__}, stride {stride}" + ("" if name == "plain" else f", option {shortcut}")
-                yield label, _away_from_ties(layer, rng), (image(4, 6, 6),), True
+                yield Case(label, _randomise_norms(layer, rng), (images(4, 5, 6),))
     for name in BLOCKS:
         stem, shortcut, size = ("imagenet", "B", 16) if name == "relu_before_add" else ("cifar", "A", 8)
         config = ResNetConfig(f"small {name} net", name, (1, 1), (4, 8), stem, shortcut, size)
         for training in (True, False):
             label = f"{config.name}, {'training' if training else 'evaluation'}"
-            yield label, _away_from_ties(build(config, 5, rng=rng), rng), (image(3, size, size),), training
+            network = _randomise_norms(build(config, 5, rng=rng), rng)
+            yield Case(label, network, (images(3, size, size),), training)
 
 
-def _away_from_ties(layer: Layer, rng: np.random.Generator) -> Layer:
-    """Draw the scales and shifts of all batch norms: with shifts of 0, exact zeros meet the kink of the next ReLU."""
+def _randomise_norms(layer: Layer, rng: np.random.Generator) -> Layer:
+    """Draw scales and shifts of all batch norms: shifts of 0 would put exact zeros on the kinks of the ReLUs."""
     for _, norm in layer.named_layers():
         if isinstance(norm, BatchNorm2d):
-            norm.weight.value, norm.bias.value = (
-                rng.uniform(0.5, 1.5, norm.channels),
-                rng.standard_normal(norm.channels),
-            )
+            norm.weight.value = rng.uniform(0.5, 1.5, norm.channels)
+            norm.bias.value = rng.standard_normal(norm.channels)
     return layer
 
 
-def check_everything(
+def check_cases(
     device: str = "cpu",
     seed: int = 0,
     show: Callable[[str, Report], None] = lambda name, report: None,
     names: Collection[str] | None = None,
 ) -> bool:
-    """Run every case on `device`, or those of `names`, hand each report to `show`, and tell whether all passed."""
+    """Check the gradients of every case, or of those in `names`, in float64 on `device`; True if all passed.
+
+    `show(name, report)` is called after each case.
+    """
     passed = True
     for name, layer, inputs, training in cases(np.random.default_rng(seed)):
         if names is not None and name not in names:

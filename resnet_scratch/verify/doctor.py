@@ -1,4 +1,4 @@
-"""What works on this machine: a report that fits into a message to somebody who should help."""
+"""What works on this machine: a report to send to somebody who can help."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ import numpy as np
 from .. import __version__
 from ..compute.backend import cuda_versions, cupy_packages, describe, devices, to_device, why_no_gpu
 from ..compute.threads import THREADS_VARIABLE, num_threads
-from ..measure.bench import Task, our_jobs, race, sgemm_peak
+from ..measure.bench import Workload, numpy_jobs, race, sgemm_peak
 from ..models import build
 from ..optim import SGD
 from ..schedules import constant
 from ..train import train
-from .cases import check_everything
-from .crosscheck import crosscheck, where_it_begins
+from .cases import check_cases
+from .crosscheck import crosscheck, first_difference
 
-GRADIENTS = (  # some of everything: all cases would take a GPU minutes, one small kernel after another
+CASES = (  # a selection: all cases, with their many small kernels, would take a GPU minutes
     "Conv2d 3, stride 1, padding 1", "Conv2d 3, stride 2, padding 1", "BatchNorm2d, training", "ReLU",
     "MaxPool2d 3, stride 2, padding 1", "Linear", "cross-entropy, smoothing 0.1", "BasicBlock, stride 2, option A",
 )  # fmt: skip
@@ -28,7 +28,7 @@ WRONG = "WRONG"
 
 
 def examine() -> Iterator[str]:
-    """The lines of the report, one by one, as they are found out. A line with "WRONG" in it says that something is."""
+    """Yields the report line by line, as results come in. A line with "WRONG" in it names a problem."""
     yield f"resnet_scratch {__version__}, Python {platform.python_version()}, NumPy {np.__version__}"
     yield f"{platform.platform()}, {platform.machine()}"
     chosen = os.environ.get(THREADS_VARIABLE, "not set")
@@ -38,40 +38,41 @@ def examine() -> Iterator[str]:
     packages = cupy_packages()
     yield f"CuPy: {', '.join(packages) or 'not installed'}"
     if len(packages) > 1:
-        yield f"  {WRONG}: of several CuPys side by side each breaks the others; pip uninstall all but one"
+        yield f"  {WRONG}: several CuPys are installed, and each breaks the others; pip uninstall all but one"
     found = devices()
     yield f"GPU: {', '.join(map(describe, found[1:])) or why_no_gpu()}"
     if len(found) > 1:
         yield f"  {cuda_versions()}"
     for device in found:
-        yield from _try(device)
+        yield from _check_device(device)
 
 
-def _try(device: str) -> Iterator[str]:
+def _check_device(device: str) -> Iterator[str]:
     yield f"{device}:"
     start = time.perf_counter()
     reports = {}
-    right = check_everything(device, show=reports.__setitem__, names=GRADIENTS)
+    right = check_cases(device, show=reports.__setitem__, names=CASES)
     worst = max(report.error for report in reports.values())
     wrong = ", ".join(name for name, report in reports.items() if not report.passed)
     verdict = f"largest relative error {worst:.1e}" if right else f"{WRONG}: {wrong}"
     yield f"  {len(reports)} gradient checks: {verdict} ({time.perf_counter() - start:.1f} s)"
     rng = np.random.default_rng(0)
     images, labels = rng.standard_normal((16, 32, 32, 3), np.float32), rng.integers(0, 10, 16)
-    yield f"  ten steps on one batch: {_learns(device, images, labels)}"
+    yield f"  ten steps on one batch: {_train_briefly(device, images, labels)}"
     if device != "cpu":
         differences = crosscheck(build("resnet8", rng=rng), images[:4], labels[:4], device)
-        agree = "agree" if where_it_begins(differences) is None else f"{WRONG}: they differ"
+        agree = "agree" if first_difference(differences) is None else f"{WRONG}: they differ"
         worst = np.max([d.worst for d in differences])
         yield f"  with cpu, float64, layer by layer: {agree} (largest difference {worst:.1e})"
-    task = Task("resnet20", 64, 32, device=device)
-    seconds = race(our_jobs(task), 3)
-    speeds = (f"{kind} {task.batch_size / min(times):.0f} images/s" for kind, times in seconds.items())
-    yield f"  {task.model}, {task.batch_size} images: {', '.join(speeds)}"
+    workload = Workload("resnet20", 64, 32, device=device)
+    seconds = race(numpy_jobs(workload), 3)
+    speeds = (f"{kind} {workload.batch_size / min(times):.0f} images/s" for kind, times in seconds.items())
+    yield f"  {workload.model}, {workload.batch_size} images: {', '.join(speeds)}"
     yield f"  one large matrix product: {2 * sgemm_peak(device=device) / 1e9:.0f} GFLOP/s (float32)"
 
 
-def _learns(device: str, images: np.ndarray, labels: np.ndarray) -> str:
+def _train_briefly(device: str, images: np.ndarray, labels: np.ndarray) -> str:
+    """Ten training steps on one batch: whether the loss falls."""
     model = build("resnet8", rng=np.random.default_rng(0)).to(device)
     batch = to_device(images, device), to_device(labels, device)
     steps = train(model, SGD(model.parameters()), [batch] * 10, constant(0.05), 10)
@@ -81,7 +82,7 @@ def _learns(device: str, images: np.ndarray, labels: np.ndarray) -> str:
 
 
 def _memory() -> str:
-    """The machine's memory, where the system tells."""
+    """The machine's memory, where the operating system tells it."""
     try:
         page = os.sysconf("SC_PAGE_SIZE")
         total, free = (page * os.sysconf(f"SC_{which}_PAGES") for which in ("PHYS", "AVPHYS"))
@@ -94,7 +95,7 @@ def _blas() -> Iterator[str]:
     try:
         from threadpoolctl import threadpool_info
     except ImportError:
-        yield f"BLAS: unknown; {WRONG}: threadpoolctl is missing, so BLAS and our threads get in each other's way"
+        yield f"BLAS: unknown; {WRONG}: threadpoolctl is missing, so BLAS's threads and ours compete for the cores"
         return
     for library in threadpool_info():
         if library["user_api"] == "blas":

@@ -89,7 +89,7 @@ WRONG = [
     ("1.3", columns(dtype=np.float64), "dtype must stay"),
     ("1.3", in_place, "was changed"),
     ("1.4", convolution(use_bias=False), "bias is missing"),
-    ("1.4", convolution(weight_of=lambda w: w[::-1, ::-1].reshape(-1, w.shape[3])), "turned by 180"),
+    ("1.4", convolution(weight_of=lambda w: w[::-1, ::-1].reshape(-1, w.shape[3])), "kernel is flipped"),
     ("1.4", convolution(weight_of=lambda w: w.transpose(3, 0, 1, 2).reshape(-1, w.shape[3])), "transposed the weight"),
     ("1.4", convolution(mixed=True), "mixed up"),
     ("1.4", convolution(border=False), r"y\[0, 0, 0, 0\] must be"),

@@ -25,7 +25,7 @@ def in_float64(x, weight, stride, padding):
     return tasks.shifted_convolution(x.astype(np.float64), weight, stride, padding)
 
 
-def gradients(add=True, cut=True, columns=False, swap=False, turned=False, in_place=False):
+def gradients(add=True, cut=True, columns=False, swap=False, flipped=False, in_place=False):
     def answer(grad_y, x, weight, stride, padding):
         KH, KW, C, O = weight.shape
         padded = pad(x, (padding, padding))
@@ -39,7 +39,7 @@ def gradients(add=True, cut=True, columns=False, swap=False, turned=False, in_pl
             grad_weight = im2col(x, (KH, KW), stride, padding).T @ grad_y.reshape(-1, O)
         if in_place:
             grad_y *= 2
-        grad_weight = grad_weight.reshape(weight.shape)[:: -1 if turned else 1]
+        grad_weight = grad_weight.reshape(weight.shape)[:: -1 if flipped else 1]
         result = crop(grad_padded, (padding, padding)) if cut else grad_padded, grad_weight
         return result[::-1] if swap else result
 
@@ -108,7 +108,7 @@ WRONG = [
     ("13.2", gradients(cut=False), "padding cut off"),
     ("13.2", gradients(columns=True), "at a time"),
     ("13.2", gradients(swap=True), "grad_x must be"),
-    ("13.2", gradients(turned=True), "grad_weight at"),
+    ("13.2", gradients(flipped=True), "grad_weight at"),
     ("13.2", gradients(in_place=True), "grad_y was changed"),
     ("13.3", view(copy=True), "this is a copy"),
     ("13.3", view(exchanged=True), "are exchanged"),

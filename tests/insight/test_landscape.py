@@ -30,7 +30,7 @@ def logistic(put):
     return put(model), put(np.ones((1, 1))), put([0], np.int64)
 
 
-def test_a_slice_worked_out_by_hand(put):
+def test_a_slice_computed_by_hand(put):
     model, x, labels = logistic(put)
     alphas = [-1.0, 0.0, 2.0]
     losses = loss_slice(model, x, labels, [put([[1, 0]])], alphas)
@@ -38,7 +38,7 @@ def test_a_slice_worked_out_by_hand(put):
     assert model.weight.value.tolist() == [[0.5, 0.0]]
 
 
-def test_a_surface_worked_out_by_hand(put):
+def test_a_surface_computed_by_hand(put):
     model, x, labels = logistic(put)
     alphas = [-1.0, 0.0, 3.0]
     surface = loss_surface(model, x, labels, [put([[1, 0]])], [put([[0, 1]])], alphas)

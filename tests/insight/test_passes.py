@@ -8,10 +8,10 @@ from resnet_scratch.layers import Linear, ReLU, Sequential
 from resnet_scratch.models import build
 
 
-def test_a_pass_worked_out_by_hand(put):
+def test_a_pass_computed_by_hand(put):
     """x = (1, 2), W1 = diag(1, -1), relu, W2 = I: logits (1, 0), label 0.
 
-    softmax = (s, 1-s) with s = 1 / (1 + 1/e); dL/dlogits = (s-1, 1-s); behind relu (s-1, 0) and so at x.
+    softmax = (s, 1-s) with s = 1 / (1 + 1/e); dL/dlogits = (s-1, 1-s); at relu's input (s-1, 0), and so for x.
     """
     rng = np.random.default_rng(0)
     model = Sequential(first=Linear(2, 2, rng=rng), relu=ReLU(), last=Linear(2, 2, rng=rng)).astype(np.float64)
@@ -19,7 +19,7 @@ def test_a_pass_worked_out_by_hand(put):
     model.last.weight.value = np.eye(2)
     first, relu, last = record(put(model), put([[1, 2]]), put([0], np.int64))
     missing = 1 - 1 / (1 + np.exp(-1))  # 1 - s
-    assert (first.name, first.kind, first.output_shape, first.parameters) == ("first", "Linear", (1, 2), 6)
+    assert (first.name, first.kind, first.output_shape) == ("first", "Linear", (1, 2))
     assert (first.mean, first.std) == (-0.5, 1.5) and (relu.mean, relu.std) == (0.5, 0.5)  # of (1, -2) and (1, 0)
     assert last.grad_norm == pytest.approx(missing * np.sqrt(2))
     assert relu.grad_norm == pytest.approx(missing) and first.grad_norm == pytest.approx(missing)
@@ -37,9 +37,7 @@ def test_every_layer_has_a_record_and_the_model_is_left_alone(put):
     assert all((before[name] == b.value).all() for name, b in model.named_buffers())
     assert len(records) == 3 + 3 * 7 + 2 + 2  # stem; 7 layers a block; two shortcuts of option A; avgpool, fc
     assert records[0].name == "conv1" and records[-1].name == "fc"
-    assert sum(r.parameters for r in records) == 464 + 4_672 + 13_952 + 55_552 + 650  # stem, blocks of 16, 32 and 64, fc
-    conv1 = records[0]
-    assert conv1.output_shape == (4, 16, 16, 16) and conv1.cache_bytes == 0  # it keeps the images, which are there anyway
-    assert records[1].cache_bytes >= 4 * 16 * 16 * 16 * 4  # bn1 keeps its input, float32
-    table = format_records(records)
-    assert len(table.splitlines()) == len(records) + 1 and "layer2.0.conv1" in table
+    assert records[0].output_shape == (4, 16, 16, 16) and all(r.forward_ms > 0 and r.backward_ms > 0 for r in records)
+    table = format_records(records).splitlines()
+    assert len(table) == len(records) + 1 and table[1].split()[:2] == ["conv1", "4x16x16x16"]
+    assert max(map(len, table)) <= 80

@@ -1,4 +1,4 @@
-"""Saliency against central differences, Grad-CAM against a network worked out by hand."""
+"""Saliency against central differences, Grad-CAM against a network computed by hand."""
 
 import numpy as np
 import pytest
@@ -45,7 +45,7 @@ def two_detectors():
     return model
 
 
-def test_grad_cam_worked_out_by_hand(device):
+def test_grad_cam_computed_by_hand(device):
     """d logit_0 / dA is 2/9 at channel 0 and -1/9 at channel 1, everywhere in 3x3: the map is relu(2 red - green) / 9,
     which is 2, 4 and 0 (from -3) at the three pixels set; scaled: 0.5, 1 and 0."""
     images = np.zeros((1, 3, 3, 3))
@@ -62,7 +62,7 @@ def test_grad_cam_worked_out_by_hand(device):
 
 
 def test_it_is_interpolated_to_the_image(device):
-    """Average pooling by 2 of a 4x4 picture gives [[1, 0], [0, 0]]; between the centres, at 0.5 and 2.5, it falls
+    """Average pooling by 2 of a 4x4 image gives [[1, 0], [0, 0]]; between the centres, at 0.5 and 2.5, it falls
     linearly: 1, 3/4, 1/4, 0 along each axis."""
     from resnet_scratch.layers import AvgPool2d
 
@@ -83,7 +83,7 @@ def test_mistakes_are_named():
     model, images = two_detectors(), np.zeros((1, 3, 3, 3))
     with pytest.raises(ValueError, match="layer must be one of layer1, avgpool, fc, got 'layer9'"):
         grad_cam(model, images, "layer9")
-    with pytest.raises(ValueError, match="'avgpool' puts out"):
+    with pytest.raises(ValueError, match="that of 'avgpool' is"):
         grad_cam(model, images, "avgpool")
-    with pytest.raises(ValueError, match="classes must be 1 whole numbers from 0 to 1"):
+    with pytest.raises(ValueError, match="classes must be 1 integers from 0 to 1"):
         saliency(model, images, np.array([2]))

@@ -5,9 +5,11 @@ import pytest
 from click.testing import CliRunner
 
 from resnet_scratch.cli import main
+from resnet_scratch.layers import GlobalAvgPool2d, Linear, ReLU, Sequential
+from resnet_scratch.losses import softmax_cross_entropy
 from resnet_scratch.measure import bench
 
-TASK = bench.Task("resnet8", batch_size=4, image_size=16)
+WORKLOAD = bench.Workload("resnet8", batch_size=4, image_size=16)
 
 
 def test_a_race_is_run_in_turn_and_its_first_two_rounds_do_not_count():
@@ -20,7 +22,7 @@ def test_a_race_is_run_in_turn_and_its_first_two_rounds_do_not_count():
 def test_a_step_changes_the_weights_and_inference_does_not(monkeypatch):
     models = []
     monkeypatch.setattr(bench, "build", lambda *a, build=bench.build, **k: models.append(build(*a, **k)) or models[-1])
-    jobs = bench.our_jobs(TASK)
+    jobs = bench.numpy_jobs(WORKLOAD)
 
     def weights():
         return np.concatenate([p.value.ravel() for p in models[0].parameters()])
@@ -33,19 +35,50 @@ def test_a_step_changes_the_weights_and_inference_does_not(monkeypatch):
 
 
 def test_multiply_adds_of_a_convolutional_network_by_hand():
-    """ResNet-8 on 16x16: stem, then 2, 1 + 1 and 1 + 1 convolutions, classifier; each thrice in a training step."""
-    stage = 256 * 9 * 16 * 16
-    forward = 4 * (256 * 9 * 3 * 16 + 2 * stage + 2 * (stage // 2 + stage) + 640)
-    assert bench.multiply_adds(TASK) == {"training step": 3 * forward, "inference": forward}
+    """ResNet-8 on 16x16: stem, then 2, 1 + 1 and 1 + 1 convolutions, classifier. A training step does each three times,
+    but the stem twice: its input, the images, needs no gradient."""
+    stem, stage = 4 * 256 * 9 * 3 * 16, 4 * 256 * 9 * 16 * 16
+    rest = 2 * stage + 2 * (stage // 2 + stage) + 4 * 640
+    assert bench.multiply_adds(WORKLOAD) == {"training step": 2 * stem + 3 * rest, "inference": stem + rest}
 
 
 def test_layer_times_name_every_layer_that_does_something():
-    rows = bench.layer_times(TASK, repeats=1)
-    names = [row[0] for row in rows]
+    rows = bench.layer_times(WORKLOAD, repeats=2)
+    names = [row.name for row in rows]
     assert names[:3] == ["conv1", "bn1", "relu"] and names[-2:] == ["avgpool", "fc"]
-    assert all(forward > 0 for _, _, forward, _, _ in rows)
-    by_name = {row[0]: row for row in rows}
-    assert by_name["conv1"][4] == 3 * 4 * 256 * 27 * 16 and by_name["relu"][4] == 0
+    assert all(row.forward > 0 and row.backward > 0 for row in rows)
+    by_name = {row.name: row for row in rows}
+    assert by_name["conv1"].multiply_adds == 3 * 4 * 256 * 27 * 16 and by_name["relu"].multiply_adds == 0
+
+
+def test_the_time_of_a_layer_is_the_median_without_the_first_pass(monkeypatch):
+    """ReLU's forward sleeps 100 ms in the first pass, then 0, 20 and 40 ms."""
+    forward, sleeps = ReLU.forward, iter([0.1, 0, 0.02, 0.04])
+
+    def slow(self, x, training=False):
+        time.sleep(next(sleeps))
+        return forward(self, x, training)
+
+    model = Sequential(relu=ReLU(), pool=GlobalAvgPool2d(), fc=Linear(3, 10, rng=np.random.default_rng(0)))
+    monkeypatch.setattr(bench.Workload, "network", lambda self: model)
+    monkeypatch.setattr(ReLU, "forward", slow)
+    assert 0.02 <= bench.layer_times(WORKLOAD, repeats=3)[0].forward < 0.035
+
+
+def test_the_step_that_is_timed_is_that_of_training(monkeypatch):
+    """One step of SGD without momentum's history: w - 0.01 (g + 5e-4 w), with g from a pass by hand."""
+    model = WORKLOAD.network()
+    monkeypatch.setattr(bench.Workload, "network", lambda self: model)
+    step = bench.numpy_jobs(WORKLOAD)["training step"]
+    images, labels = WORKLOAD.batch()
+    logits, cache = model.forward(images, training=True)
+    model.backward(softmax_cross_entropy(logits, labels)[1], cache)
+    expected = [p.value - 0.01 * (p.grad + 5e-4 * p.value) for p in model.parameters()]
+    step()
+    for parameter, value in zip(model.parameters(), expected, strict=True):
+        np.testing.assert_allclose(parameter.value, value, rtol=0, atol=1e-6)
+    step()  # and it goes on
+    assert not np.allclose(model.fc.weight.value, expected[-2], rtol=0, atol=1e-6)
 
 
 def test_the_machine_reaches_a_believable_speed():
@@ -58,7 +91,7 @@ def test_the_command_prints_its_table(option, gpu):
         main, ["bench", "resnet8", "--batch-size", "4", "--image-size", "16", "--repeats", "1", *option]
     )
     assert result.exit_code == 0, result.output
-    assert "training step   resnet_scratch" in result.output and "inference" in result.output
+    assert "training step  resnet_scratch" in result.output and "inference" in result.output
     assert ("layer1.0.conv1" in result.output) == bool(option)
     assert ("cuda:0 (Stand-in" in result.output) == ("cuda" in option)
 
@@ -67,7 +100,7 @@ def test_waiting_for_the_device_counts(gpu, monkeypatch):
     """A GPU is told what to do and does it later: without waiting one would measure how fast it is told."""
     waits = []
     monkeypatch.setattr(gpu.cuda.Device, "synchronize", lambda self: waits.append(self.id))
-    jobs = bench.our_jobs(bench.Task("resnet8", 2, 8, device="cuda:1"))
+    jobs = bench.numpy_jobs(bench.Workload("resnet8", 2, 8, device="cuda:1"))
     jobs["training step"](), jobs["inference"]()
     assert waits == [1, 1]
 
@@ -83,7 +116,7 @@ def test_waiting_for_slow_batches_shows(monkeypatch):
             time.sleep(0.2)
             yield dataset.train_images[:batch_size].astype(np.float32), dataset.train_labels[:batch_size]
 
-    task = bench.Task("resnet8", batch_size=4, image_size=32)
-    assert bench.waiting_share(task, 3) < 0.5
+    workload = bench.Workload("resnet8", batch_size=4, image_size=32)
+    assert bench.waiting_share(workload, 3) < 0.5
     monkeypatch.setattr(bench, "training_batches", slow)
-    assert bench.waiting_share(task, 3) > 0.5
+    assert bench.waiting_share(workload, 3) > 0.5

@@ -3,7 +3,7 @@ import pytest
 
 from resnet_scratch import layers
 from resnet_scratch.models.resnet import BLOCKS
-from resnet_scratch.verify.cases import cases, check_everything
+from resnet_scratch.verify.cases import cases, check_cases
 
 CASES = {name: (layer, inputs, training) for name, layer, inputs, training in cases(np.random.default_rng(0))}
 
@@ -11,7 +11,7 @@ CASES = {name: (layer, inputs, training) for name, layer, inputs, training in ca
 @pytest.mark.parametrize("name", CASES)
 def test_gradients_agree_to_a_millionth(device, name):
     reports = {}
-    assert check_everything(device, show=reports.__setitem__, names=[name]), f"\n{reports[name]}"
+    assert check_cases(device, show=reports.__setitem__, names=[name]), f"\n{reports[name]}"
     assert list(reports) == [name] and reports[name].error < 1e-6
 
 
@@ -25,8 +25,8 @@ def test_the_run_over_everything_fails_when_one_case_fails(monkeypatch):
     """With ReLU's backward broken, exactly the cases with a ReLU in them fail."""
     few = {name: case for name, case in CASES.items() if name in ("ReLU", "Linear", "Sequential")}
     monkeypatch.setattr("resnet_scratch.verify.cases.cases", lambda rng: ((n, *case) for n, case in few.items()))
-    assert check_everything()
+    assert check_cases()
     monkeypatch.setattr(layers.ReLU, "backward", lambda self, grad_y, y: grad_y)
     failed = []
-    assert not check_everything(show=lambda name, report: report.passed or failed.append(name))
+    assert not check_cases(show=lambda name, report: report.passed or failed.append(name))
     assert failed == ["ReLU", "Sequential"]

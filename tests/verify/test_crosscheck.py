@@ -1,4 +1,4 @@
-"""Two devices, of which one is made to go wrong at a known place."""
+"""Two devices, of which one goes wrong in a known layer."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from resnet_scratch.compute.backend import array_module
 from resnet_scratch.layers import BatchNorm2d, Linear, ReLU
 from resnet_scratch.models import build
-from resnet_scratch.verify.crosscheck import TOLERANCE, crosscheck, format_differences, where_it_begins
+from resnet_scratch.verify.crosscheck import TOLERANCE, crosscheck, first_difference, format_differences
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def test_the_same_code_agrees_in_every_layer_and_the_model_is_left_alone(setting
     differences = crosscheck(model, images, labels, "cuda:0")
     assert len(differences) == 3 + 3 * 7 + 2 + 2  # stem; 7 layers a block; two shortcuts of option A; avgpool, fc
     assert differences[0].name == "conv1" and differences[-1].name == "fc"
-    assert max(d.worst for d in differences) < TOLERANCE and where_it_begins(differences) is None
+    assert max(d.worst for d in differences) < TOLERANCE and first_difference(differences) is None
     assert all(np.array_equal(a, b.value) for a, (_, b) in zip(before, model.named_buffers()))
     assert all(parameter.grad is None for parameter in model.parameters())
     table = format_differences(differences).splitlines()
@@ -48,7 +48,7 @@ def go_wrong_on_the_gpu(monkeypatch, kind, direction, change):
 def test_an_output_that_is_wrong_on_one_device_is_seen_there_first(setting, monkeypatch):
     go_wrong_on_the_gpu(monkeypatch, ReLU, "forward", lambda self, result: (result[0] * 1.5, result[1]))
     differences = crosscheck(*setting, "cuda:0")
-    assert where_it_begins(differences) == ("relu", "forward")
+    assert first_difference(differences) == ("relu", "forward")
     outputs = {d.name: d.output for d in differences}
     assert outputs["conv1"] < TOLERANCE and outputs["bn1"] < TOLERANCE and outputs["relu"] == pytest.approx(0.5)
 
@@ -60,7 +60,7 @@ def test_a_gradient_of_a_parameter_that_is_wrong_is_told_from_that_of_the_input(
 
     go_wrong_on_the_gpu(monkeypatch, Linear, "backward", change)
     differences = crosscheck(*setting, "cuda:0")
-    assert where_it_begins(differences) == ("fc", "backward")
+    assert first_difference(differences) == ("fc", "backward")
     differences = {d.name: d for d in differences}
     assert differences["fc"].grad_parameters > 0.1 and differences["fc"].grad_input < TOLERANCE
     assert all(d.worst < TOLERANCE for name, d in differences.items() if name != "fc")
@@ -69,6 +69,6 @@ def test_a_gradient_of_a_parameter_that_is_wrong_is_told_from_that_of_the_input(
 def test_what_is_no_number_is_the_worst_of_all(setting, monkeypatch):
     go_wrong_on_the_gpu(monkeypatch, BatchNorm2d, "backward", lambda self, grad_x: grad_x * float("nan"))
     differences = crosscheck(*setting, "cuda:0")
-    assert where_it_begins(differences) == ("layer3.0.bn2", "backward")  # the last batch norm is the first to go wrong
+    assert first_difference(differences) == ("layer3.0.bn2", "backward")  # the last batch norm is the first to go wrong
     differences = {d.name: d for d in differences}
     assert np.isnan(differences["bn1"].grad_input) and np.isnan(differences["bn1"].worst)

@@ -7,15 +7,15 @@ import pytest
 
 from resnet_scratch.compute import backend
 from resnet_scratch.layers import BatchNorm2d, ReLU
-from resnet_scratch.measure.bench import Task
+from resnet_scratch.measure.bench import Workload
 from resnet_scratch.verify import doctor
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
     """Two checks and a small network: what they measure is tested elsewhere."""
-    monkeypatch.setattr(doctor, "GRADIENTS", ("ReLU", "Linear"))
-    monkeypatch.setattr(doctor, "Task", lambda model, images, size, device: Task("resnet8", 2, 8, 10, device))
+    monkeypatch.setattr(doctor, "CASES", ("ReLU", "Linear"))
+    monkeypatch.setattr(doctor, "Workload", lambda model, images, size, device: Workload("resnet8", 2, 8, device))
     monkeypatch.setattr(doctor, "sgemm_peak", lambda device: 1e9)
 
 
@@ -70,7 +70,7 @@ def test_two_cupys_side_by_side_are_named(monkeypatch):
     monkeypatch.setattr(doctor, "cupy_packages", lambda: ["cupy-cuda12x==14.0", "cupy-cuda13x==14.0"])
     report = list(doctor.examine())
     assert "CuPy: cupy-cuda12x==14.0, cupy-cuda13x==14.0" in report
-    assert any(line.startswith("  WRONG: of several CuPys") for line in report)
+    assert any(line.startswith("  WRONG: several CuPys") for line in report)
 
 
 def test_packages_of_cupy_are_found_by_their_names(tmp_path, monkeypatch):

@@ -1,37 +1,37 @@
-"""Each planted mistake is caught, where it was made; and nothing stays behind."""
+"""Each planted mistake is caught where it was made, and is gone afterwards."""
 
 import numpy as np
 import pytest
 
 from resnet_scratch.gradcheck import gradcheck
 from resnet_scratch.layers import Conv2d, ReLU
-from resnet_scratch.verify.mistakes import MISTAKES, catch, planted
+from resnet_scratch.verify.mistakes import MISTAKES, failing_checks, planted
 
 AT = {  # which gradients are wrong, by reasoning about the mistake
-    "conv-kernel-not-turned": {"input"},
-    "conv-weight-gradient-averaged": {"weight"},
-    "conv-weight-gradient-turned": {"weight"},
-    "conv-bias-gradient-of-one-column": {"bias"},
-    "conv-input-gradient-shifted": {"input"},
-    "linear-bias-gradient-averaged": {"bias"},
-    "add-shares-the-gradient": {"input 0", "input 1"},
-    "add-forgets-the-shortcut": {"input 1"},
+    "conv-kernel-not-flipped": {"input"},
+    "conv-grad-weight-averaged": {"weight"},
+    "conv-grad-weight-flipped": {"weight"},
+    "conv-grad-bias-of-one-column": {"bias"},
+    "conv-grad-x-shifted": {"input"},
+    "linear-grad-bias-averaged": {"bias"},
+    "add-halves-gradient": {"input 0", "input 1"},
+    "add-forgets-shortcut": {"input 1"},
 }
 
 
 @pytest.mark.parametrize("name", MISTAKES)
 def test_it_is_caught_where_it_was_made(name):
-    failed = catch(name)
+    failed = failing_checks(name)
     assert failed
     wrong = {tensor.name for _, report in failed for tensor in report.tensors if tensor.problem}
     assert wrong == AT.get(name, {"input"})
 
 
-def test_nothing_stays_behind():
+def test_it_is_gone_afterwards():
     conv = Conv2d(2, 3, 3, padding=1, rng=np.random.default_rng(0)).astype(np.float64)
     x = np.random.default_rng(1).standard_normal((2, 5, 5, 2))
     assert gradcheck(conv, x)
-    with pytest.raises(KeyError), planted("conv-kernel-not-turned") as mistake:
+    with pytest.raises(KeyError), planted("conv-kernel-not-flipped") as mistake:
         assert mistake.kind is Conv2d and not gradcheck(conv, x)
         raise KeyError
     assert gradcheck(conv, x)

@@ -45,7 +45,7 @@ def task_1_2(answer: Callable) -> None:
         right, mean, fall = np.moveaxis(got, 2, 0)
         assert not np.allclose(right, moved(0, -1)), (
             "channel 0 moves the picture to the left: a weight on the right brings what is on the right here, and the "
-            "kernel is not turned"
+            "kernel is not flipped"
         )
         assert not np.allclose(right, moved(1, 0)) and not np.allclose(right, moved(-1, 0)), (
             "channel 0 moves the picture up or down: the first axis of the weight is the row, the second the column"
@@ -130,8 +130,8 @@ def task_1_4(answer: Callable) -> None:
         if like(expected + bias):
             continue
         assert not like(expected), f"{case}: the bias is missing: bias[o] is added to every place of channel o"
-        turned = _convolution(x, weight[::-1, ::-1], stride, padding) + bias
-        assert not like(turned), f"{case}: your kernel is turned by 180 degrees; here it is laid on as it is"
+        flipped = _convolution(x, weight[::-1, ::-1], stride, padding) + bias
+        assert not like(flipped), f"{case}: your kernel is flipped; here it is used as it is"
         flat = weight.transpose(3, 0, 1, 2).reshape(-1, O).reshape(weight.shape)
         assert not like(_convolution(x, flat, stride, padding) + bias), (
             f"{case}: you transposed the weight before reshaping it; as it lies it is the matrix (KH*KW*C, O)"

@@ -67,7 +67,7 @@ def task_2_2(answer: Callable) -> None:
         )
         assert not np.allclose(got, first), f"{case}: only the first picture of the batch was counted"
         assert not np.allclose(got, expected[::-1, ::-1]), (
-            f"{case}: your gradient is turned by 180 degrees; the kernel turns for the gradient at the picture only"
+            f"{case}: your gradient is flipped; the kernel is flipped only for the gradient with respect to the picture"
         )
         explain(case, "at the weight", got, expected)
 
@@ -138,14 +138,14 @@ def task_2_4(answer: Callable) -> None:
         )
         if np.allclose(got, expected):
             continue
-        assert not np.allclose(got, sent_back(weight[::-1, ::-1])), f"{case}: the kernel was not turned by 180 degrees"
+        assert not np.allclose(got, sent_back(weight[::-1, ::-1])), f"{case}: the kernel was not flipped"
         if shape[3] == O:
             assert not np.allclose(got, sent_back(weight.swapaxes(2, 3))), (
                 f"{case}: the kernel's channel axes were not exchanged: backward goes from O channels to C (a reshape "
                 "to (KH, KW, O, C) does not exchange them, swapaxes does)"
             )
         assert not np.allclose(got, sent_back(weight[::-1])) and not np.allclose(got, sent_back(weight[:, ::-1])), (
-            f"{case}: the kernel was turned along one axis only; it turns along both"
+            f"{case}: the kernel was flipped along one axis only; flip both"
         )
         explain(case, "at the pixel", got, expected)
 

@@ -24,15 +24,15 @@ def task_13_1(answer: Callable) -> None:
     for shape, kernel_size, O, stride, padding in GEOMETRIES:
         x, weight = rng.standard_normal(shape), rng.standard_normal((*kernel_size, shape[3], O))
         OH, OW, places = meetings(shape, kernel_size, stride, padding)
-        expected, turned = np.zeros((shape[0], OH, OW, O)), np.zeros((shape[0], OH, OW, O))
+        expected, flipped = np.zeros((shape[0], OH, OW, O)), np.zeros((shape[0], OH, OW, O))
         for oh, ow, kh, kw, h, w in places:
             expected[:, oh, ow] += x[:, h, w] @ weight[kh, kw]
-            turned[:, oh, ow] += x[:, h, w] @ weight[-1 - kh, -1 - kw]
+            flipped[:, oh, ow] += x[:, h, w] @ weight[-1 - kh, -1 - kw]
         case = f"x {shape}, weight {weight.shape}, stride {stride}, padding {padding}"
         got = np.asarray(answer(x, weight, stride, padding))
         assert got.shape == expected.shape, f"{case}: y must be {expected.shape}, got {got.shape}"
         if not np.allclose(got, expected):
-            assert not np.allclose(got, turned), f"{case}: the slices move the wrong way: the kernel came out turned"
+            assert not np.allclose(got, flipped), f"{case}: the slices move the wrong way: the kernel came out flipped"
             explain(case, "y at", got, expected)
     x = rng.standard_normal((4, 32, 32, 16)).astype(np.float32)
     weight = rng.standard_normal((5, 5, 16, 16)).astype(np.float32)

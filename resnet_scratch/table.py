@@ -1,0 +1,38 @@
+"""Tables as text: one printer for whatever the library reports row by row."""
+
+from __future__ import annotations
+
+from typing import Any, Iterable, Mapping, Sequence
+
+TERMINAL = 80  # characters in a line
+
+
+def format_table(columns: Mapping[str, str], rows: Iterable[Sequence[Any]], total: Sequence[Any] | None = None) -> str:
+    """The rows under their headings, with aligned columns; one line per row.
+
+    `columns` maps each heading to the format of the numbers under it, such as ",d" or ".1f"; an empty format marks a
+    column of text. Text is aligned to the left, numbers to the right. In any column a shape (2, 3) is printed as 2x3, a
+    string as it is, and None as an empty cell. `total` is a last row, under a rule. Columns are two spaces apart, or
+    one space where the table would not fit a terminal of 80 columns otherwise.
+
+    Raises ValueError for a row that does not have one value per column.
+    """
+    formats = list(columns.values())
+    table = [list(columns)]
+    for row in [*rows, *([] if total is None else [total])]:
+        table.append([_cell(value, spec) for value, spec in zip(row, formats, strict=True)])
+    widths = [max(map(len, column)) for column in zip(*table)]
+    gap = "  " if sum(widths) + 2 * (len(widths) - 1) <= TERMINAL else " "
+    aligned = ["<" if spec == "" else ">" for spec in formats]
+    lines = [gap.join(f"{cell:{a}{w}}" for cell, a, w in zip(row, aligned, widths)).rstrip() for row in table]
+    if total is not None:
+        lines.insert(-1, "-" * max(map(len, lines)))
+    return "\n".join(lines)
+
+
+def _cell(value: Any, spec: str) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, tuple):
+        return "x".join(map(str, value))
+    return value if isinstance(value, str) else format(value, spec)
