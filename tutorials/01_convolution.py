@@ -14,7 +14,7 @@
 #
 # At the end you will be able to
 #
-# * work out a convolution by hand, with padding, stride and channels, and write it as seven loops;
+# * compute a convolution by hand, with padding, stride and channels, and read its definition, seven loops;
 # * see every window of a picture without copying one number, and lay the windows out as the rows of a matrix (im2col);
 # * read `resnet_scratch/layers/conv.py` forward, line by line;
 # * say why the matrix product is so much faster than the loops, and what it costs in memory: measured here.
