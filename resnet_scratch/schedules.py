@@ -1,9 +1,11 @@
-"""Learning-rate schedules: plain functions from the number of the step (from 0) to the learning rate."""
+"""Learning-rate schedules. A schedule is a plain function: step, counted from 0 -> learning rate."""
 
 from __future__ import annotations
 
 import math
 from typing import Callable, Sequence
+
+from .errors import UserError
 
 Schedule = Callable[[int], float]
 
@@ -13,55 +15,53 @@ def constant(learning_rate: float) -> Schedule:
     return lambda step: learning_rate
 
 
-def multi_step(learning_rate: float, milestones: Sequence[int], factor: float = 0.1) -> Schedule:
-    """Multiplied by `factor` at each milestone. The ResNet paper (section 4.2): 0.1, milestones 32000 and 48000."""
+def multi_step(learning_rate: float, milestones: Sequence[int]) -> Schedule:
+    """`learning_rate`, divided by 10 at each milestone, a step number.
+
+    Source: He et al. 2015, "Deep Residual Learning", section 4.2, with a learning rate of 0.1 and milestones 32000 and
+    48000. Raises UserError if the milestones do not increase.
+    """
     if list(milestones) != sorted(set(milestones)):
-        raise ValueError(f"milestones must rise, got {list(milestones)}")
-    return lambda step: learning_rate * factor ** sum(step >= milestone for milestone in milestones)
+        raise UserError(f"milestones must increase, got {list(milestones)}")
+    return lambda step: learning_rate * 0.1 ** sum(step >= milestone for milestone in milestones)
 
 
-def cosine(learning_rate: float, total_steps: int, final: float = 0.0) -> Schedule:
-    """Half a cosine, from `learning_rate` at step 0 down to `final` at `total_steps` and after.
+def cosine(learning_rate: float, total_steps: int) -> Schedule:
+    """Half a cosine, from `learning_rate` at step 0 to 0 at step `total_steps` and after it.
 
-    Source: Loshchilov and Hutter 2016, "SGDR", equation 5.
+    Source: Loshchilov and Hutter 2016, "SGDR: Stochastic Gradient Descent with Warm Restarts", equation 5, without
+    restarts. Raises UserError if `total_steps` is less than 1.
     """
     _check_total(total_steps)
-    return lambda step: (
-        final + (learning_rate - final) * (1 + math.cos(math.pi * min(step, total_steps) / total_steps)) / 2
-    )
+    return lambda step: learning_rate * (1 + math.cos(math.pi * min(step, total_steps) / total_steps)) / 2
 
 
-def one_cycle(
-    peak: float,
-    total_steps: int,
-    warmup_fraction: float = 0.3,
-    start_factor: float = 0.1,
-    final_factor: float = 0.001,
-) -> Schedule:
-    """Linearly up from peak * start_factor to `peak`, then linearly down to peak * final_factor at the last step.
+def one_cycle(peak: float, total_steps: int, warmup_fraction: float = 0.3) -> Schedule:
+    """A linear increase from peak / 10 to `peak`, then a linear decrease to peak / 1000 at the last step.
 
-    Source: Smith and Topin 2017, "Super-Convergence".
+    The increase takes `warmup_fraction` of the `total_steps`. Source: Smith and Topin 2017, "Super-Convergence".
+    Raises UserError if `total_steps` is less than 1 or `warmup_fraction` is not between 0 and 1.
     """
     _check_total(total_steps)
     if not 0 < warmup_fraction < 1:
-        raise ValueError(f"warmup_fraction must be between 0 and 1, got {warmup_fraction}")
-    top, last = warmup_fraction * total_steps, total_steps - 1
+        raise UserError(f"warmup_fraction must be between 0 and 1, got {warmup_fraction}")
+    peak_step, last_step = warmup_fraction * total_steps, total_steps - 1
 
     def schedule(step: int) -> float:
-        if step < top:
-            return peak * (start_factor + (1 - start_factor) * step / top)
-        way_down = min(1.0, (step - top) / (last - top)) if last > top else 1.0
-        return peak * (1 + (final_factor - 1) * way_down)
+        if step < peak_step:
+            return peak * (0.1 + 0.9 * step / peak_step)
+        decrease = min(1.0, (step - peak_step) / (last_step - peak_step)) if last_step > peak_step else 1.0
+        return peak * (1 + (0.001 - 1) * decrease)
 
     return schedule
 
 
 def warmup(schedule: Schedule, steps: int, learning_rate: float | None = None) -> Schedule:
-    """`schedule` after a gentler beginning of `steps` steps: at a constant `learning_rate`, or, without one, rising
-    linearly to the schedule's own.
+    """`schedule` with a lower learning rate in the first `steps` steps.
 
-    The ResNet paper (section 4.2) warms ResNet-110 up with 400 steps at 0.01; the linear rise is from Goyal et al.
-    2017, "Accurate, Large Minibatch SGD", section 2.2.
+    It is the constant `learning_rate`, as in He et al. 2015, section 4.2, who train ResNet-110 at 0.01 for the first
+    400 steps. If `learning_rate` is None, the schedule's own learning rate is scaled by a factor that increases
+    linearly to 1, as in Goyal et al. 2017, "Accurate, Large Minibatch SGD", section 2.2.
     """
     if learning_rate is not None:
         return lambda step: learning_rate if step < steps else schedule(step)
@@ -70,4 +70,4 @@ def warmup(schedule: Schedule, steps: int, learning_rate: float | None = None) -
 
 def _check_total(total_steps: int) -> None:
     if total_steps < 1:
-        raise ValueError(f"total_steps must be at least 1, got {total_steps}")
+        raise UserError(f"total_steps must be at least 1, got {total_steps}")

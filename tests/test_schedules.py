@@ -3,23 +3,23 @@ import pytest
 from resnet_scratch.schedules import constant, cosine, multi_step, one_cycle, warmup
 
 
-def test_constant():
+def test_constant_is_the_same_at_every_step():
     assert [constant(0.3)(step) for step in (0, 1000)] == [0.3, 0.3]
 
 
-def test_multi_step_is_the_papers():
+def test_multi_step_divides_by_ten_at_the_papers_milestones():
     schedule = multi_step(0.1, [32_000, 48_000])
     for step, expected in [(0, 0.1), (31_999, 0.1), (32_000, 0.01), (47_999, 0.01), (48_000, 0.001), (63_999, 0.001)]:
         assert schedule(step) == pytest.approx(expected)
 
 
-def test_cosine_at_beginning_middle_and_end():
-    schedule = cosine(0.4, 100, 0.2)
-    assert [schedule(step) for step in (0, 50, 100, 200)] == pytest.approx([0.4, 0.3, 0.2, 0.2])
+def test_cosine_at_its_start_middle_and_end():
+    schedule = cosine(0.4, 120)
+    assert [schedule(step) for step in (0, 40, 60, 120, 200)] == pytest.approx([0.4, 0.3, 0.2, 0, 0])  # cos 60 = 1/2
 
 
-def test_one_cycle():
-    """1000 steps, peak 0.2 at step 300, from 0.02, down to 0.0002 at the last step."""
+def test_one_cycle_rises_and_falls_linearly():
+    """1000 steps: from 0.02 to the peak of 0.2 at step 300, then down to 0.0002 at the last step."""
     schedule = one_cycle(0.2, 1000)
     assert schedule(0) == pytest.approx(0.02)
     assert schedule(150) == pytest.approx(0.11)
@@ -31,23 +31,23 @@ def test_one_cycle():
 
 
 @pytest.mark.parametrize("total", [1, 2, 3])
-def test_one_cycle_of_a_few_steps(total):
+def test_one_cycle_of_few_steps_stays_between_zero_and_the_peak(total):
     assert all(0 < one_cycle(0.2, total)(step) <= 0.2 for step in range(total + 1))
 
 
-def test_warm_up_at_a_constant_rate_ends():
+def test_warmup_at_a_constant_learning_rate_ends():
     schedule = warmup(multi_step(0.1, [32_000]), 400, 0.01)
     assert [schedule(step) for step in (0, 399, 400, 32_000)] == pytest.approx([0.01, 0.01, 0.1, 0.01])
 
 
-def test_warm_up_that_rises_linearly():
+def test_warmup_that_increases_linearly():
     schedule = warmup(constant(0.8), 4)
     assert [schedule(step) for step in range(6)] == pytest.approx([0.2, 0.4, 0.6, 0.8, 0.8, 0.8])
     assert warmup(constant(0.8), 0)(0) == 0.8
 
 
 def test_errors_name_the_argument():
-    with pytest.raises(ValueError, match=r"milestones must rise, got \[5, 3\]"):
+    with pytest.raises(ValueError, match=r"milestones must increase, got \[5, 3\]"):
         multi_step(0.1, [5, 3])
     with pytest.raises(ValueError, match="total_steps must be at least 1, got 0"):
         cosine(0.1, 0)

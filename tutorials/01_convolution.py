@@ -14,7 +14,7 @@
 #
 # At the end you will be able to
 #
-# * work out a convolution by hand, with padding, stride and channels, and write it as seven loops;
+# * compute a convolution by hand, with padding, stride and channels, and read its definition, seven loops;
 # * see every window of a picture without copying one number, and lay the windows out as the rows of a matrix (im2col);
 # * read `resnet_scratch/layers/conv.py` forward, line by line;
 # * say why the matrix product is so much faster than the loops, and what it costs in memory: measured here.
@@ -36,6 +36,7 @@ from resnet_scratch.data import load
 from resnet_scratch.layers import Conv2d
 from resnet_scratch.layers.windows import im2col, output_size, pad, windows
 from resnet_scratch.compute.batch import limit_blas_threads
+from resnet_scratch.verify.definitions import convolution
 
 BLUE, ORANGE = "#4477aa", "#cc5533"
 
@@ -185,34 +186,18 @@ for K, D, P in [(3, 1, 1), (3, 2, 1), (1, 2, 0), (7, 2, 3)]:  # kernel, stride, 
 # where pixels beyond the border count as zero. Every index is a loop: four that say which number of $y$ is computed,
 # three that say what is added up. In the code the indices have the names that the whole library uses: (oh, ow) is the
 # place in $y$, (kh, kw) the place in the kernel.
-
+#
+# The library's tests compare its layer with this function:
 
 # %%
-def seven_loops(x, weight, bias, stride, padding):
-    """The definition. x (N, H, W, C), weight (KH, KW, C, O), bias (O,) -> (N, OH, OW, O)."""
-    (N, H, W, C), (KH, KW, _, O) = x.shape, weight.shape
-    OH, OW = (H + 2 * padding - KH) // stride + 1, (W + 2 * padding - KW) // stride + 1
-    y = np.zeros((N, OH, OW, O), x.dtype)
-    for n in range(N):
-        for oh in range(OH):
-            for ow in range(OW):
-                for o in range(O):
-                    total = bias[o]
-                    for kh in range(KH):
-                        for kw in range(KW):
-                            h, w = oh * stride + kh - padding, ow * stride + kw - padding
-                            if 0 <= h < H and 0 <= w < W:
-                                for c in range(C):
-                                    total += x[n, h, w, c] * weight[kh, kw, c, o]
-                    y[n, oh, ow, o] = total
-    return y
+print(inspect.getsource(convolution))
 
-
+# %%
 rng = np.random.default_rng(0)
 layer = Conv2d(3, 4, 3, stride=2, padding=1, rng=rng).astype(np.float64)  # 3 channels in, 4 out
 layer.bias.value[:] = rng.standard_normal(4)
 x = rng.standard_normal((2, 7, 6, 3))
-expected = seven_loops(x, layer.weight.value, layer.bias.value, stride=2, padding=1)
+expected = convolution(x, layer.weight.value, layer.bias.value, stride=2, padding=1)
 print("x", x.shape, "-> y", expected.shape, "   largest difference:", np.abs(layer(x) - expected).max())
 assert np.allclose(layer(x), expected), "the library's layer and the definition must agree"
 
@@ -345,7 +330,7 @@ arguments = (x, layer.weight.value, layer.bias.value, 1, 1)
 multiply_adds = x[..., 0].size * layer.weight.value.size  # every pixel of y meets every weight once
 
 begin = time.perf_counter()
-slow = seven_loops(*arguments)
+slow = convolution(*arguments)
 seconds = {"seven loops": time.perf_counter() - begin}
 with limit_blas_threads(1):  # one processor core for each, to compare like with like
     jobs = {"window by window": lambda: window_by_window(*arguments), "one product": lambda: one_product(*arguments)}

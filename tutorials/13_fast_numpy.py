@@ -39,6 +39,7 @@ from resnet_scratch.layers import Conv2d
 from resnet_scratch.compute.products import multiply
 from resnet_scratch.layers.windows import im2col, pad
 from resnet_scratch.compute.batch import for_each_chunk, limit_blas_threads, num_threads, scratch, set_num_threads
+from resnet_scratch.verify.definitions import convolution
 
 FAST = "RESNET_SCRATCH_FAST" in os.environ  # shorter runs, for automatic tests
 REPEATS = 3 if FAST else 9
@@ -121,28 +122,13 @@ rungs = {}
 # %% [markdown]
 # ## Rung 0: seven loops
 #
-# The definition, from tutorial 01, without padding to keep it short. On one small picture; the time for the whole job
-# follows from the amount of work.
-
+# The definition, from tutorial 01. We run it on one small picture, without padding; the time for the whole job follows
+# from the amount of work.
 
 # %%
-def seven_loops(x, weight):
-    """x (N, H, W, C), weight (KH, KW, C, O) -> (N, OH, OW, O)."""
-    (N, H, W, C), (KH, KW, _, O) = x.shape, weight.shape
-    y = np.zeros((N, H - KH + 1, W - KW + 1, O), x.dtype)
-    for n, oh, ow, o in np.ndindex(y.shape):
-        total = 0.0
-        for kh in range(KH):
-            for kw in range(KW):
-                for c in range(C):
-                    total += x[n, oh + kh, ow + kw, c] * weight[kh, kw, c, o]
-        y[n, oh, ow, o] = total
-    return y
-
-
 small = x[:1, :6, :6]
 begin = time.perf_counter()
-result = seven_loops(small, weight)
+result = convolution(small, weight)
 seconds_of_loops = (time.perf_counter() - begin) * WORK / (result.size // O * weight.size)
 assert np.allclose(result, expected[:1, 1:5, 1:5], atol=1e-3), "the inside of the padded convolution"
 print(f"the whole job would take {seconds_of_loops:.0f} s")

@@ -1,8 +1,9 @@
-"""Data: the built-in data set, CIFAR-10, augmentation, and batches of them."""
+"""Data sets, data augmentation and batches."""
 
 from __future__ import annotations
 
 import os
+from typing import Callable
 
 from .augment import normalise, random_crop, random_flip
 from .batches import test_batches, training_batches
@@ -10,19 +11,22 @@ from .cifar10 import load_cifar10
 from .dataset import DataError, Dataset
 from .shapes import load_shapes
 
-NAMES = ("shapes", "cifar10")
+# To add a data set, add a function that takes the user's --data-dir, or None, and returns a Dataset.
+_LOADERS: dict[str, Callable[[str | os.PathLike | None], Dataset]] = {
+    "shapes": lambda data_dir: load_shapes(),
+    "cifar10": load_cifar10,
+}
+NAMES = tuple(_LOADERS)
 
 
 def load(name: str = "shapes", data_dir: str | os.PathLike | None = None) -> Dataset:
-    """The data set of that name: "shapes" is generated, "cifar10" read from `data_dir` or downloaded.
+    """The data set of this name: "shapes" is generated; "cifar10" is read from `data_dir` or downloaded.
 
-    Raises DataError for another name, or when CIFAR-10 is not to be had.
+    Raises DataError if there is no data set of this name, or if CIFAR-10 cannot be read or downloaded.
     """
-    if name == "shapes":
-        return load_shapes()
-    if name == "cifar10":
-        return load_cifar10(data_dir)
-    raise DataError(f"there is no data set {name!r}; there are {', '.join(NAMES)}")
+    if name not in _LOADERS:
+        raise DataError(f"there is no data set {name!r}; choose from {', '.join(NAMES)}")
+    return _LOADERS[name](data_dir)
 
 
 __all__ = [

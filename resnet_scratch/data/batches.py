@@ -1,40 +1,48 @@
-"""Batches: the data set in a new order each epoch, augmented and normalised, prepared while the last step runs."""
+"""Batches of a data set: shuffled, augmented and normalised, the next one while the current one is used."""
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
-from typing import Generator, Iterator
+from typing import Callable, Generator, Iterator
 
 import numpy as np
 
 from ..compute.backend import Array, array_module, follow
+from ..errors import UserError
 from .augment import normalise, random_crop, random_flip
 from .dataset import Dataset
 
 Batch = tuple[Array, Array]  # images (N, H, W, 3) float32, labels (N,) int64
-PADDING = 4  # pixels: He et al. 2015, section 4.2
+PADDING = 4  # pixels on each side, of which a random crop removes as many: He et al. 2015, section 4.2
 
 
 def training_batches(
     dataset: Dataset, batch_size: int, seed: int, start_step: int = 0, augment: bool = True
 ) -> Generator[Batch, None, None]:
-    """Batches for training, without end, from step `start_step` on; with `augment` randomly cropped, and mirrored where
-    the data allow it. They are on the device that the data set is on.
+    """Training batches without end, from step `start_step` on: images (batch_size, H, W, 3) float32, labels int64.
 
-    The order of an epoch is a function of (seed, epoch), the augmentation of a batch of (seed, step): so a run that is
-    resumed at any step gets the very batches it would have got. An epoch has N // batch_size batches; the few images
-    left over at its end wait for another epoch's order. One batch is prepared ahead, in a thread of its own, which ends
-    when the iterator is closed or forgotten. Raises ValueError when a batch is larger than the data set.
+    With `augment` the images are randomly cropped, and flipped where the data set allows it. Batches are on the
+    device of the data set.
+
+    The order of an epoch is a function of (seed, epoch), the augmentation of a batch one of (seed, step). A run that
+    is resumed at any step therefore sees the same batches as an uninterrupted one. An epoch has N // batch_size
+    batches; the few images left over are skipped in this epoch. A thread prepares the next batch while the current
+    one is used; it ends when the iterator is closed or garbage-collected. Where threads cannot be started (in a
+    browser, for one), batches are prepared when they are asked for.
+
+    Raises UserError unless 1 <= batch_size <= the number of training images.
     """
     images = len(dataset.train_images)
     if not 1 <= batch_size <= images:
-        raise ValueError(f"batch_size must be between 1 and {images}, the number of training images, got {batch_size}")
-    return _one_ahead(_training_batches(dataset, batch_size, seed, start_step, augment))
+        raise UserError(f"batch_size must be between 1 and {images}, the number of training images, got {batch_size}")
+    return _prefetch(lambda step: _training_batches(dataset, batch_size, seed, step, augment), start_step)
 
 
 def _training_batches(dataset: Dataset, batch_size: int, seed: int, start_step: int, augment: bool) -> Iterator[Batch]:
-    follow(dataset.train_images)  # this runs in a thread of its own
+    """The same batches, each prepared when it is asked for."""
+    follow(dataset.train_images)  # a new thread computes on GPU 0 until it is told otherwise
     xp = array_module(dataset.train_images)
     steps_per_epoch = len(dataset.train_images) // batch_size
     step, epoch, order = start_step, -1, np.empty(0, np.int64)
@@ -42,36 +50,39 @@ def _training_batches(dataset: Dataset, batch_size: int, seed: int, start_step: 
         if step // steps_per_epoch != epoch:
             epoch = step // steps_per_epoch
             order = np.random.default_rng([seed, 0, epoch]).permutation(len(dataset.train_images))
-        place = step % steps_per_epoch * batch_size
-        chosen = xp.asarray(order[place : place + batch_size])
+        begin = step % steps_per_epoch * batch_size
+        indices = xp.asarray(order[begin : begin + batch_size])
         rng = np.random.default_rng([seed, 1, step])
-        images = dataset.train_images[chosen]
+        images = dataset.train_images[indices]
         if augment:
             images = random_crop(images, PADDING, rng)
         if augment and dataset.mirror:
             images = random_flip(images, rng)
-        yield normalise(images, dataset.mean, dataset.std), dataset.train_labels[chosen]
+        yield normalise(images, dataset.mean, dataset.std), dataset.train_labels[indices]
         step += 1
 
 
-def test_batches(
-    images: np.ndarray, labels: np.ndarray, batch_size: int, mean: np.ndarray, std: np.ndarray
-) -> Iterator[Batch]:
-    """All of `images`, in order, normalised; the last batch is what is left."""
-    for k in range(0, len(images), batch_size):
-        yield normalise(images[k : k + batch_size], mean, std), labels[k : k + batch_size]
+def test_batches(images: Array, labels: Array, batch_size: int, mean: np.ndarray, std: np.ndarray) -> Iterator[Batch]:
+    """All `images` (N, H, W, 3) uint8 with their labels (N,), in order, normalised; the last batch may be smaller."""
+    for begin in range(0, len(images), batch_size):
+        end = begin + batch_size
+        yield normalise(images[begin:end], mean, std), labels[begin:end]
 
 
-test_batches.__test__ = False  # it is no test, whatever pytest may think of its name
+test_batches.__test__ = False  # tells pytest that this is not a test, despite its name
 
 
-def _one_ahead(batches: Iterator[Batch]) -> Generator[Batch, None, None]:
-    """The same batches, each prepared in another thread while the one before it is used."""
+def _prefetch(batches_from: Callable[[int], Iterator[Batch]], step: int) -> Generator[Batch, None, None]:
+    """The batches of `batches_from(step)`, the next one prepared in a thread while the current one is used.
+
+    The batches are the same without that thread: where it cannot be started, and in a process forked from the one that
+    started it (a fork copies no threads).
+    """
     ready: queue.Queue = queue.Queue(maxsize=1)
-    stop = threading.Event()
+    closed = threading.Event()
 
-    def put(item: object) -> None:
-        while not stop.is_set():
+    def put(item: Batch | BaseException) -> None:
+        while not closed.is_set():
             try:
                 return ready.put(item, timeout=0.1)
             except queue.Full:
@@ -79,21 +90,29 @@ def _one_ahead(batches: Iterator[Batch]) -> Generator[Batch, None, None]:
 
     def prepare() -> None:
         try:
-            for batch in batches:
+            for batch in batches_from(step):
                 put(batch)
-                if stop.is_set():
+                if closed.is_set():
                     return
-        except BaseException as error:  # handed over, to be raised where the batch is wanted
+        except BaseException as error:  # raised again in the thread that asks for batches
             put(error)
 
     worker = threading.Thread(target=prepare, name="resnet_scratch batches", daemon=True)
-    worker.start()
     try:
-        while True:
+        worker.start()
+    except RuntimeError:  # "can't start new thread": WebAssembly, or the system's limit. NotImplementedError is one too
+        yield from batches_from(step)
+        return
+    process, taken = os.getpid(), 0
+    try:
+        while os.getpid() == process:
             item = ready.get()
             if isinstance(item, BaseException):
                 raise item
+            taken += 1
             yield item
     finally:
-        stop.set()
-        worker.join()
+        if os.getpid() == process:
+            closed.set()
+            worker.join()
+    yield from batches_from(step + taken)

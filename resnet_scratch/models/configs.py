@@ -1,27 +1,29 @@
-"""The networks, by name. A configuration is data: to make another network, write another line."""
+"""The networks by name. A network is described by data: to add one, add a line to the table below."""
 
 from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass, replace
 
+from ..errors import UserError
+
 
 @dataclass(frozen=True)
 class ResNetConfig:
-    """What distinguishes one network from another."""
+    """The architecture of a network, from which `build` makes the layers."""
 
     name: str
     block: str  # "basic", "relu_before_add", "bottleneck", "preact" or "plain"
-    blocks: tuple[int, ...]  # how many blocks each stage has
-    widths: tuple[int, ...]  # channels of each stage, before a bottleneck's expansion
-    stem: str  # "cifar": a 3x3 convolution; "imagenet": 7x7 with stride 2, and a 3x3 max-pool with stride 2
-    shortcut: str  # where shapes change: "A" (subsample and pad) or "B" (1x1 convolution); unused by "plain"
-    image_size: int  # height and width of the images it was designed for
-    zero_init: bool = False  # begin with every block the identity: its last batch norm scales by 0
+    blocks: tuple[int, ...]  # the number of blocks in each stage
+    widths: tuple[int, ...]  # the channels of each stage; a bottleneck's output has four times as many
+    stem: str  # "cifar": 3x3 convolution; "imagenet": 7x7 convolution, then 3x3 max-pooling, both with stride 2
+    shortcut: str  # where the shape changes: "A" (subsample, zero-pad) or "B" (1x1 convolution); "plain" has none
+    image_size: int  # the height and width in pixels of the images that it was designed for
+    zero_init: bool = False  # every block starts as the identity: the weight of its last batch norm is 0
 
 
 def _cifar(name: str, depth: int, block: str) -> ResNetConfig:
-    """He et al. 2015, section 4.2: 6n + 2 layers, the first, 2n for each of three stages, and the classifier."""
+    """He et al. 2015, section 4.2: 6n + 2 layers, namely a convolution, three stages of 2n layers, and a classifier."""
     n = (depth - 2) // 6
     return ResNetConfig(name, block, (n, n, n), (16, 32, 64), "cifar", "A", 32)
 
@@ -31,7 +33,8 @@ def _imagenet(depth: int, block: str, blocks: tuple[int, ...]) -> ResNetConfig:
     return ResNetConfig(f"resnet{depth}", block, blocks, (64, 128, 256, 512), "imagenet", "B", 224)
 
 
-# The small network of the article this project grew from; its block in both orders of the last ReLU and the addition.
+# The small network of the article that this project began with. Its block has the last ReLU before the addition; the
+# second entry has it after the addition, as in the paper.
 _ARTICLE = ResNetConfig("article", "relu_before_add", (2, 2, 2), (64, 128, 256), "imagenet", "B", 32)
 
 _CIFAR_DEPTHS = (8, 14, 20, 32, 44, 56, 110, 1202)
@@ -54,8 +57,8 @@ NAMES: tuple[str, ...] = tuple(CONFIGS)
 
 
 def find(name: str) -> ResNetConfig:
-    """The configuration of that name. Raises ValueError, with names that are near, when there is none."""
+    """The configuration of this name. Raises UserError, which suggests similar names, if there is none."""
     if name not in CONFIGS:
-        near = difflib.get_close_matches(name, NAMES, n=4, cutoff=0.4)
-        raise ValueError(f"there is no model {name!r}" + (f"; did you mean {', '.join(near)}?" if near else ""))
+        similar = difflib.get_close_matches(name, NAMES, n=4, cutoff=0.4)
+        raise UserError(f"there is no model {name!r}" + (f"; did you mean {', '.join(similar)}?" if similar else ""))
     return CONFIGS[name]

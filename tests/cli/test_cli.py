@@ -204,7 +204,7 @@ def test_exercises(invoke, tmp_path):
     assert result.exit_code == 0 and "ch06_residual_connection.py" in result.output
     assert "your turn" in (tmp_path / "mine" / "ch06_residual_connection.py").read_text()
     again = invoke("exercises", tmp_path / "mine", "--chapter", 6)
-    assert again.exit_code == 0 and "left as they are: README.md" in again.output
+    assert again.exit_code == 0 and "unchanged: README.md" in again.output
     wrong = invoke("exercises", tmp_path / "mine", "--chapter", 60)
     assert is_one_line(wrong, "chapter must be one of")
 

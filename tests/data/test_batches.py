@@ -1,3 +1,4 @@
+import multiprocessing
 import threading
 from itertools import islice
 
@@ -6,23 +7,30 @@ import pytest
 
 from resnet_scratch.compute.backend import to_numpy
 from resnet_scratch.data import Dataset, test_batches, training_batches
+from resnet_scratch.errors import UserError
 
 
 @pytest.fixture
 def dataset(device):
-    """Twenty-three images, image i plain of value 10 * i + 10, with label i."""
+    """23 images; every pixel of image i is 10 * i + 10, and its label is i."""
     images = np.full((23, 8, 8, 3), 10, np.uint8) * (np.arange(23, dtype=np.uint8) + 1)[:, None, None, None]
     return Dataset("test", tuple("abc"), images, np.arange(23), images[:5], np.arange(5), mirror=True).to(device)
 
 
 def take(batches, count):
-    """The next batches, on the host."""
+    """The next `count` batches, on the host."""
     taken = [(to_numpy(images), to_numpy(labels)) for images, labels in islice(batches, count)]
     batches.close()
     return taken
 
 
-def test_an_epoch_has_every_image_at_most_once_and_labels_stay_with_their_images(dataset):
+def assert_same_batches(ours, expected):
+    assert len(ours) == len(expected)
+    for (images, labels), (expected_images, expected_labels) in zip(ours, expected):
+        assert np.array_equal(images, expected_images) and np.array_equal(labels, expected_labels)
+
+
+def test_an_epoch_has_no_image_twice_and_labels_belong_to_their_images(dataset):
     epoch = take(training_batches(dataset, 5, seed=0, augment=False), 4)
     labels = np.concatenate([labels for _, labels in epoch])
     assert len(set(labels.tolist())) == 20
@@ -31,59 +39,88 @@ def test_an_epoch_has_every_image_at_most_once_and_labels_stay_with_their_images
     np.testing.assert_allclose(images[:, 3, 3, 0], expected, atol=1e-5)
 
 
-def test_each_epoch_has_another_order(dataset):
+def test_every_epoch_is_shuffled_differently(dataset):
     batches = take(training_batches(dataset, 23, seed=0), 2)
     assert batches[0][1].tolist() != batches[1][1].tolist()
     assert sorted(batches[0][1]) == sorted(batches[1][1]) == list(range(23))
 
 
 @pytest.mark.parametrize("start", [1, 4, 7, 9])
-def test_starting_later_gives_the_same_batches_to_the_bit(dataset, start):
+def test_resuming_at_any_step_gives_bitwise_the_same_batches(dataset, start):
     whole = take(training_batches(dataset, 5, seed=7), 12)
-    for (images, labels), (more, same) in zip(whole[start:], take(training_batches(dataset, 5, 7, start), 12 - start)):
-        assert np.array_equal(images, more) and np.array_equal(labels, same)
+    assert_same_batches(take(training_batches(dataset, 5, 7, start), 12 - start), whole[start:])
 
 
-def test_seeds_differ(dataset):
+def test_another_seed_gives_another_order(dataset):
     (_, a), (_, b) = take(training_batches(dataset, 20, 0), 1)[0], take(training_batches(dataset, 20, 1), 1)[0]
     assert a.tolist() != b.tolist()
 
 
-def test_augmentation_shifts_black_in_and_can_be_left_out(dataset):
+def test_augmentation_shows_black_padding_and_can_be_switched_off(dataset):
     black = -dataset.mean[0] / dataset.std[0]
     (images, _), (plain, _) = (take(training_batches(dataset, 23, 0, augment=a), 1)[0] for a in (True, False))
     assert np.isclose(images, black).any() and not np.isclose(plain, black).any()
 
 
 def test_the_thread_ends_with_the_iterator(dataset):
-    def helpers():
+    def workers():
         return [t for t in threading.enumerate() if t.name == "resnet_scratch batches"]
 
     batches = training_batches(dataset, 5, seed=0)
     next(batches)
-    assert len(helpers()) == 1
+    assert len(workers()) == 1
     batches.close()
-    assert helpers() == []
+    assert workers() == []
     batches = training_batches(dataset, 5, seed=0)
     next(batches)
-    del batches  # forgotten rather than closed
-    assert helpers() == []
+    del batches  # garbage-collected rather than closed
+    assert workers() == []
 
 
-def test_an_error_while_preparing_reaches_the_caller(dataset):
+def test_an_error_in_the_thread_is_raised_in_the_caller(dataset):
     broken = Dataset("broken", ("a",), dataset.train_images, dataset.train_labels[:3], dataset.test_images,
                      dataset.test_labels, mirror=False)  # fmt: skip
     with pytest.raises(IndexError):
         take(training_batches(broken, 5, seed=0), 4)
 
 
+@pytest.mark.parametrize("error", [RuntimeError("can't start new thread"), NotImplementedError])
+def test_without_threads_the_batches_are_the_same(dataset, monkeypatch, error):
+    expected = take(training_batches(dataset, 5, seed=7), 6)
+
+    def start(thread):
+        raise error
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    before = threading.active_count()
+    assert_same_batches(take(training_batches(dataset, 5, seed=7), 6), expected)
+    assert threading.active_count() == before
+
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="this system cannot fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # of a process with threads, which is the point here
+def test_a_forked_process_continues_with_the_same_batches(tiny_dataset):
+    """The child has a copy of the iterator, but not of its thread."""
+    expected = take(training_batches(tiny_dataset, 5, seed=7), 6)
+    batches = training_batches(tiny_dataset, 5, seed=7)
+    first = [next(batches), next(batches)]
+    context = multiprocessing.get_context("fork")
+    results = context.SimpleQueue()
+    child = context.Process(target=lambda: results.put(take(batches, 4)), daemon=True)
+    child.start()
+    child.join(timeout=60)
+    assert child.exitcode == 0, "the child waits for a thread that it does not have"
+    assert_same_batches(first + results.get(), expected)
+    assert_same_batches(first + take(batches, 4), expected)
+
+
 @pytest.mark.parametrize("batch_size", [0, 24])
-def test_a_batch_size_that_does_not_fit(dataset, batch_size):
-    with pytest.raises(ValueError, match=f"batch_size must be between 1 and 23.*got {batch_size}"):
+def test_an_impossible_batch_size_is_an_error(dataset, batch_size):
+    with pytest.raises(UserError, match=f"batch_size must be between 1 and 23.*got {batch_size}"):
         training_batches(dataset, batch_size, seed=0)
 
 
-def test_test_batches_have_all_images_in_order(dataset):
+def test_test_batches_contain_all_images_in_order(dataset):
     batches = test_batches(dataset.train_images, dataset.train_labels, 10, dataset.mean, dataset.std)
     batches = [(to_numpy(images), to_numpy(labels)) for images, labels in batches]
     assert [len(images) for images, _ in batches] == [10, 10, 3]

@@ -11,7 +11,7 @@ FILES = [f"data_batch_{k}.bin" for k in range(1, 6)] + ["test_batch.bin"]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A folder in CIFAR-10's binary layout: record i of file f has label i % 10; its bytes count on from i + f."""
+    """A folder in CIFAR-10's binary layout. Record i of file f has label i % 10 and bytes i + f + k mod 256."""
     folder = tmp_path_factory.mktemp("data") / "cifar-10-batches-bin"
     folder.mkdir()
     for f, name in enumerate(FILES):
@@ -23,7 +23,7 @@ def folder(tmp_path_factory):
 
 
 @pytest.mark.parametrize("outer", [False, True])
-def test_reads_planes_into_channels(folder, outer):
+def test_channels_come_last(folder, outer):
     data = load("cifar10", folder.parent if outer else folder)
     assert data.train_images.shape == (50_000, 32, 32, 3) and data.test_images.shape == (10_000, 32, 32, 3)
     assert (
@@ -36,7 +36,7 @@ def test_reads_planes_into_channels(folder, outer):
     assert data.mirror and data.classes[0] == "airplane" and data.classes[9] == "truck"
 
 
-def test_the_environment_names_the_folder(folder, monkeypatch):
+def test_the_environment_variable_names_the_folder(folder, monkeypatch):
     monkeypatch.setenv("RESNET_SCRATCH_DATA", str(folder))
     assert len(load("cifar10").train_images) == 50_000
 
@@ -48,7 +48,7 @@ def test_reads_an_archive(folder, tmp_path):
     assert data.train_images[20_003, 5, 7, 1] == (1024 + 32 * 5 + 7 + 3 + 2) % 256
 
 
-def test_a_missing_batch_is_named(folder, tmp_path):
+def test_a_missing_file_is_named(folder, tmp_path):
     (tmp_path / FILES[0]).write_bytes((folder / FILES[0]).read_bytes())
     with pytest.raises(DataError, match="has no data_batch_2.bin.*--data-dir"):
         load("cifar10", tmp_path)
@@ -60,7 +60,7 @@ def test_a_truncated_file_is_named(folder, tmp_path):
         load("cifar10", tmp_path)
 
 
-def test_a_label_over_nine_is_named(folder, tmp_path):
+def test_a_label_above_nine_is_named(folder, tmp_path):
     content = bytearray((folder / FILES[0]).read_bytes())
     content[3073 * 7] = 10
     (tmp_path / FILES[0]).write_bytes(content)
@@ -68,18 +68,18 @@ def test_a_label_over_nine_is_named(folder, tmp_path):
         load("cifar10", tmp_path)
 
 
-def test_a_place_that_is_not_there_says_what_to_do(tmp_path):
+def test_a_missing_path_says_what_to_do(tmp_path):
     with pytest.raises(DataError, match="there is no file or folder .*nowhere; download https"):
         load("cifar10", tmp_path / "nowhere")
 
 
-def test_what_is_no_archive_says_so(tmp_path):
+def test_a_file_that_is_not_an_archive_is_an_error(tmp_path):
     (tmp_path / "c.tar.gz").write_bytes(b"<html>not found</html>")
-    with pytest.raises(DataError, match="is not a whole .tar.gz archive"):
+    with pytest.raises(DataError, match="is not a complete .tar.gz archive"):
         load("cifar10", tmp_path / "c.tar.gz")
 
 
-def test_an_archive_of_something_else_says_so(tmp_path):
+def test_an_archive_of_something_else_is_an_error(tmp_path):
     with tarfile.open(tmp_path / "c.tar.gz", "w:gz") as archive:
         archive.addfile(tarfile.TarInfo("hello.txt"), io.BytesIO())
     with pytest.raises(DataError, match="has no cifar-10-batches-bin/data_batch_1.bin"):

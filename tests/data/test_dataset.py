@@ -18,18 +18,18 @@ def test_mean_and_std_are_those_of_the_training_pixels(dataset):
     assert dataset.mean.dtype == dataset.std.dtype == np.float32
 
 
-def test_split_holds_out_training_images_and_leaves_the_test_images_alone(dataset):
+def test_split_divides_the_training_set_and_hides_the_test_set(dataset):
     split = dataset.split(validation=6, seed=3)
     assert len(split.train_images) == 14 and len(split.test_images) == 6
-    together = np.concatenate([split.train_images, split.test_images])
-    assert {image.tobytes() for image in together} == {image.tobytes() for image in dataset.train_images}
-    where = {image.tobytes(): label for image, label in zip(dataset.train_images, dataset.train_labels)}
-    assert all(where[i.tobytes()] == label for i, label in zip(split.test_images, split.test_labels))
-    assert all(where[i.tobytes()] == label for i, label in zip(split.train_images, split.train_labels))
+    both = np.concatenate([split.train_images, split.test_images])
+    assert {image.tobytes() for image in both} == {image.tobytes() for image in dataset.train_images}
+    label_of = {image.tobytes(): label for image, label in zip(dataset.train_images, dataset.train_labels)}
+    assert all(label_of[i.tobytes()] == label for i, label in zip(split.test_images, split.test_labels))
+    assert all(label_of[i.tobytes()] == label for i, label in zip(split.train_images, split.train_labels))
 
 
 @pytest.mark.parametrize("validation", [0, 20, -1])
-def test_split_refuses_to_leave_nothing(dataset, validation):
+def test_split_leaves_images_in_both_parts(dataset, validation):
     with pytest.raises(ValueError, match=f"validation must be between 1 and 19, got {validation}"):
         dataset.split(validation)
 
@@ -39,6 +39,6 @@ def test_moving_keeps_the_statistics(dataset):
     assert moved.mean is dataset.mean and np.array_equal(moved.test_images, dataset.test_images)
 
 
-def test_an_unknown_name_says_which_there_are():
-    with pytest.raises(DataError, match="'mnist'; there are shapes, cifar10"):
+def test_an_unknown_name_lists_the_data_sets():
+    with pytest.raises(DataError, match="'mnist'; choose from shapes, cifar10"):
         load("mnist")

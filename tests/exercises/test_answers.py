@@ -5,12 +5,12 @@ from importlib import import_module
 import pytest
 
 from resnet_scratch.exercises import CHAPTERS, FOLDER, check
-from resnet_scratch.exercises.cut import tasks_in
+from resnet_scratch.exercises.handout import find_tasks
 
 SOLUTIONS = {
     task.number: getattr(import_module(f"resnet_scratch.exercises.{stem}"), task.name)
     for stem in CHAPTERS.values()
-    for task in tasks_in((FOLDER / f"{stem}.py").read_text())
+    for task in find_tasks((FOLDER / f"{stem}.py").read_text())
 }
 WRONG = [case for stem in CHAPTERS.values() for case in import_module(f"wrong_{stem[:4]}").WRONG]
 

@@ -1,21 +1,28 @@
 import numpy as np
 import pytest
-import reference
 from reference import assert_same
 
 from resnet_scratch.layers import Conv2d
+from resnet_scratch.verify import definitions
 
 
 @pytest.mark.parametrize("kernel, stride, padding", [
     ((3, 3), (1, 1), (1, 1)), ((3, 3), (2, 2), (1, 1)), ((1, 1), (1, 1), (0, 0)), ((1, 1), (2, 2), (0, 0)),
     ((2, 3), (1, 2), (0, 1)), ((3, 1), (2, 1), (2, 0)), ((5, 4), (1, 1), (0, 0)), ((2, 2), (3, 3), (1, 1)),
 ])  # fmt: skip
-def test_it_is_the_seven_loops(rng, put, kernel, stride, padding):
+def test_forward_and_backward_are_the_definitions(rng, put, kernel, stride, padding):
     layer = Conv2d(2, 3, kernel, stride, padding, rng=rng).astype(np.float64)
     layer.bias.value[:] = rng.standard_normal(3)
     x = rng.standard_normal((2, 6, 5, 2))
-    expected = reference.convolution(x, layer.weight.value, layer.bias.value, stride, padding)
-    assert_same(put(layer)(put(x)), expected)
+    expected = definitions.convolution(x, layer.weight.value, layer.bias.value, stride, padding)
+    grad_y = rng.standard_normal(expected.shape)
+    grad_x = definitions.convolution_grad_x(grad_y, layer.weight.value, (6, 5), stride, padding)
+    grad_weight = definitions.convolution_grad_weight(grad_y, x, kernel, stride, padding)
+    y, cache = put(layer).forward(put(x))
+    assert_same(y, expected)
+    assert_same(layer.backward(put(grad_y), cache), grad_x)
+    assert_same(layer.weight.grad, grad_weight)
+    assert_same(layer.bias.grad, grad_y.sum((0, 1, 2)))
 
 
 @pytest.mark.parametrize("kernel, padding", [(3, 1), (3, 0), (2, 1), (5, 2), ((1, 3), (0, 2)), (1, 0)])

@@ -1,18 +1,18 @@
 import numpy as np
 import pytest
-import reference
 from reference import assert_same
 
 from resnet_scratch.layers import AvgPool2d, GlobalAvgPool2d, MaxPool2d
+from resnet_scratch.verify import definitions
 
 GEOMETRIES = [((2, 2), (2, 2), (0, 0)), ((3, 3), (2, 2), (1, 1)), ((3, 2), (1, 2), (1, 0)), ((3, 3), (1, 1), (1, 1))]
 
 
 @pytest.mark.parametrize("geometry", GEOMETRIES)
-def test_they_are_the_loops(rng, put, geometry):
+def test_forward_is_the_definition(rng, put, geometry):
     x = rng.standard_normal((2, 6, 7, 3)) - 5  # all negative: a border of zeros would win a maximum
-    assert_same(MaxPool2d(*geometry)(put(x)), reference.pool(x, np.max, *geometry, -np.inf), 0)
-    assert_same(AvgPool2d(*geometry)(put(x)), reference.pool(x, np.mean, *geometry, 0))
+    assert_same(MaxPool2d(*geometry)(put(x)), definitions.pool(x, np.max, *geometry, -np.inf), 0)
+    assert_same(AvgPool2d(*geometry)(put(x)), definitions.pool(x, np.mean, *geometry, 0))
 
 
 def test_max_pool_sends_the_gradient_to_the_first_largest(put):

@@ -6,6 +6,8 @@ from typing import Callable
 
 import numpy as np
 
+from ...verify.definitions import convolution, im2col
+
 
 def task_1_1(answer: Callable) -> None:
     """`output_size`: against counting the places where a window fits."""
@@ -38,11 +40,7 @@ def task_1_2(answer: Callable) -> None:
             """The picture moved; zeros come in at the border."""
             return around[1 - down : 6 - down, 1 - right : 7 - right]
 
-        got = np.zeros((5, 6, 3))
-        for row in range(5):
-            for column in range(6):
-                got[row, column] = np.tensordot(around[row : row + 3, column : column + 3], weight[:, :, 0], 2)
-        right, mean, fall = np.moveaxis(got, 2, 0)
+        right, mean, fall = np.moveaxis(convolution(picture[None, :, :, None], weight, padding=1)[0], 2, 0)
         assert not np.allclose(right, moved(0, -1)), (
             "channel 0 moves the picture to the left: a weight on the right brings what is on the right here, and the "
             "kernel is not flipped"
@@ -79,7 +77,7 @@ def task_1_3(answer: Callable) -> None:
         given = image.copy()
         got = np.asarray(answer(image, kernel_size, stride, padding))
         case = f"image {image.shape}, kernel {kernel_size}, stride {stride}, padding {padding}"
-        expected = _columns(image, kernel_size, stride, padding)
+        expected = im2col(image[None], kernel_size, stride, padding)
         assert np.array_equal(image, given), f"{case}: the image itself was changed"
         if got.shape == expected.T.shape != expected.shape and np.array_equal(got.T, expected):
             raise AssertionError(f"{case}: the windows are the columns of your matrix; here each window is a row")
@@ -107,7 +105,7 @@ def task_1_3(answer: Callable) -> None:
 
 
 def task_1_4(answer: Callable) -> None:
-    """`convolution`: against the definition, pixel by pixel of x: each is added to every y that it reaches."""
+    """`convolution`: against the seven loops of the definition."""
     rng = np.random.default_rng(7)
     for shape, kernel_size, O, stride, padding, dtype in [
         ((1, 4, 4, 1), (3, 3), 1, 1, 0, np.float64),
@@ -118,7 +116,7 @@ def task_1_4(answer: Callable) -> None:
         x = rng.standard_normal(shape).astype(dtype)
         weight = rng.standard_normal((*kernel_size, shape[3], O)).astype(dtype)
         bias = rng.standard_normal(O).astype(dtype)
-        expected = _convolution(x, weight, stride, padding)
+        expected = convolution(x, weight, None, stride, padding)
         got = np.asarray(answer(x, weight, bias, stride, padding))
         case = f"x {shape}, weight {weight.shape}, stride {stride}, padding {padding}"
         assert got.shape == expected.shape, f"{case}: y must be {expected.shape}, got {got.shape}"
@@ -130,10 +128,10 @@ def task_1_4(answer: Callable) -> None:
         if like(expected + bias):
             continue
         assert not like(expected), f"{case}: the bias is missing: bias[o] is added to every place of channel o"
-        flipped = _convolution(x, weight[::-1, ::-1], stride, padding) + bias
+        flipped = convolution(x, weight[::-1, ::-1], bias, stride, padding)
         assert not like(flipped), f"{case}: your kernel is flipped; here it is used as it is"
         flat = weight.transpose(3, 0, 1, 2).reshape(-1, O).reshape(weight.shape)
-        assert not like(_convolution(x, flat, stride, padding) + bias), (
+        assert not like(convolution(x, flat, bias, stride, padding)), (
             f"{case}: you transposed the weight before reshaping it; as it lies it is the matrix (KH*KW*C, O)"
         )
         N, OH, OW, _ = expected.shape
@@ -175,27 +173,3 @@ def task_1_5(answer: Callable) -> None:
         assert got[2] * 4 != expected[2], f"{case}: these are the numbers of the columns; each has 4 bytes"
         for name, ours, theirs in zip(names, expected, got):
             assert theirs == ours, f"{case}: {name} must be {ours}, got {theirs}"
-
-
-def _columns(image: np.ndarray, kernel_size: tuple[int, int], stride: int, padding: int) -> np.ndarray:
-    """im2col of (H, W, C), each number looked up by itself."""
-    (H, W, C), (KH, KW) = image.shape, kernel_size
-    rows = []
-    for top in range(-padding, H + padding - KH + 1, stride):
-        for left in range(-padding, W + padding - KW + 1, stride):
-            places = [(top + kh, left + kw, c) for kh in range(KH) for kw in range(KW) for c in range(C)]
-            rows.append([image[h, w, c] if 0 <= h < H and 0 <= w < W else 0 for h, w, c in places])
-    return np.array(rows, image.dtype)
-
-
-def _convolution(x: np.ndarray, weight: np.ndarray, stride: int, padding: int) -> np.ndarray:
-    """Without bias, in float64: pixel (h, w) is added, times a weight, to every place of y that sees it."""
-    (N, H, W, _), (KH, KW, _, O) = x.shape, weight.shape
-    OH = len(range(0, H + 2 * padding - KH + 1, stride))
-    OW = len(range(0, W + 2 * padding - KW + 1, stride))
-    y = np.zeros((N, OH, OW, O))
-    for h, w, kh, kw in np.ndindex(H, W, KH, KW):
-        (oh, row), (ow, column) = divmod(h + padding - kh, stride), divmod(w + padding - kw, stride)
-        if row == column == 0 and 0 <= oh < OH and 0 <= ow < OW:
-            y[:, oh, ow] += x[:, h, w].astype(np.float64) @ weight[kh, kw].astype(np.float64)
-    return y

@@ -7,24 +7,27 @@ from typing import Callable
 import numpy as np
 
 from ...gradcheck import gradcheck
+from ...verify.definitions import (
+    col2im,
+    contributions,
+    convolution_grad_weight,
+    convolution_grad_x,
+    output_size,
+)
 
 
 def task_2_1(answer: Callable) -> None:
-    """`times_seen`: by hand, and counted from the side of the pixel."""
+    """`times_seen`: by hand, and by counting the terms of the convolution that each pixel is in."""
     cases = [
         ((4, 4), 3, 1, 0, [[1, 2, 2, 1], [2, 4, 4, 2], [2, 4, 4, 2], [1, 2, 2, 1]]),
         ((3, 3), 3, 1, 1, [[4, 6, 4], [6, 9, 6], [4, 6, 4]]),
         ((4, 6), 3, 2, 0, [[1, 1, 2, 1, 1, 0]] * 3 + [[0] * 6]),
     ]
     for (H, W), kernel, stride, padding in [((5, 8), 3, 2, 1), ((9, 4), 4, 3, 2), ((6, 5), 1, 2, 0)]:
-        along = [
-            [
-                sum(b <= p < b + kernel for b in range(-padding, size + padding - kernel + 1, stride))
-                for p in range(size)
-            ]
-            for size in (H, W)
-        ]
-        cases.append(((H, W), kernel, stride, padding, np.outer(along[0], along[1]).tolist()))
+        counts = np.zeros((H, W), int)
+        for *_, h, w in contributions((H, W), kernel, stride, padding):
+            counts[h, w] += 1
+        cases.append(((H, W), kernel, stride, padding, counts.tolist()))
     for (H, W), kernel, stride, padding, counts in cases:
         expected, got = np.array(counts), np.asarray(answer((H, W), kernel, stride, padding))
         case = f"size {(H, W)}, kernel {kernel}, stride {stride}, padding {padding}"
@@ -42,20 +45,17 @@ def task_2_1(answer: Callable) -> None:
 
 
 def task_2_2(answer: Callable) -> None:
-    """`weight_gradient`: weight by weight, pixel times gradient over all places where the two meet."""
+    """`weight_gradient`: against the definition."""
     rng = np.random.default_rng(3)
     for shape, kernel_size, O, stride, padding in [
         ((1, 3, 3, 1), (2, 2), 1, 1, 0),
         ((3, 5, 6, 2), (3, 3), 4, 1, 1),
         ((2, 7, 5, 3), (3, 2), 2, 2, 1),
     ]:
-        OH, OW, places = meetings(shape, kernel_size, stride, padding)
+        OH, OW = output_size(shape[1:3], kernel_size, stride, padding)
         x, grad_y = rng.standard_normal(shape), rng.standard_normal((shape[0], OH, OW, O))
-        expected = np.zeros((*kernel_size, shape[3], O))
-        first = np.zeros_like(expected)  # of the first picture alone
-        for oh, ow, kh, kw, h, w in places:
-            expected[kh, kw] += x[:, h, w].T @ grad_y[:, oh, ow]
-            first[kh, kw] += np.outer(x[0, h, w], grad_y[0, oh, ow])
+        expected = convolution_grad_weight(grad_y, x, kernel_size, stride, padding)
+        first = convolution_grad_weight(grad_y[:1], x[:1], kernel_size, stride, padding)
         got = np.asarray(answer(x, grad_y, kernel_size, stride, padding))
         case = f"x {shape}, kernel {kernel_size}, stride {stride}, padding {padding}"
         assert got.shape == expected.shape, f"{case}: it has the weight's shape, {expected.shape}, got {got.shape}"
@@ -81,16 +81,17 @@ def task_2_3(answer: Callable) -> None:
         ((2, 7, 6, 2), (3, 3), 2, 1, np.float32),
         ((1, 9, 8, 2), (2, 2), 3, 0, np.float64),
     ]:
-        OH, OW, places = meetings(shape, kernel_size, stride, padding)
+        OH, OW = output_size(shape[1:3], kernel_size, stride, padding)
+        terms = list(contributions(shape[1:3], kernel_size, stride, padding))
         N, (KH, KW), C = shape[0], kernel_size, shape[3]
         columns = rng.standard_normal((N * OH * OW, KH * KW * C)).astype(dtype)
         numbers = columns.reshape(N, OH, OW, KH, KW, C)
-        expected, earliest, latest, counts = (np.zeros(shape) for _ in range(4))
-        for oh, ow, kh, kw, h, w in places:
-            expected[:, h, w] += numbers[:, oh, ow, kh, kw]
-            counts[:, h, w] += 1
+        expected = col2im(columns, shape, kernel_size, stride, padding)
+        counts = col2im(np.ones_like(columns), shape, kernel_size, stride, padding)
+        earliest, latest = np.zeros(shape), np.zeros(shape)
+        for oh, ow, kh, kw, h, w in terms:
             latest[:, h, w] = numbers[:, oh, ow, kh, kw]
-        for oh, ow, kh, kw, h, w in reversed(places):
+        for oh, ow, kh, kw, h, w in reversed(terms):
             earliest[:, h, w] = numbers[:, oh, ow, kh, kw]
         given = columns.copy()
         got = np.asarray(answer(columns, shape, kernel_size, stride, padding))
@@ -120,15 +121,12 @@ def task_2_4(answer: Callable) -> None:
         ((1, 6, 5, 3), (3, 2), 2, 1),
         ((3, 5, 4, 2), (3, 3), 1, 2),
     ]:
-        OH, OW, places = meetings(shape, kernel_size, 1, padding)
+        OH, OW = output_size(shape[1:3], kernel_size, 1, padding)
         grad_y = rng.standard_normal((shape[0], OH, OW, O))
         weight = rng.standard_normal((*kernel_size, shape[3], O))
 
         def sent_back(weight: np.ndarray) -> np.ndarray:
-            result = np.zeros(shape)
-            for oh, ow, kh, kw, h, w in places:
-                result[:, h, w] += grad_y[:, oh, ow] @ weight[kh, kw].T
-            return result
+            return convolution_grad_x(grad_y, weight, shape[1:3], 1, padding)
 
         case = f"pictures {shape}, weight {weight.shape}, padding {padding}"
         got, expected = np.asarray(answer(grad_y, weight, padding)), sent_back(weight)
@@ -154,10 +152,9 @@ def task_2_5(answer: Callable) -> None:
     """`DepthwiseConv2d`: forward by definition, backward by the gradient checker."""
     rng = np.random.default_rng(6)
     for shape, kernel_size, stride, padding in [((1, 4, 5, 2), (3, 3), 1, 1), ((2, 7, 6, 3), (3, 2), 2, 0)]:
-        OH, OW, places = meetings(shape, kernel_size, stride, padding)
         x, weight = rng.standard_normal(shape), rng.standard_normal((*kernel_size, shape[3]))
-        expected = np.zeros((shape[0], OH, OW, shape[3]))
-        for oh, ow, kh, kw, h, w in places:
+        expected = np.zeros((shape[0], *output_size(shape[1:3], kernel_size, stride, padding), shape[3]))
+        for oh, ow, kh, kw, h, w in contributions(shape[1:3], kernel_size, stride, padding):
             expected[:, oh, ow] += x[:, h, w] * weight[kh, kw]
         case = f"x {shape}, weight {weight.shape}, stride {stride}, padding {padding}"
         layer = answer(weight.copy(), stride, padding)
@@ -176,23 +173,6 @@ def task_2_5(answer: Callable) -> None:
         )
         report = gradcheck(layer, x)
         assert report, f"{case}: the gradient check (input is x, weight is the weight) says\n{report}"
-
-
-def meetings(
-    shape: tuple[int, int, int, int], kernel_size: tuple[int, int], stride: int, padding: int
-) -> tuple[int, int, list[tuple[int, int, int, int, int, int]]]:
-    """(OH, OW, all (oh, ow, kh, kw, h, w)): in window (oh, ow) the kernel's place (kh, kw) meets pixel (h, w)."""
-    (_, H, W, _), (KH, KW) = shape, kernel_size
-    tops = range(-padding, H + padding - KH + 1, stride)
-    lefts = range(-padding, W + padding - KW + 1, stride)
-    places = [
-        (oh, ow, kh, kw, top + kh, left + kw)
-        for oh, top in enumerate(tops)
-        for ow, left in enumerate(lefts)
-        for kh, kw in np.ndindex(KH, KW)
-        if 0 <= top + kh < H and 0 <= left + kw < W
-    ]
-    return len(tops), len(lefts), places
 
 
 def explain(case: str, where: str, got: np.ndarray, expected: np.ndarray) -> None:

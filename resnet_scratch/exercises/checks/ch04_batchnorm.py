@@ -7,6 +7,7 @@ from typing import Any, Callable
 import numpy as np
 
 from ...gradcheck import gradcheck
+from ...verify.definitions import batch_norm, numerical_gradient
 
 AXES = (0, 1, 2)
 
@@ -14,17 +15,6 @@ AXES = (0, 1, 2)
 def _images(seed: int = 0) -> np.ndarray:
     """(3, 4, 5, 2), two channels with means and sizes of their own."""
     return np.random.default_rng(seed).standard_normal((3, 4, 5, 2)) * [1, 5] + [2, -10]
-
-
-def _loop(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, eps: float) -> np.ndarray:
-    """Channel by channel, number by number."""
-    y = np.empty_like(x)
-    for c in range(x.shape[3]):
-        numbers = [float(v) for v in x[..., c].ravel()]
-        mean = sum(numbers) / len(numbers)
-        var = sum((v - mean) ** 2 for v in numbers) / len(numbers)
-        y[..., c] = weight[c] * (x[..., c] - mean) / (var + eps) ** 0.5 + bias[c]
-    return y
 
 
 def task_4_1(answer: Callable) -> None:
@@ -45,13 +35,13 @@ def task_4_1(answer: Callable) -> None:
     y = answer(x.copy(), weight, bias, 1e-5)
     whole = weight * (x - x.mean()) / np.sqrt(x.var() + 1e-5) + bias
     assert not np.allclose(y, whole), "the channels were mixed: each has a mean and a variance of its own"
-    assert np.allclose(y, _loop(x, weight, bias, 1e-5)), "with two channels, a weight and a bias, y is not right"
+    assert np.allclose(y, batch_norm(x, weight, bias, 1e-5)), "with two channels, a weight and a bias, y is not right"
     y = answer(np.full((2, 2, 2, 1), 7.0), np.ones(1), np.zeros(1), 1e-5)
     assert np.allclose(y, 0), f"a constant channel becomes 0, with eps under the root; got {np.ravel(y)[0]}"
 
 
 def task_4_2(answer: Callable) -> None:
-    """`batch_norm_backward`, against central differences of a forward in loops."""
+    """`batch_norm_backward`, against central differences of the definition."""
     x, weight, bias, eps = _images(), np.array([2.0, -0.5]), np.zeros(2), 1e-3
     grad_y = np.random.default_rng(1).standard_normal(x.shape)
     inverse_std = 1 / np.sqrt(x.var(AXES) + eps)
@@ -59,12 +49,15 @@ def task_4_2(answer: Callable) -> None:
     grad_x, grad_weight, grad_bias = answer(grad_y.copy(), xhat.copy(), inverse_std, weight)
     for name, got, shape in (("x", grad_x, x.shape), ("weight", grad_weight, (2,)), ("bias", grad_bias, (2,))):
         assert np.shape(got) == shape, f"the gradient at {name} must have the shape {shape}, got {np.shape(got)}"
-    for name, got, place in (("weight", grad_weight, weight), ("bias", grad_bias, bias)):
-        expected = _numerical(lambda: _loop(x, weight, bias, eps), grad_y, place)
+    def loss(_: np.ndarray) -> float:  # of x, weight and bias, each of which is changed in place
+        return (batch_norm(x, weight, bias, eps) * grad_y).sum()
+
+    for name, got, parameter in (("weight", grad_weight, weight), ("bias", grad_bias, bias)):
+        expected = numerical_gradient(loss, parameter)
         average = np.allclose(np.asarray(got) * (x.size // 2), expected)
         assert not average, f"the gradient at {name} is a sum over the channel, not a mean"
         assert np.allclose(got, expected, atol=1e-6), f"the gradient at {name} should be {expected}, got {got}"
-    expected = _numerical(lambda: _loop(x, weight, bias, eps), grad_y, x)
+    expected = numerical_gradient(loss, x)
     scale = weight * inverse_std
     typical = {
         "this is right only if mean and variance were constants: both depend on x": grad_y,
@@ -77,19 +70,6 @@ def task_4_2(answer: Callable) -> None:
     assert not np.allclose(np.asarray(grad_x) * weight, expected), "grad_x: where is the weight?"
     off = np.abs(grad_x - expected).max()
     assert off < 1e-6, f"grad_x is off by up to {off:.2g} from what the forward does"
-
-
-def _numerical(forward: Callable[[], np.ndarray], grad_y: np.ndarray, at: np.ndarray, h: float = 1e-5) -> np.ndarray:
-    """Central differences of sum(forward() * grad_y) at every number of `at`, an array that forward uses."""
-    gradient = np.empty(at.shape)
-    for place in np.ndindex(at.shape):
-        kept, ends = at[place], []
-        for step in (h, -h):
-            at[place] = kept + step
-            ends.append((forward() * grad_y).sum())
-        at[place] = kept
-        gradient[place] = (ends[0] - ends[1]) / (2 * h)
-    return gradient
 
 
 def task_4_3(answer: Callable) -> None:

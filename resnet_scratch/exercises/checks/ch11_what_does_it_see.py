@@ -8,6 +8,7 @@ from typing import Callable
 import numpy as np
 
 from ...models import CONFIGS, build
+from ...verify.definitions import numerical_gradient
 
 
 def task_11_1(answer: Callable) -> None:
@@ -48,16 +49,6 @@ def task_11_2(answer: Callable) -> None:
     before = [buffer.value.copy() for _, buffer in model.named_buffers()]
     image, label = rng.standard_normal((8, 6, 3)), 2
 
-    def slopes(function: Callable) -> np.ndarray:
-        """The derivative of `function` of an image at every value of `image`, by central differences."""
-        result, step = np.empty(image.shape), 1e-6
-        for place in np.ndindex(image.shape):
-            above, below = image.copy(), image.copy()
-            above[place] += step
-            below[place] -= step
-            result[place] = (function(above) - function(below)) / (2 * step)
-        return result
-
     def log_probability(x: np.ndarray) -> float:
         logits = model(x[None])[0]
         return logits[label] - np.log(np.exp(logits).sum())
@@ -69,16 +60,16 @@ def task_11_2(answer: Callable) -> None:
     assert got.shape == (8, 6), f"a map for an image (8, 6, 3) must be (8, 6), got {got.shape}"
     changed = [n for (n, b), old in zip(model.named_buffers(), before) if (b.value != old).any()]
     assert not changed, f"{changed[0]} was changed: run forward in evaluation mode, training=False"
-    slope = slopes(lambda x: model(x[None])[0, label])
+    slope = numerical_gradient(lambda x: model(x[None])[0, label], image, 1e-6)
     if like(np.abs(slope).max(-1)):
         return
     assert not like(np.abs(slope).sum(-1)), "you took the sum over the channels; the largest is wanted"
     assert not like(slope.max(-1)), "take the absolute value first: a pixel matters whichever way it pushes the logit"
-    assert not like(np.abs(slopes(log_probability)).max(-1)), (
+    assert not like(np.abs(numerical_gradient(log_probability, image, 1e-6)).max(-1)), (
         "this is the gradient of the loss (or of the log-probability); the logit is wanted: the gradient at the logits "
         "is 1 for the class and 0 elsewhere"
     )
-    everything = slopes(lambda x: model(x[None])[0].sum())
+    everything = numerical_gradient(lambda x: model(x[None])[0].sum(), image, 1e-6)
     assert not like(np.abs(everything).max(-1)), (
         "this is the gradient of the sum of all logits; only that of the class is 1"
     )

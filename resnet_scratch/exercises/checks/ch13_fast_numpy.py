@@ -8,7 +8,14 @@ from typing import Any, Callable
 
 import numpy as np
 
-from .ch02_convolution_backward import explain, meetings
+from ...verify.definitions import (
+    contributions,
+    convolution,
+    convolution_grad_weight,
+    convolution_grad_x,
+    output_size,
+)
+from .ch02_convolution_backward import explain
 
 GEOMETRIES = [  # (x, kernel, channels out, stride, padding)
     ((1, 4, 4, 1), (3, 3), 1, 1, 0),
@@ -23,11 +30,8 @@ def task_13_1(answer: Callable) -> None:
     rng = np.random.default_rng(8)
     for shape, kernel_size, O, stride, padding in GEOMETRIES:
         x, weight = rng.standard_normal(shape), rng.standard_normal((*kernel_size, shape[3], O))
-        OH, OW, places = meetings(shape, kernel_size, stride, padding)
-        expected, flipped = np.zeros((shape[0], OH, OW, O)), np.zeros((shape[0], OH, OW, O))
-        for oh, ow, kh, kw, h, w in places:
-            expected[:, oh, ow] += x[:, h, w] @ weight[kh, kw]
-            flipped[:, oh, ow] += x[:, h, w] @ weight[-1 - kh, -1 - kw]
+        expected = convolution(x, weight, None, stride, padding)
+        flipped = convolution(x, weight[::-1, ::-1], None, stride, padding)
         case = f"x {shape}, weight {weight.shape}, stride {stride}, padding {padding}"
         got = np.asarray(answer(x, weight, stride, padding))
         assert got.shape == expected.shape, f"{case}: y must be {expected.shape}, got {got.shape}"
@@ -46,13 +50,14 @@ def task_13_2(answer: Callable) -> None:
     rng = np.random.default_rng(9)
     for shape, kernel_size, O, stride, padding in GEOMETRIES:
         x, weight = rng.standard_normal(shape), rng.standard_normal((*kernel_size, shape[3], O))
-        OH, OW, places = meetings(shape, kernel_size, stride, padding)
-        grad_y = rng.standard_normal((shape[0], OH, OW, O))
-        expected = {"grad_x": np.zeros_like(x), "grad_weight": np.zeros_like(weight)}
+        grad_y = rng.standard_normal((shape[0], *output_size(shape[1:3], kernel_size, stride, padding), O))
+        expected = {
+            "grad_x": convolution_grad_x(grad_y, weight, shape[1:3], stride, padding),
+            "grad_weight": convolution_grad_weight(grad_y, x, kernel_size, stride, padding),
+        }
         last = np.zeros_like(x)  # where each pixel keeps only what came back to it in the last product
-        for oh, ow, kh, kw, h, w in sorted(places, key=lambda place: place[2:4]):
-            expected["grad_x"][:, h, w] += grad_y[:, oh, ow] @ weight[kh, kw].T
-            expected["grad_weight"][kh, kw] += x[:, h, w].T @ grad_y[:, oh, ow]
+        terms = contributions(shape[1:3], kernel_size, stride, padding)
+        for oh, ow, kh, kw, h, w in sorted(terms, key=lambda term: term[2:4]):
             last[:, h, w] = grad_y[:, oh, ow] @ weight[kh, kw].T
         case = f"x {shape}, weight {weight.shape}, stride {stride}, padding {padding}"
         given = grad_y.copy()

@@ -1,4 +1,4 @@
-"""The student's copy: no solution left in it, every task says "your turn", and nothing of the student's is lost."""
+"""The students' copy contains no solution, every task says "your turn", and no student's work is overwritten."""
 
 import ast
 import os
@@ -7,8 +7,9 @@ import sys
 
 import pytest
 
+from resnet_scratch.errors import UserError
 from resnet_scratch.exercises import CHAPTERS, FOLDER, check, show
-from resnet_scratch.exercises.cut import BEGIN, END, cut_solutions, tasks_in, write_exercises
+from resnet_scratch.exercises.handout import BEGIN, END, find_tasks, remove_solutions, write_exercises
 
 CHAPTER = '''"""A chapter."""
 
@@ -50,7 +51,7 @@ def helper():
     return 1
 '''
 
-CUT = '''"""A chapter."""
+HANDOUT = '''"""A chapter."""
 
 from resnet_scratch.layers import ReLU
 from resnet_scratch import workspace
@@ -85,9 +86,9 @@ def helper():
 '''
 
 
-def test_solutions_are_cut_out():
-    assert cut_solutions(CHAPTER) == CUT
-    assert [(t.number, t.name, t.title, t.mark) for t in tasks_in(CHAPTER)] == [
+def test_solutions_are_removed():
+    assert remove_solutions(CHAPTER) == HANDOUT
+    assert [(t.number, t.name, t.title, t.mark) for t in find_tasks(CHAPTER)] == [
         ("1.1", "double", "twice as much.", "task1_1"),
         ("1.2", "Half", "half as much.", "task1_2"),
     ]
@@ -96,28 +97,28 @@ def test_solutions_are_cut_out():
 @pytest.mark.parametrize(
     "wrong, message",
     [
-        (CHAPTER.replace(f"    return start + start\n    {END}", "    return start"), "in another solution"),
+        (CHAPTER.replace(f"    return start + start\n    {END}", "    return start"), "inside another solution"),
         (CHAPTER.replace(f"        return x\n        {END}\n", "        return x\n"), "without ### END"),
         (CHAPTER.replace(f"    {BEGIN}\n    return start", "    return start"), "without ### BEGIN"),
-        (CHAPTER.replace("    return 1", f"    {BEGIN}\n    return 1\n    {END}"), "outside of a task"),
+        (CHAPTER.replace("    return 1", f"    {BEGIN}\n    return 1\n    {END}"), "outside a task"),
     ],
 )
-def test_a_chapter_that_is_marked_wrongly(wrong, message):
+def test_misplaced_marks_are_an_error(wrong, message):
     with pytest.raises(ValueError, match=message):
-        cut_solutions(wrong)
+        remove_solutions(wrong)
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
-def test_every_chapter_there_is(chapter):
+def test_every_chapter_has_complete_tasks(chapter):
     source = (FOLDER / f"{CHAPTERS[chapter]}.py").read_text()
-    tasks, cut = tasks_in(source), cut_solutions(source)
+    tasks, handout = find_tasks(source), remove_solutions(source)
     assert 2 <= len(tasks) <= 5
     assert [t.number for t in tasks] == [f"{chapter}.{k}" for k in range(1, len(tasks) + 1)]
-    assert all("TODO:" in cut and t.hint for t in tasks)
-    ast.parse(cut)
-    assert BEGIN not in cut and END not in cut and "from ." not in cut
+    assert all("TODO:" in handout and t.hint for t in tasks)
+    ast.parse(handout)
+    assert BEGIN not in handout and END not in handout and "from ." not in handout
     for task in tasks:
-        assert cut.count(f"your turn: task {task.number}, {task.name}.") >= 1
+        assert handout.count(f"your turn: task {task.number}, {task.name}.") >= 1
 
 
 @pytest.fixture(scope="module")
@@ -134,15 +135,15 @@ def run(folder, *arguments):
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment)
 
 
-def test_every_task_of_the_cut_copy_says_your_turn(handed_out):
+def test_every_task_fails_with_your_turn(handed_out):
     result = run(handed_out)
-    count = sum(len(tasks_in((FOLDER / f"{stem}.py").read_text())) for stem in CHAPTERS.values())
+    count = sum(len(find_tasks((FOLDER / f"{stem}.py").read_text())) for stem in CHAPTERS.values())
     assert result.returncode == 1 and f"{count} failed" in result.stdout and "passed" not in result.stdout
     reasons = [line for line in result.stdout.splitlines() if line.startswith("E   NotImplementedError: your turn")]
     assert len(reasons) == count and all("Hint: " in reason for reason in reasons)
 
 
-def test_the_solved_source_passes_its_marks(tmp_path):
+def test_the_solutions_pass(tmp_path):
     chapter = min(CHAPTERS)
     write_exercises(tmp_path, [chapter])
     stem = CHAPTERS[chapter]
@@ -153,7 +154,7 @@ def test_the_solved_source_passes_its_marks(tmp_path):
     assert run(tmp_path).returncode == 0
 
 
-def test_a_students_work_is_never_touched(tmp_path):
+def test_existing_files_are_not_changed(tmp_path):
     chapters = list(CHAPTERS)[:2]
     write_exercises(tmp_path, chapters[:1])
     mine = tmp_path / f"{CHAPTERS[chapters[0]]}.py"
@@ -163,19 +164,19 @@ def test_a_students_work_is_never_touched(tmp_path):
     assert tmp_path / f"{CHAPTERS[chapters[1]]}.py" in written
 
 
-def test_unknown_chapters_and_tasks(tmp_path):
-    with pytest.raises(ValueError, match="chapter must be one of .*, got 77"):
+def test_unknown_chapters_and_tasks_are_errors(tmp_path):
+    with pytest.raises(UserError, match="chapter must be one of .*, got 77"):
         write_exercises(tmp_path, [77])
     assert not any(tmp_path.iterdir())
     for task in ("77.1", f"{min(CHAPTERS)}.9", "one"):
-        with pytest.raises(ValueError, match=f"there is no task {task!r}"):
+        with pytest.raises(UserError, match=f"there is no task {task!r}"):
             check(task, print)
 
 
-def test_show_keeps_the_solution_to_itself(capsys):
+def test_show_omits_the_solution(capsys):
     stem = CHAPTERS[min(CHAPTERS)]
     module = __import__(f"resnet_scratch.exercises.{stem}", fromlist=["_"])
-    for task in tasks_in((FOLDER / f"{stem}.py").read_text()):
+    for task in find_tasks((FOLDER / f"{stem}.py").read_text()):
         show(getattr(module, task.name))
         shown = capsys.readouterr().out
         assert f"Task {task.number}: {task.title}" in shown and "SOLUTION" not in shown and task.name in shown
