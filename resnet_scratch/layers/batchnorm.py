@@ -36,64 +36,58 @@ class BatchNorm2d(Layer):
         be its own mean.
         """
         check_images(x, self.channels)
-        if training:
-            mean, var = self._batch_statistics(x)
-        else:
-            mean, var = self.running_mean.value, self.running_var.value
+        mean, var = self._batch_statistics(x) if training else (self.running_mean.value, self.running_var.value)
         inverse_std = 1 / array_module(x).sqrt(var + self.eps)
-        centre, scale, shift = (
-            per_channel(v, x.shape) for v in (mean, self.weight.value * inverse_std, self.bias.value)
-        )
-        y = over_batch(lambda x: (x - centre) * scale + shift, x)
-        return y, (x, mean, inverse_std, training)
+        cache = x, mean, inverse_std, training
+        scale = self.weight.value * inverse_std
+        mean, scale, bias = (per_channel(values, x.shape) for values in (mean, scale, self.bias.value))
+        return over_batch(lambda x: (x - mean) * scale + bias, x), cache
 
     def _batch_statistics(self, x: Array) -> tuple[Array, Array]:
-        """Mean and biased variance of each channel (C,); the running averages move towards them."""
-        values = x.size // self.channels
-        if values < 2:
+        """Mean and biased variance of each channel, (C,) each; the running averages move towards them."""
+        count = x.size // self.channels
+        if count < 2:
             raise ValueError(f"batch normalisation in training needs more than one value per channel, got x {x.shape}")
-        # Var[x] = E[d^2] - E[d]^2 with d = x - a, for any a; an a near the mean keeps d^2 small, so nothing cancels
-        a = channel_sum(x[:1]) / (values // len(x))
-        wide_a = per_channel(a, x.shape)
+        # Var[x] = E[d^2] - E[d]^2 with d = x - a, for any number a. If a is near the mean, d is small and nothing cancels.
+        a = x[0].mean((0, 1))
+        a_per_pixel = per_channel(a, x.shape)
 
-        def sums(x: Array) -> tuple[Sum, Sum]:
-            d = x - wide_a
+        def kernel(x: Array) -> tuple[Sum, Sum]:
+            d = x - a_per_pixel
             return Sum(channel_sum(d)), Sum(channel_sum(d * d))
 
-        mean_d, mean_d2 = (total / values for total in over_batch(sums, x))
-        mean, var = a + mean_d, mean_d2 - mean_d**2
-        for running, batch in ((self.running_mean, mean), (self.running_var, var * (values / (values - 1)))):
+        sum_d, sum_d2 = over_batch(kernel, x)
+        mean, var = a + sum_d / count, sum_d2 / count - (sum_d / count) ** 2
+        for running, batch in ((self.running_mean, mean), (self.running_var, var * (count / (count - 1)))):
             running.value += self.momentum * (batch - running.value)
         return mean, var
 
     def backward(self, grad_y: Array, cache: tuple) -> Array:
         """grad_y (N, H, W, C) -> grad_x (N, H, W, C); sets the gradients of weight and bias.
 
-        grad_weight = sum(grad_y * xhat) and grad_bias = sum(grad_y), and, with means over the batch,
+        With xhat = (x - mean) / std:  grad_weight = sum(grad_y * xhat),  grad_bias = sum(grad_y),  and
 
-            grad_x = weight / std * (grad_y - mean(grad_y) - xhat * mean(grad_y * xhat))
+            grad_x = weight / std * (grad_y - mean(grad_y) - (x - mean) * mean(grad_y * xhat) / std)
 
-        The two means are there because the batch's mean and variance depend on x. In evaluation they do not, and
-        grad_x = weight / std * grad_y.
+        where the two means come from the batch's mean and variance, which depend on x. In evaluation these are
+        constants, and grad_x = weight / std * grad_y.
         """
         x, mean, inverse_std, training = cache
         check_gradient(grad_y, x.shape)
-        values = x.size // self.channels
-        centre, inverse, scale = (
-            per_channel(v, x.shape) for v in (mean, inverse_std, self.weight.value * inverse_std)
-        )
+        count = x.size // self.channels
+        mean, scale = (per_channel(values, x.shape) for values in (mean, self.weight.value * inverse_std))
 
         def sums(grad_y: Array, x: Array) -> tuple[Sum, Sum]:
-            return Sum(channel_sum(grad_y)), Sum(channel_sum(grad_y * (x - centre)))
+            return Sum(channel_sum(grad_y)), Sum(channel_sum(grad_y * (x - mean)))
 
-        sum_grad, sum_grad_xhat = over_batch(sums, grad_y, x)
-        sum_grad_xhat = inverse_std * sum_grad_xhat
-        self.bias.grad, self.weight.grad = sum_grad, sum_grad_xhat
+        sum_grad, sum_grad_centred = over_batch(sums, grad_y, x)
+        self.bias.grad, self.weight.grad = sum_grad, sum_grad_centred * inverse_std
         if not training:
             return over_batch(lambda grad_y: scale * grad_y, grad_y)
-        mean_grad, slope = (per_channel(v / values, x.shape) for v in (sum_grad, sum_grad_xhat * inverse_std))
+        mean_grad = per_channel(self.bias.grad / count, x.shape)
+        slope = per_channel(self.weight.grad / count * inverse_std, x.shape)  # mean(grad_y * xhat) / std
 
         def kernel(grad_y: Array, x: Array) -> Array:
-            return scale * (grad_y - mean_grad - (x - centre) * slope)
+            return scale * (grad_y - mean_grad - (x - mean) * slope)
 
         return over_batch(kernel, grad_y, x)
