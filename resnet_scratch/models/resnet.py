@@ -8,11 +8,11 @@ import numpy as np
 
 from ..layers import BatchNorm2d, Conv2d, GlobalAvgPool2d, Linear, MaxPool2d, ReLU, Sequential
 from ..layers.layer import Layer
-from .blocks import BasicBlock, Bottleneck, PlainBlock, ReluBeforeAddBlock, conv3x3
+from .blocks import BasicBlock, Block, Bottleneck, PlainBlock, conv3x3
 from .configs import ResNetConfig, find
-from .preact import PreActBlock
+from .variants import PreActBlock, ReluBeforeAddBlock
 
-BLOCKS = {
+BLOCKS: dict[str, type[Block]] = {
     "basic": BasicBlock,
     "relu_before_add": ReluBeforeAddBlock,
     "bottleneck": Bottleneck,
@@ -26,9 +26,9 @@ class ResNet(Sequential):
 
     conv1, bn1, relu, maxpool (imagenet stem only), layer1, layer2, ..., avgpool, fc
 
-    where layer1, layer2, ... are the stages, each a row of blocks; all but the first begin with stride 2. In the
-    pre-activation variant the blocks begin with batch norm and ReLU, so these two move from the stem to behind the
-    last block (He et al. 2016, appendix).
+    where layer1, layer2, ... are the stages, each a row of blocks; all but the first begin with stride 2. Where the
+    blocks begin with batch norm and ReLU (pre-activation), these two move from the stem to the end, after the last block
+    (He et al. 2016, appendix).
     """
 
     config: ResNetConfig
@@ -39,13 +39,13 @@ class ResNet(Sequential):
             raise ValueError(f"classes must be a whole number of at least 1, got {classes!r}")
         self.config, self.classes = config, classes
         block = BLOCKS[config.block]
-        channels = config.widths[0]  # of what the next layer will be fed
+        channels = config.widths[0]  # of the next layer's input
         layers: dict[str, Layer] = {}
         if config.stem == "imagenet":
             layers["conv1"] = Conv2d(3, channels, 7, stride=2, padding=3, bias=False, rng=rng)
         else:
             layers["conv1"] = conv3x3(3, channels, 1, rng)
-        if config.block != "preact":
+        if not block.norm_first:
             layers["bn1"], layers["relu"] = BatchNorm2d(channels), ReLU()
         if config.stem == "imagenet":
             layers["maxpool"] = MaxPool2d(3, stride=2, padding=1)
@@ -55,7 +55,7 @@ class ResNet(Sequential):
                 blocks.append(block(channels, width, 2 if k == 0 and stage > 1 else 1, config.shortcut, rng))
                 channels = width * block.expansion
             layers[f"layer{stage}"] = Sequential(*blocks)
-        if config.block == "preact":
+        if block.norm_first:
             layers["bn1"], layers["relu"] = BatchNorm2d(channels), ReLU()
         layers["avgpool"] = GlobalAvgPool2d()
         layers["fc"] = Linear(channels, classes, rng=rng)
@@ -64,16 +64,16 @@ class ResNet(Sequential):
             self._zero_last_scales()
 
     def _zero_last_scales(self) -> None:
-        """Zero the scale of each block's last batch norm: Goyal et al. 2017, "Accurate, Large Minibatch SGD",
-        section 5.1. A plain block has no shortcut that would carry the signal past it, and a pre-activation block
-        ends in a convolution, so both refuse."""
-        last = {"basic": "bn2", "relu_before_add": "bn2", "bottleneck": "bn3"}.get(self.config.block)
-        if last is None:
+        """Zero the scale of each block's last batch norm, so that training starts from the identity: Goyal et al. 2017,
+        "Accurate, Large Minibatch SGD", section 5.1. Raises ValueError for blocks that have no such norm: a plain block
+        would pass on nothing, and a pre-activation block ends in a convolution."""
+        last_norm = BLOCKS[self.config.block].last_norm
+        if last_norm is None:
             raise ValueError(
                 f"zero_init needs blocks that end in a batch norm beside a shortcut, got {self.config.block!r}"
             )
         for name, layer in self.named_layers():
-            if name.endswith(f".{last}"):
+            if name.endswith(f".{last_norm}"):
                 layer.weight.value[:] = 0
 
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import Any, Callable, Mapping
 
-from ..layers import BatchNorm2d, Conv2d, GlobalAvgPool2d, Linear, MaxPool2d, ReLU, Sequential, SubsamplePad
+from ..layers import Add, BatchNorm2d, Conv2d, GlobalAvgPool2d, Linear, MaxPool2d, ReLU, Sequential, SubsamplePad
 from ..layers.layer import Layer
-from . import ResNet
-from .blocks import BasicBlock, Bottleneck, ReluBeforeAddBlock
-from .preact import PreActBlock
+from .resnet import ResNet
 from .torch_layout import to_torch
 
 
-def twin(model: ResNet):
-    """A torch.nn.Module, images (N, 3, H, W) -> logits, computing what `model` computes, eagerly, in the common way:
-    torch.nn's own layers, ReLU in place. Raises ImportError with what to do when torch is not installed."""
+def twin(model: ResNet) -> Any:
+    """A torch.nn.Module, images (N, 3, H, W) -> logits (N, classes), that computes what `model` computes, eagerly, with
+    torch.nn's own layers and ReLU in place. Raises ImportError, saying what to install, when torch is missing."""
     try:
         import torch
     except ImportError:
@@ -25,9 +24,10 @@ def twin(model: ResNet):
     return module
 
 
-def _convert(layer: Layer):
+def _convert(layer: Layer) -> Any:
     """One of our layers as one of torch's, with torch's initial weights."""
     from torch import nn
+    from torch.nn.functional import pad
 
     if isinstance(layer, Conv2d):
         bias = layer.bias is not None
@@ -44,46 +44,28 @@ def _convert(layer: Layer):
         return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
     if isinstance(layer, Linear):
         return nn.Linear(layer.in_features, layer.out_features, layer.bias is not None)
+    if isinstance(layer, Add):
+        return _module(lambda add, branch, shortcut: branch + shortcut)
     if isinstance(layer, SubsamplePad):
-        return _subsample_pad(layer)
-    children = OrderedDict((name, _convert(child)) for name, child in layer.children() if type(child).__name__ != "Add")
+        step, before, after = layer.stride, layer.channels.start, layer.out_channels - layer.channels.stop
+        return _module(lambda shortcut, x: pad(x[:, :, ::step, ::step], (0, 0, 0, 0, before, after)))
+    children = OrderedDict((name, _convert(child)) for name, child in layer.children())
     if isinstance(layer, Sequential):
         return nn.Sequential(children)
-    return _block(type(layer), children)
+    return _module(type(layer).__call__, children)  # a block is a formula over its layers, ours or torch's
 
 
-def _subsample_pad(layer: SubsamplePad):
-    from torch import nn
-    from torch.nn.functional import pad
-
-    class SubsamplePadModule(nn.Module):
-        def forward(self, x):
-            stop = layer.out_channels - layer.channels.stop
-            return pad(x[:, :, :: layer.stride, :: layer.stride], (0, 0, 0, 0, layer.channels.start, stop))
-
-    return SubsamplePadModule()
-
-
-_FORWARDS = {
-    BasicBlock: lambda b, x: b.relu2(b.bn2(b.conv2(b.relu1(b.bn1(b.conv1(x))))) + b.downsample(x)),
-    ReluBeforeAddBlock: lambda b, x: b.relu2(b.bn2(b.conv2(b.relu1(b.bn1(b.conv1(x)))))) + b.downsample(x),
-    Bottleneck: lambda b, x: b.relu3(
-        b.bn3(b.conv3(b.relu2(b.bn2(b.conv2(b.relu1(b.bn1(b.conv1(x)))))))) + b.downsample(x)
-    ),
-    PreActBlock: lambda b, x: b.conv2(b.relu2(b.bn2(b.conv1(b.relu1(b.bn1(x)))))) + b.downsample(x),
-}
-
-
-def _block(kind: type, children: OrderedDict):
+def _module(forward: Callable[..., Any], children: Mapping[str, Any] = {}) -> Any:
+    """A torch.nn.Module with these modules as attributes, that computes forward(itself, *inputs)."""
     from torch import nn
 
-    class Block(nn.Module):
+    class Module(nn.Module):
         def __init__(self) -> None:
             super().__init__()
             for name, child in children.items():
                 self.add_module(name, child)
 
-        def forward(self, x):
-            return _FORWARDS[kind](self, x)
+        def forward(self, *inputs: Any) -> Any:
+            return forward(self, *inputs)
 
-    return Block()
+    return Module()

@@ -80,15 +80,14 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
     for smoothing in (0.0, 0.1):
         labels = rng.integers(0, 5, 4)
         yield Case(f"cross-entropy, smoothing {smoothing}", CrossEntropy(labels, smoothing), (rows(4, 5),))
-    for name, block in BLOCKS.items():
-        for shortcut in "A" if name == "plain" else "AB":
+    for block in BLOCKS.values():
+        for shortcut in "AB" if block.has_shortcut else "A":
             for stride in (1, 2):
                 layer = block(4, 4 if stride == 1 else 8, stride, shortcut, rng)
-                label = f"{block.__name__}, stride {stride}" + ("" if name == "plain" else f", option {shortcut}")
-                yield Case(label, _randomise_norms(layer, rng), (images(4, 5, 6),))
-    for name in BLOCKS:
-        stem, shortcut, size = ("imagenet", "B", 16) if name == "relu_before_add" else ("cifar", "A", 8)
-        config = ResNetConfig(f"small {name} net", name, (1, 1), (4, 8), stem, shortcut, size)
+                option = f", option {shortcut}" if block.has_shortcut else ""
+                yield Case(f"{block.__name__}, stride {stride}{option}", _randomise_norms(layer, rng), (images(4, 5, 6),))
+    for name, stem, size in [*((name, "cifar", 8) for name in BLOCKS), ("basic", "imagenet", 16)]:
+        config = ResNetConfig(f"small {name} net, {stem} stem", name, (1, 1), (4, 8), stem, "A", size)
         for training in (True, False):
             label = f"{config.name}, {'training' if training else 'evaluation'}"
             network = _randomise_norms(build(config, 5, rng=rng), rng)

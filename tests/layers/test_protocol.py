@@ -18,8 +18,8 @@ from resnet_scratch.layers import (
     Sequential,
     SubsamplePad,
 )  # fmt: skip
-from resnet_scratch.models.blocks import BasicBlock, Bottleneck, PlainBlock, ReluBeforeAddBlock
-from resnet_scratch.models.preact import PreActBlock
+from resnet_scratch.models.blocks import BasicBlock, Bottleneck, PlainBlock
+from resnet_scratch.models.variants import PreActBlock, ReluBeforeAddBlock
 
 IMAGES, ROWS = (5, 6, 7, 4), (5, 4)
 LAYERS = {

@@ -5,8 +5,9 @@ import pytest
 from reference import assert_same
 
 from resnet_scratch.layers import BatchNorm2d, Conv2d, SubsamplePad
-from resnet_scratch.models.blocks import BasicBlock, Bottleneck, PlainBlock, ReluBeforeAddBlock, make_shortcut
-from resnet_scratch.models.preact import PreActBlock
+from resnet_scratch.models.blocks import BasicBlock, Bottleneck, PlainBlock, make_shortcut
+from resnet_scratch.models.resnet import BLOCKS
+from resnet_scratch.models.variants import PreActBlock, ReluBeforeAddBlock
 
 RELU = lambda x: x * (x > 0)  # noqa: E731
 
@@ -65,3 +66,14 @@ def test_a_shortcut_that_does_not_exist_is_refused(rng):
 def test_the_bottleneck_has_its_stride_in_the_3x3(rng):
     block = Bottleneck(16, 4, 2, "B", rng)
     assert [c.stride[0] for c in (block.conv1, block.conv2, block.conv3)] == [1, 2, 1]
+
+
+@pytest.mark.parametrize("block", BLOCKS.values(), ids=lambda block: block.__name__)
+@pytest.mark.parametrize("stride", [1, 2])
+def test_the_formula_of_inference_is_the_forward_pass_in_evaluation_mode(block, stride, rng):
+    layer = block(4, 8 // block.expansion, stride, "B", rng)
+    for _, norm in layer.named_layers():
+        if isinstance(norm, BatchNorm2d):
+            norm.running_mean.value[:], norm.running_var.value[:] = rng.standard_normal(norm.channels), 2
+    x = rng.standard_normal((3, 5, 6, 4)).astype(np.float32)
+    assert np.array_equal(layer(x), layer.forward(x)[0])

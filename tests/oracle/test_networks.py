@@ -10,8 +10,8 @@ from torch.nn import functional as F
 
 from resnet_scratch.losses import softmax_cross_entropy
 from resnet_scratch.models import build
-from resnet_scratch.models.blocks import BasicBlock, Bottleneck, ReluBeforeAddBlock
-from resnet_scratch.models.preact import PreActBlock
+from resnet_scratch.models.blocks import BasicBlock, Bottleneck
+from resnet_scratch.models.variants import PreActBlock, ReluBeforeAddBlock
 from resnet_scratch.optim import SGD
 
 
