@@ -3,16 +3,15 @@
 What a layer computes is either *per image* or a *sum over the batch*. So a layer writes its mathematics as a plain
 function, a kernel, of as many images as it is given:
 
-    y = over_batch(lambda x: np.maximum(x, 0), x)                        # per image
+    y = over_batch(lambda x: np.maximum(x, 0), x)                              # per image
     grad_weight = over_batch(lambda x, grad_y: Sum(x.T @ grad_y), x, grad_y)   # a sum over the batch
 
 Everything else is decided here. A batch is cut into chunks: small enough that what is computed from one stays in the
-processor's cache, large enough that Python's own time does not show. NumPy releases Python's global lock inside large
-operations, so threads that work on different chunks run side by side; BLAS, which would start threads of its own inside
-each of them, is limited to one. On a GPU the whole batch is one chunk.
+processor's cache, large enough that Python's own time does not matter. NumPy releases Python's global lock inside large
+operations, so threads that work on different chunks run at the same time. BLAS, which would start threads of its own
+inside each of them, is limited to one. On a GPU the whole batch is one chunk.
 
-Neither the chunks nor the order of a sum depend on the number of threads: results are the same, to the bit, for any
-number of them.
+Neither the chunks nor the order of a sum depend on the number of threads, so results have the same bits for any number.
 """
 
 from __future__ import annotations
@@ -38,109 +37,113 @@ class Sum:
 
 
 def over_batch(kernel: Callable[..., Any], *batches: Array, footprint: float = 2.0) -> Any:
-    """`kernel(*batches)`, computed for a few images at a time.
+    """`kernel(*batches)`, computed a few images at a time.
 
-    `batches` are arrays (N, ...) of the same N images. The kernel is called with the same number of images of each,
-    n at a time, and returns an array (n, ...) with a row per image, or a `Sum`, or a tuple of these, or None. The
-    arrays' rows are put together to (N, ...), in order. The values of a `Sum` are added over the whole batch, in a
-    fixed binary tree: ((s0 + s1) + (s2 + s3)) + ..., so that the result does not depend on who computed which part.
+    `batches` are arrays (N, ...) of the same N images. The kernel is called with the same n images of each, and returns
+    an array (n, ...) with a row per image, or a `Sum`, or a tuple of these, or None. The rows of all chunks become one
+    array (N, ...). The values of a `Sum` are added over the whole batch in a fixed binary tree of chunks,
+    ((s0 + s1) + (s2 + s3)) + ..., so that the result does not depend on who computed which part.
 
-    `footprint` says how many times larger than the batches' images the kernel's working set is, such as KH * KW for
-    the columns of a convolution; it decides how many images make a chunk.
+    `footprint` is the size of the kernel's working set, as a multiple of the largest batch's, such as KH * KW for the
+    columns of a convolution. It decides how many images make a chunk.
 
-    A kernel must not change what it is given, unless it returns None: then that is its purpose. Raises ValueError when
+    A kernel must not change its arguments, unless it returns None: then that is its purpose. Raises ValueError when
     there is no image, or when the batches differ in their number of images.
     """
     images = len(batches[0])
     if images == 0 or any(len(batch) != images for batch in batches):
-        raise ValueError(f"batches must have one number of images, at least 1, got {[b.shape for b in batches]}")
+        raise ValueError(f"batches must have the same number of images, at least 1, got {[b.shape for b in batches]}")
     if array_module(batches[0]) is not np:
-        return _whole(kernel(*batches))
+        return _values(kernel(*batches))
     keep_freed_memory()
     chunks = _number_of_chunks(images, footprint * max(batch.nbytes for batch in batches))
-    if chunks == 1:
-        results: list[Any] = []
-        in_parallel(lambda: results.append(kernel(*batches)), 1)
-        return _whole(results[0])
-    result = _Result(images, chunks)
-    following = count()  # shared: each thread takes the next chunk that nobody has taken
+    results = _Results(images, chunks)
+    following = count()  # shared: each thread takes the next chunk that no other has taken
 
     def work() -> None:
         while (k := next(following)) < chunks:
             start, stop = images * k // chunks, images * (k + 1) // chunks
-            result.add(k, start, stop, kernel(*(batch[start:stop] for batch in batches)))
+            results.add(k, start, stop, kernel(*(batch[start:stop] for batch in batches)))
 
     in_parallel(work, chunks)
-    return result.value()
+    return results.values()
 
 
 def _number_of_chunks(images: int, size: float) -> int:
-    """A power of two, so that the tree of sums is complete and halves of the batch are halves of the tree."""
+    """A power of two, so that the tree of sums is complete and each half of the batch is a half of the tree."""
     chunks = 1
     while size > chunks * CHUNK_BYTES and 2 * chunks <= images:
         chunks *= 2
     return chunks
 
 
-def _whole(result: Any) -> Any:
+def _values(result: Any) -> Any:
     """The result of a kernel that was given the whole batch."""
     if isinstance(result, tuple):
-        return tuple(map(_whole, result))
+        return tuple(map(_values, result))
     return result.value if isinstance(result, Sum) else result
 
 
-class _Result:
-    """The parts of a result, put together as they arrive, in whatever order, from several threads."""
+class _Results:
+    """Puts together what the kernel returns for each chunk, in whatever order the chunks arrive."""
 
     def __init__(self, images: int, chunks: int) -> None:
         self._images, self._chunks = images, chunks
-        self._parts: list[Any] | None = None  # an array or a tree of sums for each thing that the kernel returns
-        self._is_tuple = False
+        self._whole: Any = None  # the kernel's result, when there is only one chunk
+        self._collectors: list[_Rows | _SumTree] = []  # one for each part of what the kernel returns
         self._lock = threading.Lock()
 
     def add(self, k: int, start: int, stop: int, result: Any) -> None:
-        """Take what the kernel returned for chunk `k`, the images from `start` to `stop`."""
-        if result is None:
+        """Take the result for chunk `k`, the images from `start` to `stop`."""
+        if self._chunks == 1 or result is None:
+            self._whole = result
             return
         parts = result if isinstance(result, tuple) else (result,)
         with self._lock:
-            if self._parts is None:
-                self._is_tuple = isinstance(result, tuple)
-                self._parts = [self._place_for(part) for part in parts]
-        for place, part in zip(self._parts, parts, strict=True):
-            if isinstance(part, Sum):
-                place.add(k, part.value)
-            else:
-                place[start:stop] = part
+            if not self._collectors:
+                self._whole = result
+                self._collectors = [self._collector(part) for part in parts]
+        for collector, part in zip(self._collectors, parts, strict=True):
+            collector.add(k, start, stop, part)
 
-    def _place_for(self, part: Any) -> Any:
-        return _SumTree(self._chunks) if isinstance(part, Sum) else np.empty((self._images, *part.shape[1:]), part.dtype)
+    def _collector(self, part: Any) -> _Rows | _SumTree:
+        return _SumTree(self._chunks) if isinstance(part, Sum) else _Rows(self._images, part)
 
-    def value(self) -> Any:
-        if self._parts is None:
-            return None
-        values = tuple(part.total if isinstance(part, _SumTree) else part for part in self._parts)
-        return values if self._is_tuple else values[0]
+    def values(self) -> Any:
+        if not self._collectors:
+            return _values(self._whole)
+        values = tuple(collector.value for collector in self._collectors)
+        return values if isinstance(self._whole, tuple) else values[0]
+
+
+class _Rows:
+    """An array with a row per image, filled chunk by chunk."""
+
+    def __init__(self, images: int, first: Array) -> None:
+        self.value = np.empty((images, *first.shape[1:]), first.dtype)
+
+    def add(self, k: int, start: int, stop: int, rows: Array) -> None:
+        self.value[start:stop] = rows
 
 
 class _SumTree:
-    """A sum over chunks 0, 1, ... (a power of two of them) in which each pair of neighbours is added first, then each
-    pair of pairs, and so on. Parts are added as soon as both are there, so few are kept at a time."""
+    """A sum over chunks 0, 1, ... (a power of two of them): first each pair of neighbours is added, then each pair of
+    pairs, and so on. Each sum is taken as soon as both of its parts are there, so few parts are kept at a time."""
 
     def __init__(self, chunks: int) -> None:
-        self.total: Any = None
+        self.value: Any = None
         self._chunks = chunks
-        self._waiting: dict[tuple[int, int], Any] = {}  # (number of nodes on its level, node) -> sum below it
+        self._waiting: dict[tuple[int, int], Any] = {}  # (how many nodes its level has, which one) -> the sum there
         self._lock = threading.Lock()
 
-    def add(self, node: int, value: Any) -> None:
-        nodes = self._chunks
+    def add(self, k: int, start: int, stop: int, part: Sum) -> None:
+        nodes, node, value = self._chunks, k, part.value
         while nodes > 1:
             with self._lock:
                 if (nodes, node ^ 1) not in self._waiting:
                     self._waiting[nodes, node] = value
                     return
                 neighbour = self._waiting.pop((nodes, node ^ 1))
-            value = value + neighbour  # a + b and b + a have the same bits
+            value = value + neighbour  # a new array, since a part may be a view of the input; a + b == b + a to the bit
             nodes, node = nodes // 2, node // 2
-        self.total = value
+        self.value = value

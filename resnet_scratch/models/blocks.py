@@ -40,7 +40,7 @@ class Block(Layer):
     and OW alike. `shortcut` is the option, "A" or "B", where shapes change."""
 
     expansion = 1  # out_channels / width
-    norm_first = False  # whether the branch begins with norm and ReLU, so that the network needs them after its last block
+    norm_first = False  # the branch begins with norm and ReLU, so the network needs them after its last block
     last_norm: str | None = None  # the batch norm whose scale of 0 makes the block the identity (up to a ReLU)
     has_shortcut = True
 

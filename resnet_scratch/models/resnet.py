@@ -27,8 +27,8 @@ class ResNet(Sequential):
     conv1, bn1, relu, maxpool (imagenet stem only), layer1, layer2, ..., avgpool, fc
 
     where layer1, layer2, ... are the stages, each a row of blocks; all but the first begin with stride 2. Where the
-    blocks begin with batch norm and ReLU (pre-activation), these two move from the stem to the end, after the last block
-    (He et al. 2016, appendix).
+    blocks begin with batch norm and ReLU (pre-activation), these two move from the stem to after the last block (He et
+    al. 2016, appendix).
     """
 
     config: ResNetConfig

@@ -63,8 +63,8 @@ class ReluBeforeAddBlock(Block):
 class PreActBlock(Block):
     """Norm and ReLU before each convolution: y = F(x) + shortcut(x), F = conv2 . relu . bn2 . conv1 . relu . bn1.
 
-    Where shapes do not change the shortcut is the identity all the way, with no ReLU after the addition: a signal, and a
-    gradient, reaches any block from any other unchanged.
+    Where shapes do not change, the shortcut is the identity all the way, with no ReLU after the addition: a signal, and
+    a gradient, reaches any block from any other unchanged.
 
     Source: He et al. 2016, "Identity Mappings in Deep Residual Networks", equation 5 and figure 4(e).
     """
