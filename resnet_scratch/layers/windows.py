@@ -28,7 +28,6 @@ Sizes: N images of H x W pixels and C channels; kernel KH x KW; output OH x OW.
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import Iterator
 
 import numpy as np
@@ -41,7 +40,7 @@ Pair = tuple[int, int]
 def as_pair(name: str, value: int | Pair, minimum: int) -> Pair:
     """`value` for height and width: an int stands for both. Raises ValueError unless both are at least `minimum`."""
     pair = value if isinstance(value, (tuple, list)) else (value, value)
-    if len(pair) != 2 or not all(isinstance(v, Integral) and v >= minimum for v in pair):
+    if len(pair) != 2 or not all(isinstance(v, (int, np.integer)) and v >= minimum for v in pair):
         raise ValueError(f"{name} must be an int or a pair of ints, each at least {minimum}, got {value!r}")
     return int(pair[0]), int(pair[1])
 
