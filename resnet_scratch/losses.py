@@ -1,15 +1,16 @@
-"""The loss: how far the network's answer is from the label, and the gradient that starts the way back."""
+"""The loss: how far the network's answer is from the label, and the gradient with which backward begins."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from .compute.backend import Array, array_module
+from .compute.batch import Sum, over_batch
 
 
 def log_softmax(logits: Array) -> Array:
-    """log(exp(logits) / sum(exp(logits))) along the last axis. The largest logit is taken off first, which changes
-    nothing but keeps exp from overflowing, whatever the size of the logits."""
+    """log(exp(logits) / sum(exp(logits))) along the last axis. Subtracting the largest logit first changes nothing, but
+    keeps exp from overflowing, whatever the size of the logits."""
     xp = array_module(logits)
     shifted = logits - logits.max(-1, keepdims=True)
     return shifted - xp.log(xp.exp(shifted).sum(-1, keepdims=True))
@@ -21,7 +22,7 @@ def softmax(logits: Array) -> Array:
 
 
 def softmax_cross_entropy(logits: Array, labels: Array, label_smoothing: float = 0.0) -> tuple[Array, Array]:
-    """The mean over the batch of -sum_k q_k log p_k, and its gradient at the logits, (p - q) / N.
+    """The mean over the batch of -sum_k q_k log p_k, and its gradient with respect to the logits, (p - q) / N.
 
     `logits` (N, classes) and integer `labels` (N,) give a loss of shape () and a gradient (N, classes). p is the
     softmax of the logits; q is 1 - label_smoothing on the label plus label_smoothing / classes on every class.
@@ -41,8 +42,11 @@ def softmax_cross_entropy(logits: Array, labels: Array, label_smoothing: float =
     N, classes = logits.shape
     if isinstance(labels, np.ndarray) and (labels.min() < 0 or labels.max() >= classes):
         raise ValueError(f"labels must be 0 to {classes - 1}, got {labels.min()} to {labels.max()}")
-    log_p = log_softmax(logits)
-    q = xp.full(logits.shape, label_smoothing / classes, logits.dtype)
-    q[xp.arange(N), labels] += 1 - label_smoothing
-    loss = -(q * log_p).sum() / N
-    return loss, (xp.exp(log_p) - q) / N
+
+    def kernel(logits: Array, labels: Array) -> tuple[Sum, Array]:
+        log_p = log_softmax(logits)
+        q = xp.full(logits.shape, label_smoothing / classes, logits.dtype)
+        q[xp.arange(len(labels)), labels] += 1 - label_smoothing
+        return Sum(-(q * log_p).sum() / N), (xp.exp(log_p) - q) / N
+
+    return over_batch(kernel, logits, labels)

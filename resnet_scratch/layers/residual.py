@@ -61,9 +61,15 @@ class SubsamplePad(Layer):
     def forward(self, x: Array, training: bool = False) -> tuple[Array, tuple]:
         """x (N, H, W, in_channels) -> y (N, OH, OW, out_channels). The cache is the shapes of x and y."""
         check_images(x, self.in_channels)
-        pixels = x[:, :: self.stride, :: self.stride]
-        y = array_module(x).zeros((*pixels.shape[:3], self.out_channels), x.dtype)
-        y[..., self.channels] = pixels
+        xp = array_module(x)
+
+        def kernel(x: Array) -> Array:
+            pixels = x[:, :: self.stride, :: self.stride]
+            y = xp.zeros((*pixels.shape[:3], self.out_channels), x.dtype)
+            y[..., self.channels] = pixels
+            return y
+
+        y = over_batch(kernel, x)
         return y, (x.shape, y.shape)
 
     def backward(self, grad_y: Array, shapes: tuple) -> Array:
@@ -71,6 +77,11 @@ class SubsamplePad(Layer):
         gradient back, the others get 0."""
         x_shape, y_shape = shapes
         check_gradient(grad_y, y_shape)
-        grad_x = array_module(grad_y).zeros(x_shape, grad_y.dtype)
-        grad_x[:, :: self.stride, :: self.stride] = grad_y[..., self.channels]
-        return grad_x
+        xp = array_module(grad_y)
+
+        def kernel(grad_y: Array) -> Array:
+            grad_x = xp.zeros((len(grad_y), *x_shape[1:]), grad_y.dtype)
+            grad_x[:, :: self.stride, :: self.stride] = grad_y[..., self.channels]
+            return grad_x
+
+        return over_batch(kernel, grad_y)
