@@ -6,12 +6,13 @@ Times, in turn: our step; the matrix products of its convolutions alone, on colu
 the columns written; and, where PyTorch is installed, its step. All on the library's chunks and threads.
 """
 
+from functools import cache
 from statistics import median
 
 import numpy as np
 
-from resnet_scratch.compute.batch import for_each_chunk, scratch
-from resnet_scratch.compute.products import multiply, multiply_transposed
+from resnet_scratch.compute.batch import Sum, over_batch
+from resnet_scratch.compute.products import matmul, matmul_transposed
 from resnet_scratch.layers import Conv2d
 from resnet_scratch.layers.windows import im2col
 from resnet_scratch.measure import bench
@@ -21,12 +22,12 @@ WORKLOAD, REPEATS = bench.Workload("resnet20", 128, 32), 10
 
 
 def convolutions():
-    """(layer, an input, an output) of every convolution of the network."""
+    """(layer, an input, an output, is it the first one) for every convolution of the network."""
     seen = []
 
     def keep(event):
         if isinstance(event.layer, Conv2d):
-            seen.append((event.layer, np.ones_like(event.inputs[0]), np.ones_like(event.outputs[0])))
+            seen.append((event.layer, np.ones_like(event.inputs[0]), np.ones_like(event.outputs[0]), not seen))
 
     model = WORKLOAD.network()
     with observe(model, keep):
@@ -34,35 +35,41 @@ def convolutions():
     return seen
 
 
-def products(layer, x, y, write_columns):
-    """The three products of one convolution, forward and backward; backward on the columns of grad_y where the stride
-    is 1, as the library has it."""
+@cache
+def ones(rows, numbers):
+    """Columns that are there already; the threads share them, as nobody writes to them."""
+    return np.ones((rows, numbers), np.float32)
+
+
+def products(layer, x, y, first, write_columns):
+    """The matrix products of one convolution, forward and backward. Backward is as the library has it: on the columns
+    of grad_y where the stride is 1, and without the gradient with respect to the images in the first layer."""
     KH, KW, C, O = layer.weight.value.shape
     places = y.shape[1] * y.shape[2]
+    weight, flipped = layer.weight.value.reshape(-1, O), np.ones((KH * KW * O, C), np.float32)
 
-    def columns(image, channels, stride):
+    def columns(images, stride):
         if write_columns:
-            return im2col(image, layer.kernel_size, stride, layer.padding, reuse=True)
-        shape = len(image) * places, KH * KW * channels
-        return scratch(("floor", shape), lambda: np.ones(shape, np.float32))
+            return im2col(images, layer.kernel_size, stride, layer.padding)
+        return ones(len(images) * places, KH * KW * images.shape[3])
 
-    def forward(chunk):
-        multiply(columns(x[chunk], C, layer.stride), layer.weight.value.reshape(-1, O), y[chunk].reshape(-1, O))
+    def forward(x):
+        matmul(columns(x, layer.stride), weight)
 
-    def backward_as_convolution(chunk):
-        of_grad = columns(y[chunk], O, (1, 1))
-        flipped = np.ones((KH * KW * O, C), np.float32)
-        multiply(of_grad, flipped, np.empty((of_grad.shape[0], C), np.float32))
-        return multiply_transposed(of_grad, x[chunk].reshape(-1, C))
+    def backward_as_convolution(y, x):
+        of_grad = columns(y, 1)
+        matmul(of_grad, flipped)
+        return Sum(matmul_transposed(of_grad, x.reshape(-1, C)))
 
-    def backward_with_stride(chunk):
-        of_x, grad = columns(x[chunk], C, layer.stride), y[chunk].reshape(-1, O)
-        multiply(grad, np.ones((O, KH * KW * C), np.float32), np.empty_like(of_x))
-        return multiply_transposed(of_x, grad)
+    def backward_by_definition(y, x):
+        rows = y.reshape(-1, O)
+        if not first:
+            rows @ weight.T
+        return Sum(matmul_transposed(columns(x, layer.stride), rows))
 
-    size = 4 * places * KH * KW * max(C, O)
-    for_each_chunk(x, forward, size)
-    for_each_chunk(x, backward_as_convolution if layer.stride == (1, 1) else backward_with_stride, size)
+    as_convolution = layer.stride == (1, 1) and not first
+    over_batch(forward, x, footprint=KH * KW)
+    over_batch(backward_as_convolution if as_convolution else backward_by_definition, y, x, footprint=KH * KW)
 
 
 def main():

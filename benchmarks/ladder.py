@@ -2,68 +2,82 @@
 
     python benchmarks/ladder.py
 
-Each rung takes back fewer of the library's ideas than the one before. Rungs run in processes of their own, because an
-allocator, once told, stays told; all rungs are run in turn, several times, and medians are printed.
+Each rung adds one idea to the rung before it; the ideas above it are taken out of the library, from outside. Rungs run
+in processes of their own, because an allocator, once told, stays told. All rungs are run in turn, several times, and
+medians are printed.
 """
 
 import subprocess
 import sys
+from contextlib import nullcontext
 from statistics import median
 
 ROUNDS = 3
-RUNGS = [  # (what is new on this rung, the ideas that are still taken back)
-    ("textbook: the whole batch at once, BLAS on all threads", "chunks once blocks memory threads"),
-    ("chunks of the batch that stay in the cache", "once blocks memory threads"),
-    ("freed memory is kept", "once blocks threads"),
-    ("backward makes columns once, and scatters nothing", "blocks threads"),
-    ("tall products as stacks of small ones", "threads"),
-    ("chunks side by side, on all threads", ""),
-]
+RUNGS = {  # idea: what is new on its rung
+    "textbook": "textbook: the whole batch at once, BLAS on all threads",
+    "chunks": "chunks of the batch that stay in the cache",
+    "blas": "BLAS on one thread, and so all but the last rung",
+    "memory": "freed memory is kept",
+    "once": "backward makes columns once, and needs no col2im",
+    "blocks": "tall products as stacks of small ones",
+    "rows": "one number per channel, repeated to long rows",
+    "sums": "sums per channel by BLAS",
+    "images": "no gradient with respect to the images",
+    "threads": "chunks side by side, on all threads",
+}
 
 
-def take_back(idea: str) -> None:
-    """Turn one idea off, from outside."""
-    from contextlib import nullcontext
-
-    from resnet_scratch import layers
-    from resnet_scratch.compute import batch as workspace
-    from resnet_scratch.compute import products
+def take_out(idea: str) -> None:
+    """Replace one idea of the library by what a textbook does."""
+    from resnet_scratch.compute import batch, products, threads
+    from resnet_scratch.layers import Conv2d, Sequential, batchnorm
+    from resnet_scratch.layers.layer import Layer
 
     if idea == "chunks":
-        workspace.CHUNK_BYTES = 1 << 60
-        workspace.limit_blas_threads = lambda threads: nullcontext()
+        batch.CHUNK_BYTES = 1 << 60
+    elif idea == "blas":
+        threads._one_thread_for_blas = nullcontext()
     elif idea == "memory":
-        workspace.keep_freed_memory = lambda: None
+        batch.keep_freed_memory = lambda: None
     elif idea == "once":
-        layers.Conv2d._backward_as_convolution = layers.Conv2d._backward_by_scattering
+        Conv2d._backward_as_convolution = Conv2d._backward_by_definition
     elif idea == "blocks":
         products.SMALL_PRODUCT = 0
+    elif idea == "rows":
+        batchnorm.per_channel = lambda values, shape: values
+    elif idea == "sums":
+        batchnorm.channel_sum = lambda x: x.sum((0, 1, 2))
+    elif idea == "images":
+        Sequential.backward_to_parameters = Layer.backward_to_parameters
     elif idea == "threads":
-        workspace.set_num_threads(1)
+        threads.set_num_threads(1)
 
 
-def seconds(ideas: list[str]) -> float:
+def seconds(without: list[str]) -> float:
     """The median time of a training step without these ideas."""
-    for idea in ideas:
-        take_back(idea)
+    for idea in without:
+        take_out(idea)
     from resnet_scratch.measure import bench
 
     step = bench.numpy_jobs(bench.Workload("resnet20", 128, 32))["training step"]
     return median(bench.race({"step": step}, 5)["step"])
 
 
+def main() -> None:
+    ideas = list(RUNGS)
+    times: list[list[float]] = [[] for _ in ideas]
+    for _ in range(ROUNDS):
+        for k, taken in enumerate(times):
+            command = [sys.executable, __file__, "without", *ideas[k + 1 :]]
+            taken.append(float(subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout))
+    print(f"{'':<58}{'images/s':>9}{'x textbook':>12}{'x rung before':>15}")
+    for k, idea in enumerate(ideas):
+        first, before = (median(a / b for a, b in zip(times[j], times[k])) for j in (0, max(k - 1, 0)))
+        print(f"{RUNGS[idea]:<58}{128 / median(times[k]):>9.0f}{first:>12.2f}{before:>15.2f}")
+
+
 if __name__ == "__main__":
     if len(sys.argv) > 1:
         print(seconds(sys.argv[2:]))
     else:
-        times = [[] for _ in RUNGS]
-        for _ in range(ROUNDS):
-            for taken, (_, ideas) in zip(times, RUNGS):
-                run = subprocess.run(
-                    [sys.executable, __file__, "without", *ideas.split()], stdout=-1, check=True, text=True
-                )
-                taken.append(float(run.stdout))
-        print(f"{'':<58}{'images/s':>9}{'x textbook':>12}{'x rung before':>15}")
-        for k, (name, _) in enumerate(RUNGS):
-            first, before = (median(a / b for a, b in zip(times[j], times[k])) for j in (0, max(k - 1, 0)))
-            print(f"{name:<58}{128 / median(times[k]):>9.0f}{first:>12.2f}{before:>15.2f}")
+        main()

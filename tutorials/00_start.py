@@ -89,7 +89,8 @@ assert before.accuracy < 0.3, "an untrained network knows nothing: did you run t
 # %% [markdown]
 # ## The five steps
 #
-# Initialise, then again and again: forward, loss, backward, update. This is all of it, the library's own loop:
+# Initialise, then again and again: forward, loss, backward, update. This is all of it, the library's own loop.
+# (`backward_to_parameters` is `backward` without the gradient with respect to the images, which nobody changes.)
 
 # %%
 print(inspect.getsource(train))

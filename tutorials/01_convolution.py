@@ -35,7 +35,7 @@ from resnet_scratch.measure.bench import race
 from resnet_scratch.data import load
 from resnet_scratch.layers import Conv2d
 from resnet_scratch.layers.windows import im2col, output_size, pad, windows
-from resnet_scratch.compute.batch import limit_blas_threads
+from resnet_scratch.compute.threads import limit_blas_threads
 from resnet_scratch.verify.definitions import convolution
 
 BLUE, ORANGE = "#4477aa", "#cc5533"
@@ -291,10 +291,13 @@ print(inspect.getsource(im2col))
 print(inspect.getsource(Conv2d.forward))
 
 # %% [markdown]
-# Read it with what you know. `im2col` works with a padded image (`inside` is its inside, `view` all its windows) and
-# memory for the columns; the copy is the line before the last. `forward` calls it for a few images at a time (a
-# *chunk*), multiplies, and adds the bias. Why in chunks, and why `multiply` instead of `@`, is a matter of speed and
-# the subject of tutorial 13. The result would be the same.
+# Read it with what you know. `im2col` pads and takes the view of all windows; the `reshape` in its last line cannot
+# make a view of that, so it copies. `forward` defines a function of some images, `kernel`: columns, one product, the
+# bias. (Here *kernel* is the word of GPU programming, for a function that runs on piece after piece of the data.) Every
+# layer of the library is written in this way. `over_batch` runs the function on a few images at a time and puts the
+# results together. No image of a convolution depends on another, so it does not matter how many are convolved at a
+# time. How many that is, what `footprint` has to do with it, and why there is `matmul(columns, weight)` instead of
+# `columns @ weight`, are questions of speed, for tutorial 13. They do not change the result.
 #
 # ## Why is it fast?
 #

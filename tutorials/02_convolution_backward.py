@@ -324,15 +324,19 @@ for name, seconds in times.items():
     print(f"{name:<10} {1e3 * median(seconds):7.2f} ms")
 
 # %% [markdown]
-# Now the library's backward "by scattering" is no more than the table above. Note what the forward handed over as
+# Now the library's backward "by definition" is no more than the table above. Note what the forward handed over as
 # cache: $x$, and not the columns. They are made again here, because keeping nine times $x$ for each layer would cost
 # more.
+#
+# The function `kernel` gets a few images at a time, as in the forward, and returns two different things. `grad_x` has a
+# row for each image. The gradient with respect to the weights has none: all images of the batch use the same weights,
+# so their contributions are added up. `Sum(...)` tells `over_batch` to do so.
 
 # %%
-print(inspect.getsource(Conv2d._backward_by_scattering))
+print(inspect.getsource(Conv2d._backward_by_definition))
 
 # %%
-gradient = conv._backward_by_scattering(g.reshape(1, 2, 2, 1), x.reshape(1, 3, 3, 1))
+gradient = conv._backward_by_definition(g.reshape(1, 2, 2, 1), x.reshape(1, 3, 3, 1))
 print(gradient[0, :, :, 0])
 assert np.allclose(gradient[0, :, :, 0], grad_x), "the library's grad_x is the one derived by hand"
 assert np.allclose(conv.weight.grad[:, :, 0, 0], grad_w), "and so is its grad_w"
@@ -371,7 +375,7 @@ assert np.array_equal(answer, grad_x), "the same grad_x for the third time"
 # channel sends back to it, so the two channel axes of the weight change places: (KH, KW, C, O) becomes (KH, KW, O, C).
 #
 # The library goes this way whenever the stride is 1, for a reason that the listing shows: the columns of $g$ are used
-# twice, once for each gradient, and nothing is scattered.
+# twice, once for each gradient, and there is no col2im.
 
 # %%
 print(inspect.getsource(Conv2d._backward_as_convolution))
@@ -388,7 +392,7 @@ print(inspect.getsource(Conv2d._backward_as_convolution))
 layer = Conv2d(16, 16, 3, padding=1, bias=False, rng=np.random.default_rng(0))
 pictures = rng.standard_normal((16, 32, 32, 16), np.float32)
 grad_y = rng.standard_normal((16, 32, 32, 16), np.float32)
-ways = {"by scattering": layer._backward_by_scattering, "as a convolution": layer._backward_as_convolution}
+ways = {"by definition": layer._backward_by_definition, "as a convolution": layer._backward_as_convolution}
 results = {}
 for name, way in ways.items():
     results[name] = way(grad_y, pictures), layer.weight.grad
@@ -421,7 +425,7 @@ plt.show()
 print(f"{(spread[..., 0] == 0).mean():.0%} of what is multiplied is zero")
 
 # %% [markdown]
-# It is right, but most of its products are with a zero. So for strides the library scatters.
+# It is right, but most of its products are with a zero. So for larger strides the library goes by the definition.
 #
 # You may meet this map as a layer of its own, going forward: it makes a large picture from a small one, and is called
 # *transposed convolution*, for the reason you know now (Dumoulin and Visin 2016, section 4).

@@ -130,11 +130,16 @@ assert np.allclose(y.mean((0, 1, 2)), norm.bias.value), "the mean of each channe
 # (The last standard deviation is a little less than 2: there $\varepsilon$ is not quite nothing beside the variance,
 # $0.1^2$.)
 #
-# Here is the library's forward. It does it in one multiplication and one addition per number, by putting the four
-# formulas together: $y = (\gamma / \sigma) \, x + (\beta - \mu \gamma / \sigma)$.
+# Here is the library's forward. Its last line is the last two formulas in one: $y = (x - \mu) \cdot \gamma /
+# \sqrt{\sigma^2 + \varepsilon} + \beta$. `over_batch` computes it for a few images at a time (01). `per_channel` only
+# repeats C numbers, one for each channel, from pixel to pixel, which is a matter of speed (13).
+#
+# Mean and variance are sums over the whole batch, so the function that computes them returns each as a `Sum`. Both come
+# from one pass over $x$: $\sigma^2 = E[d^2] - E[d]^2$ with $d = x - a$, for any number $a$.
 
 # %%
 print(inspect.getsource(BatchNorm2d.forward))
+print(inspect.getsource(BatchNorm2d._batch_statistics))
 
 # %% [markdown]
 # ## What batch norm does not see
@@ -257,9 +262,9 @@ print("formula  :", by_formula.round(6))
 assert np.allclose(by_formula, by_steps), "the formula is the seven lines, put together"
 
 # %% [markdown]
-# The library's backward is this formula, multiplied out to `scale * grad_y + slope * x + offset`, so that it goes
-# over the arrays twice only: once for the two sums, once for the result. It also never stores $\hat{x}$; the cache
-# holds $x$, which the convolution before it has made anyway.
+# The library's backward is this formula as it is: two sums over the batch, which are also the gradients of $\beta$ and
+# $\gamma$, then the three terms, in the last `kernel`. It never stores $\hat{x}$: the cache holds $x$, which the
+# convolution before it has made anyway, and $\hat{x} \, \overline{g \hat{x}}$ is `(x - mean) * slope`.
 
 # %%
 print(inspect.getsource(BatchNorm2d.backward))

@@ -52,10 +52,14 @@ print("x       ", x)
 print("y       ", y)
 print("grad_x  ", relu.backward(np.array([1.0, 2.0, 3.0, 4.0, 5.0]), cache))
 print()
+print(inspect.getsource(ReLU.forward))
 print(inspect.getsource(ReLU.backward))
 assert cache is y, "the cache is the output: y > 0 just where x > 0, and the next layer keeps y in any case"
 
 # %% [markdown]
+# The mathematics is what `over_batch` is handed, here as a lambda: a function of some images, run on a few of them at a
+# time (01).
+#
 # At $x = 0$ there is no derivative: from the right it is 1, from the left 0. Any number between them is a subgradient;
 # the library takes 0, as PyTorch does. The gradient checker leaves such places out and says how many it left out:
 
@@ -160,7 +164,8 @@ for layer in (MaxPool2d(2), AvgPool2d(2), GlobalAvgPool2d()):
 # \frac{\partial L}{\partial x_{ni}} = \sum_o \frac{\partial L}{\partial y_{no}} w_{io}, \qquad
 # \frac{\partial L}{\partial b_o} = \sum_n \frac{\partial L}{\partial y_{no}}$$
 #
-# As matrices: $X^T G$, $G W^T$, and the sum of the rows of $G$. **Check yourself:** there is only one way to multiply
+# As matrices: $X^T G$, $G W^T$, and the sum of the rows of $G$. The first and the last are sums over the batch; in the
+# library's code each is a `Sum`. **Check yourself:** there is only one way to multiply
 # (N, in) with (N, out) to get (in, out). The shapes tell the formula, unless in = out; that is why tests use sizes that
 # are all different.
 

@@ -34,6 +34,7 @@ from resnet_scratch.exercises import ch06_residual_connection as tasks
 from resnet_scratch.exercises import check, show
 from resnet_scratch.gradcheck import gradcheck
 from resnet_scratch.layers import Add, BatchNorm2d, Conv2d, ReLU, Sequential, SubsamplePad
+from resnet_scratch.layers.residual import add_gradients
 from resnet_scratch.models.blocks import BasicBlock, PlainBlock, ReluBeforeAddBlock, make_shortcut
 from resnet_scratch.models.preact import PreActBlock
 
@@ -113,7 +114,7 @@ print(inspect.getsource(Add.backward))
 
 # %%
 grad_y = np.array([[1.0, -2.0]])
-grad_branch, grad_shortcut = Add().backward(grad_y, None)
+grad_branch, grad_shortcut = Add().backward(grad_y, grad_y.shape)
 print(grad_branch, grad_shortcut, "one and the same array:", grad_branch is grad_shortcut)
 
 # %% [markdown]
@@ -215,10 +216,12 @@ plt.show()
 
 # %%
 print(inspect.getsource(BasicBlock.backward))
+print(inspect.getsource(add_gradients))
 
 # %% [markdown]
-# Eight lines forward, eight lines backward, in the opposite order; at `add` the way divides, and the last line brings
-# both parts together. Follow the size of the gradient:
+# Eight lines forward, eight lines backward, in the opposite order; at `add` the gradient goes two ways. The ninth line
+# belongs to a step of the forward that has no line of its own: there $x$ was used twice. A copy forward sums backward,
+# and that sum is `add_gradients`. Follow the size of the gradient:
 
 # %%
 y, cache = block.forward(x, training=True)
@@ -232,7 +235,7 @@ for name, layer_cache in (("bn2", bn2), ("conv2", conv2), ("relu1", relu1), ("bn
     g = getattr(block, name).backward(g, layer_cache)
     print(f"{name:8} {np.linalg.norm(g):7.1f}")
 print(f"{'branch':8} {np.linalg.norm(g):7.1f}\n{'shortcut':8} {np.linalg.norm(grad_shortcut):7.1f}")
-grad_x = block.add.forward(g, grad_shortcut)[0]
+grad_x = add_gradients(g, grad_shortcut)
 print(f"{'grad_x':8} {np.linalg.norm(grad_x):7.1f}")
 assert np.array_equal(grad_x, block.backward(grad_y, cache)), "step by step is the block's backward"
 

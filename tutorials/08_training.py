@@ -56,6 +56,7 @@ LINES = ("-", "--", "-.", ":")
 # ## The five steps
 #
 # This is the whole training loop. Logging, checkpoints and progress bars stand around it, in other files.
+# `backward_to_parameters` is `backward` without the gradient with respect to the images, which training does not need.
 
 # %%
 print(inspect.getsource(train))
@@ -71,7 +72,7 @@ labels = shapes.train_labels[:32]
 model = build("resnet8", classes=10, rng=np.random.default_rng(0))  # 1. initialise
 logits, cache = model.forward(x, training=True)  # 2. forward
 loss, grad_logits = softmax_cross_entropy(logits, labels)  # 3. loss
-grad_x = model.backward(grad_logits, cache)  # 4. backward
+model.backward_to_parameters(grad_logits, cache)  # 4. backward
 
 print(f"logits {logits.shape}, loss {loss:.3f}")
 for name, parameter in list(model.named_parameters())[:4]:

@@ -32,6 +32,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from resnet_scratch.data import load, normalise, training_batches
+from resnet_scratch.gradcheck import gradcheck
 from resnet_scratch.insight.landscape import filter_normalised_direction, loss_slice, loss_surface
 from resnet_scratch.insight.passes import record
 from resnet_scratch.insight.pictures import draw_surface
@@ -603,6 +604,19 @@ show(tasks.ScaledAdd)
 # %%
 answer = tasks.ScaledAdd  # your turn: replace this by your own class
 check("9.5", answer)
+
+# %% [markdown]
+# A block does not mind which addition it holds: it hands `add` two arrays forward, and gets two gradients back. The
+# gradients of the branch and of the shortcut meet in `add_gradients`, which has no alpha, because $x$ was used twice as
+# it is. So a whole block with your addition must pass the gradient check:
+
+# %%
+block = BasicBlock(3, 4, 2, "B", np.random.default_rng(0))
+block.add = answer()
+block.add.alpha.value[:] = 0.7  # with 0 the branch would get no gradient at all
+report = gradcheck(block.astype(np.float64), np.random.default_rng(1).standard_normal((2, 5, 6, 3)))
+print(report)
+assert report, "a block with a scaled addition must pass the gradient check"
 
 # %% [markdown]
 # To go on: build the deepest residual network **without** batch norm twice, once as it is and once with your

@@ -57,6 +57,8 @@ print(f"this tutorial runs on {DEVICE}" + ("" if GPU else ": no GPU here, so wha
 # ## How a layer knows
 #
 # It asks its input. Nowhere in `layers/` is a device chosen; `compute/backend.py` is the only file that names CuPy.
+# `over_batch` asks as well. On a processor it runs the layer's function on a few images at a time (01, 13), on a GPU on
+# the whole batch at once: there one call with much to do is best.
 
 # %%
 print(inspect.getsource(array_module))

@@ -16,7 +16,7 @@
 #
 # * measure so that you can believe it: warmed up, in turn, medians, results compared first;
 # * say, before you measure, whether a piece of NumPy waits for Python, for memory or for arithmetic;
-# * keep work in the processor's cache, reuse memory, hand BLAS what it likes, and share work out to threads;
+# * keep work in the processor's cache, keep memory, hand BLAS what it likes, and share work out to threads;
 # * convolve without writing any columns, as a sum of KH x KW shifted matrix products, and say when that pays.
 #
 # **Needs:** 01 (im2col, and why one matrix product is fast), 02 (the backward pass).
@@ -34,11 +34,13 @@ from statistics import median
 import matplotlib.pyplot as plt
 import numpy as np
 
-from resnet_scratch.measure.bench import race, sgemm_peak
+from resnet_scratch.compute.batch import CHUNK_BYTES, over_batch
+from resnet_scratch.compute.channels import channel_sum, per_channel
+from resnet_scratch.compute.products import matmul
+from resnet_scratch.compute.threads import limit_blas_threads, num_threads, set_num_threads
 from resnet_scratch.layers import Conv2d
-from resnet_scratch.compute.products import multiply
 from resnet_scratch.layers.windows import im2col, pad
-from resnet_scratch.compute.batch import for_each_chunk, limit_blas_threads, num_threads, scratch, set_num_threads
+from resnet_scratch.measure.bench import race, sgemm_peak
 from resnet_scratch.verify.definitions import convolution
 
 FAST = "RESNET_SCRATCH_FAST" in os.environ  # shorter runs, for automatic tests
@@ -94,7 +96,7 @@ set_num_threads(1)
 peak = sgemm_peak(1024)
 set_num_threads(threads)
 print(f"the job: {WORK / 1e6:.0f} million multiply-adds")
-print(f"one core, in a large matrix product: {peak / 1e9:.0f} thousand million a second")
+print(f"one core, in a large matrix product: {peak / 1e9:.0f} billion a second")
 print(f"at that speed one core would need {1e3 * WORK / peak:.1f} ms")
 
 # %% [markdown]
@@ -113,7 +115,7 @@ def compare(jobs):
         milliseconds = {name: 1e3 * median(seconds) for name, seconds in race(jobs, REPEATS).items()}
     first = next(iter(milliseconds.values()))
     for name, t in milliseconds.items():
-        print(f"{name:<34} {t:8.2f} ms  {WORK / t / 1e6:7.1f} thousand million multiply-adds/s  x {first / t:.2f}")
+        print(f"{name:<34} {t:8.2f} ms  {WORK / t / 1e6:7.1f} billion multiply-adds/s  x {first / t:.2f}")
     return milliseconds
 
 
@@ -224,8 +226,8 @@ ax.plot(sizes, speeds, "o-", color=BLUE)
 ax.set_xscale("log", base=2)
 ax.set_ylim(bottom=0)
 ax.set(xlabel="bytes in the array", ylabel=r"copied, $10^9$ bytes/s")
-ax.axvline(2 << 20, color=ORANGE, linestyle="--")
-ax.text(2 << 20, ax.get_ylim()[1] * 0.93, " a chunk of this library", color=ORANGE)
+ax.axvline(CHUNK_BYTES, color=ORANGE, linestyle="--")
+ax.text(CHUNK_BYTES, ax.get_ylim()[1] * 0.93, " a chunk of this library", color=ORANGE)
 ax.grid(alpha=0.3)
 plt.show()
 
@@ -246,7 +248,7 @@ def in_chunks(convolve, pictures):
     return y
 
 
-FEW = (2 << 20) // (columns_bytes // N)  # as many as have 2 MB of columns
+FEW = CHUNK_BYTES // (columns_bytes // N)  # as many as have 2.6 MB of columns
 rungs["4 in chunks"] = lambda: in_chunks(by_view, FEW)
 print(f"{FEW} pictures at a time")
 _ = compare({name: rungs[name] for name in ("3 one view of all windows", "4 in chunks")})
@@ -263,8 +265,7 @@ tiny_y = np.empty((1024, 8, 8, O), np.float32)
 def tiny_job(pictures):
     for begin in range(0, len(tiny), pictures):
         chunk = slice(begin, begin + pictures)
-        columns = im2col(tiny[chunk], (3, 3), (1, 1), (1, 1), reuse=True)
-        np.matmul(columns, weight.reshape(-1, O), out=tiny_y[chunk].reshape(-1, O))
+        tiny_y[chunk] = (im2col(tiny[chunk], 3, padding=1) @ weight.reshape(-1, O)).reshape(-1, 8, 8, O)
 
 
 counts = [2**k for k in range(11)]
@@ -277,21 +278,20 @@ ax.plot(chunk_bytes, [1e3 * median(times[count]) for count in counts], "o-", col
 ax.set_xscale("log", base=2)
 ax.set_ylim(bottom=0)
 ax.set(xlabel="bytes of columns in a chunk", ylabel="milliseconds for all pictures")
-ax.axvline(2 << 20, color=ORANGE, linestyle="--")
-ax.text(2 << 20, 0.1, " a chunk of this library", color=ORANGE)
+ax.axvline(CHUNK_BYTES, color=ORANGE, linestyle="--")
+ax.text(CHUNK_BYTES, 0.1, " a chunk of this library", color=ORANGE)
 ax.grid(alpha=0.3)
 plt.show()
 
 # %% [markdown]
 # Very small chunks pay for their calls, very large ones for the way to memory. In between there is room. The library's
-# chunks are at the upper end of it: with several threads the calls cost more, and 2 MB came out better there than 1 MB
-# (`docs/performance.md`).
+# chunks are at the upper end of it: with several threads the calls cost more (`docs/performance.md`).
 #
-# ## Rung 5: memory that is used again
+# ## Memory that is kept
 #
 # `np.empty` does not get memory. It gets a promise: the system hands out a page (often 4096 bytes) when it is first
-# touched, and fills it with zeros first. That first touch is dear. `mmap` asks the system for pages that nobody has
-# touched, so the price can be seen:
+# touched, and fills it with zeros first. That first touch is expensive. `mmap` asks the system for pages that nobody
+# has touched, so the price can be seen:
 
 # %%
 size = 2**24
@@ -309,30 +309,17 @@ print(f"write to {size / 1e6:.0f} MB for the first time: {1e3 * median(first):.2
 print(f"write to as much again:           {1e3 * median(again):.2f} ms")
 
 # %% [markdown]
-# Every temporary array may pay that. (How often depends on the allocator, which may keep freed memory; the library asks
-# glibc's to do so, see `keep_freed_memory` in `compute/batch.py`.) The sure way is to keep the memory ourselves: `scratch`
-# makes it once per thread and geometry. `im2col` with `reuse=True` gets the padded picture, the view of its windows and
-# the columns that way, and `out=` makes the product write where the result should be.
-
-# %%
-print(inspect.getsource(scratch))
-
-
-# %%
-def reusing(product):
-    y = np.empty_like(expected)
-    for begin in range(0, N, FEW):
-        chunk = slice(begin, begin + FEW)
-        columns = im2col(x[chunk], (3, 3), (1, 1), (1, 1), reuse=True)
-        product(columns, weight.reshape(-1, O), out=y[chunk].reshape(-1, O))
-    return y
-
-
-rungs["5 memory used again"] = lambda: reusing(np.matmul)
-_ = compare({name: rungs[name] for name in ("4 in chunks", "5 memory used again")})
-
-# %% [markdown]
-# ## Rung 6: what BLAS likes
+# Every temporary array may pay that, or none: it depends on the allocator, which may return freed memory to the system
+# or keep it for the next array. On Linux the library asks glibc's allocator to keep it (`compute/allocator.py`), once,
+# when it first cuts a batch into chunks. In this process that was at `expected = conv(x)` above, so all rungs already
+# have it. `python benchmarks/ladder.py` has a step without it; glibc keeps a part of what is freed in any case.
+#
+# One could also keep the memory oneself: one array for the columns, made once and written over by each chunk. An
+# earlier version of this library did so. Measured against columns that are new arrays each time, from an allocator that
+# keeps freed memory, it gained between 0 and 3 %. That was not worth an `im2col` that hands out an array which the next
+# call overwrites. So `im2col` is a function like any other, and there is no rung here.
+#
+# ## Rung 5: what BLAS likes
 #
 # NumPy hands a matrix product to a library, BLAS. Such a library first copies the two matrices into an order of its
 # own, block by block, because then its inner loop runs through memory in one direction (Goto and van de Geijn 2008).
@@ -356,7 +343,7 @@ def product_of(rows):
 
 with limit_blas_threads(1):
     times = race({rows: lambda rows=rows: product_of(rows) for rows in heights}, REPEATS)
-    stacked = race({"stacked": lambda: multiply(tall, matrix, out=out)}, REPEATS)["stacked"]
+    stacked = race({"stacked": lambda: matmul(tall, matrix)}, REPEATS)["stacked"]
 
 fig, ax = plt.subplots(figsize=(7, 3), layout="constrained")
 ax.plot(heights, [out.size * 9 * C / median(times[rows]) / 1e9 for rows in heights], "o-", color=BLUE)
@@ -364,7 +351,7 @@ ax.axhline(out.size * 9 * C / median(stacked) / 1e9, color=ORANGE, linestyle="--
 ax.text(
     heights[0],
     out.size * 9 * C / median(stacked) / 1e9,
-    "multiply: one call, a stack of small ones",
+    "matmul of this library: one call, a stack of small ones",
     color=ORANGE,
     va="bottom",
 )
@@ -380,12 +367,19 @@ plt.show()
 # back to Python. So the tall matrix is handed over as a stack of small ones: the same memory, read with another shape.
 
 # %%
-print(inspect.getsource(multiply))
-rungs["6 stacks of small products"] = lambda: reusing(multiply)
-_ = compare({name: rungs[name] for name in ("5 memory used again", "6 stacks of small products")})
+print(inspect.getsource(matmul))
+
+
+# %%
+def kernel(x):
+    return matmul(im2col(x, 3, padding=1), matrix).reshape(-1, S, S, O)
+
+
+rungs["5 stacks of small products"] = lambda: in_chunks(kernel, FEW)
+_ = compare({name: rungs[name] for name in ("4 in chunks", "5 stacks of small products")})
 
 # %% [markdown]
-# ## Rung 7: all cores
+# ## Rung 6: all cores
 #
 # Python has a lock, the GIL: only one thread at a time runs Python. Threads are good for nothing, then? Two threads
 # that do the same work as one, once with Python's loop and once with NumPy:
@@ -423,17 +417,22 @@ with limit_blas_threads(1):
 # %% [markdown]
 # NumPy lets go of the lock while it copies, adds and multiplies large arrays. So if you have more than one core, the
 # second line is (nearly) halved and the first is not. The pieces to be done at the same time are there already: chunks.
-# `for_each_chunk` hands them out. Each thread takes the next chunk that nobody has taken, and writes to its own part of
-# the result. BLAS, which would start threads of its own in each of them, is held to one.
+# `over_batch` hands them out. Each thread takes the next chunk that nobody has taken, runs the kernel on it, and writes
+# what it returns to its own part of the result. BLAS, which would start threads of its own in each of them, is held to
+# one. `footprint` says how many times larger than the images the columns are; from that follows the number of chunks.
 
 # %%
-print(inspect.getsource(for_each_chunk))
+print(inspect.getsource(over_batch))
 
 # %% [markdown]
-# Now we have arrived at the library's own layer. Its forward is rung 6 with `for_each_chunk` in place of the loop.
+# Now we have arrived: the library's own layer is the kernel of rung 5, run by `over_batch`. Compare with its forward.
 
 # %%
-rungs["7 chunks on all cores (the library)"] = lambda: conv(x)
+print(inspect.getsource(Conv2d.forward))
+assert np.array_equal(over_batch(kernel, x, footprint=9), conv(x)), "the layer is this kernel run by over_batch"
+
+# %%
+rungs["6 over_batch, all cores (the library)"] = lambda: over_batch(kernel, x, footprint=9)
 last_two = list(rungs)[-2:]
 _ = compare({name: rungs[name] for name in last_two})
 
@@ -456,8 +455,10 @@ print(f"20 orders, {len(sums)} different sums, from {min(sums):.6f} to {max(sums
 assert len(sums) > 1, "float32 addition is not associative"
 
 # %% [markdown]
-# So `for_each_chunk` adds up in the order of the chunks, whoever finishes first, and how the batch is cut does not
-# depend on the number of threads. Then training on one core and on sixteen is the same, to the bit:
+# So `over_batch` adds up in a fixed binary tree, ((s0 + s1) + (s2 + s3)) + ..., whoever finishes first, and how the
+# batch is cut does not depend on the number of threads. Then training on one core and on sixteen is the same, to the
+# bit. (The order of the chunks, as in exercise 13.5, would do as well. A tree can add up neighbours as soon as both are
+# there, so that few sums wait; and as the number of chunks is a power of two, half of the batch is half of the tree.)
 
 # %%
 grad_y = rng.standard_normal(expected.shape, np.float32)
@@ -537,7 +538,7 @@ for name, job in [("columns", lambda: by_view(x)), ("shifted products", lambda: 
 # %% [markdown]
 # Less memory by far. And time? The price: nine products are shallower, C deep instead of 9 C, and each of the nine
 # passes over the result reads and writes it. **Predict**, for the layers of ResNet-20 from wide pictures with few
-# channels to small pictures with many: where do the shifted products win against columns in chunks (rung 6)? Both get
+# channels to small pictures with many: where do the shifted products win against columns in chunks (rung 5)? Both get
 # chunks, and one core.
 
 # %%
@@ -548,13 +549,13 @@ def forward_jobs(channels, kernels, size):
     pictures = rng.standard_normal((N, size, size, channels), np.float32)
     w = rng.standard_normal((3, 3, channels, kernels), np.float32)
     y = np.empty((N, size, size, kernels), np.float32)
-    step = max(1, (2 << 20) // (size * size * 9 * channels * 4))
+    step = max(1, CHUNK_BYTES // (size * size * 9 * channels * 4))
     chunks = [slice(begin, min(begin + step, N)) for begin in range(0, N, step)]
 
     def with_columns():
         for chunk in chunks:
-            columns = im2col(pictures[chunk], (3, 3), (1, 1), (1, 1), reuse=True)
-            multiply(columns, w.reshape(-1, kernels), out=y[chunk].reshape(-1, kernels))
+            rows = matmul(im2col(pictures[chunk], 3, padding=1), w.reshape(-1, kernels))
+            y[chunk] = rows.reshape(-1, size, size, kernels)
         return y
 
     def without():
@@ -597,59 +598,73 @@ plt.show()
 #
 # Long runs matter for all the layers. Batch norm multiplies each channel by a scale of its own. NumPy stretches the 16
 # scales over the picture (broadcasting), and then its inner loop is 16 numbers long. With the scales repeated to the
-# length of a whole picture it is long, at the same arithmetic:
+# length of a whole picture it is long, at the same arithmetic. `per_channel` in `compute/channels.py` repeats them:
 
 # %%
 scales = rng.standard_normal(C).astype(np.float32)
 pictures, target = x[:4], np.empty_like(x[:4])  # few, so that they stay in the cache
-long_scales = np.tile(scales, S * S)  # 16 scales, again and again: H*W*C numbers
-long_pictures, long_target = pictures.reshape(4, -1), target.reshape(4, -1)
+long_scales = per_channel(scales, pictures.shape)  # (H, W, C): the 16 scales for each pixel
 
 times = race(
     {
         "rows of C numbers": lambda: [np.multiply(pictures, scales, out=target) for _ in range(50)],
-        "rows of H*W*C numbers": lambda: [np.multiply(long_pictures, long_scales, out=long_target) for _ in range(50)],
+        "rows of H*W*C numbers": lambda: [np.multiply(pictures, long_scales, out=target) for _ in range(50)],
     },
     REPEATS,
 )
 for name, seconds in times.items():
-    print(f"{name:<22} {50 * pictures.size / median(seconds) / 1e9:6.2f} thousand million numbers/s")
-assert np.array_equal(pictures * scales, (long_pictures * long_scales).reshape(pictures.shape)), "the same numbers"
+    print(f"{name:<22} {50 * pictures.size / median(seconds) / 1e9:6.2f} billion numbers/s")
+assert np.array_equal(pictures * scales, pictures * long_scales), "the same numbers"
+
+# %% [markdown]
+# A sum for each channel, as in batch norm's statistics, has the same trouble: NumPy adds rows of 16 numbers. A matrix
+# product adds rows too, when the other matrix is a row of ones, and BLAS does so in long runs. That is `channel_sum`:
+
+# %%
+print(inspect.getsource(channel_sum))
+with limit_blas_threads(1):
+    times = race(
+        {
+            "NumPy's sum": lambda: [pictures.sum((0, 1, 2)) for _ in range(50)],
+            "ones @ pictures": lambda: [channel_sum(pictures) for _ in range(50)],
+        },
+        REPEATS,
+    )
+for name, seconds in times.items():
+    print(f"{name:<22} {50 * pictures.size / median(seconds) / 1e9:6.2f} billion numbers/s")
+assert np.allclose(channel_sum(pictures), pictures.sum((0, 1, 2)), atol=1e-2), "equal up to rounding"
 
 # %% [markdown]
 # ## How far from the top?
 #
-# Of the time of rung 6, how much is arithmetic at full speed, how much is writing columns?
+# Of the time of rung 5, how much is arithmetic at full speed, how much is writing columns?
 
 # %%
 chunk = x[:FEW]
-chunk_columns, chunk_y = im2col(chunk, 3, padding=1), np.empty((FEW * S * S, O), np.float32)
-jobs = {
-    "writing columns": lambda: im2col(chunk, (3, 3), (1, 1), (1, 1), reuse=True),
-    "products": lambda: multiply(chunk_columns, weight.reshape(-1, O), out=chunk_y),
-}
+chunk_columns = im2col(chunk, 3, padding=1)
+jobs = {"writing columns": lambda: im2col(chunk, 3, padding=1), "products": lambda: matmul(chunk_columns, matrix)}
 with limit_blas_threads(1):
     parts = race(jobs, 10 * REPEATS)
 for name, seconds in parts.items():
     print(f"{name:<35} {1e3 * median(seconds) * N / FEW:6.2f} ms")
-print(f"{'all of rung 6':<35} {milliseconds['6 stacks of small products']:6.2f} ms")
+print(f"{'all of rung 5':<35} {milliseconds['5 stacks of small products']:6.2f} ms")
 print(f"{'at the speed of a large product':<35} {1e3 * WORK / peak:6.2f} ms")
 
 # %% [markdown]
-# (The two parts were measured on one chunk, again and again, so all of it lay in the cache. Rung 6 has to fetch each
+# (The two parts were measured on one chunk, again and again, so all of it lay in the cache. Rung 5 has to fetch each
 # picture from memory and to write each result back; that is the rest.)
 #
 # PyTorch's convolutions write no columns and have kernels made for these shapes; `docs/performance.md` has the
 # comparison (`resnet-scratch bench resnet20 --against torch` makes it on your machine), and a list of what was tried
-# and left out: Winograd's algorithm, fused layers, more threads than cores. There ResNet-20 trains at about half of
-# PyTorch's speed, in a language that you can read.
+# and left out: Winograd's algorithm, fused layers, more threads than cores. It also says how near ResNet-20's training
+# comes to PyTorch's speed, in a language that you can read.
 #
 # The rules, in the order in which they usually pay:
 #
 # 1. Few calls on large arrays.
 # 2. Long runs: the axis that is worked on lies last, in one piece; and no hidden copies.
 # 3. Finish with a piece while it is in the cache.
-# 4. Use memory again.
+# 4. Keep freed memory: the first touch of a new page is expensive.
 # 5. Know what the library below likes (here BLAS), and hand it that.
 # 6. Then share out to threads, with sums in a fixed order.
 #
@@ -702,11 +717,11 @@ check("13.5", answer)
 # |---|---|
 # | `race` | `torch.utils.benchmark.Timer(...).blocked_autorange()` |
 # | `set_num_threads(2)` | `torch.set_num_threads(2)` |
-# | `for_each_chunk` | `at::parallel_for`, in the C++ source |
+# | `over_batch` | `at::parallel_for` and `at::parallel_reduce`, in the C++ source |
 # | channels last, (N, H, W, C) | `x.to(memory_format=torch.channels_last)` |
 # | no columns | the kernels of oneDNN (`torch.backends.mkldnn`) and cuDNN, chosen by shape |
 # | sums in a fixed order | `torch.use_deterministic_algorithms(True)` |
-# | memory that is used again | the caching allocator of `torch.cuda`, `out=` of many functions |
+# | freed memory is kept | the caching allocator of `torch.cuda` |
 #
 # ## Sources
 #

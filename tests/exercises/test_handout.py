@@ -14,7 +14,7 @@ from resnet_scratch.exercises.handout import BEGIN, END, find_tasks, remove_solu
 CHAPTER = '''"""A chapter."""
 
 from ..layers import ReLU
-from .. import workspace
+from .. import optim
 
 
 def double(x: int) -> int:
@@ -54,7 +54,7 @@ def helper():
 HANDOUT = '''"""A chapter."""
 
 from resnet_scratch.layers import ReLU
-from resnet_scratch import workspace
+from resnet_scratch import optim
 
 
 def double(x: int) -> int:
