@@ -52,11 +52,11 @@ class BatchNorm2d(Layer):
         a = x[0].mean((0, 1))
         a_per_pixel = per_channel(a, x.shape)
 
-        def kernel(x: Array) -> tuple[Sum, Sum]:
+        def sums(x: Array) -> tuple[Sum, Sum]:
             d = x - a_per_pixel
             return Sum(channel_sum(d)), Sum(channel_sum(d * d))
 
-        sum_d, sum_d2 = over_batch(kernel, x)
+        sum_d, sum_d2 = over_batch(sums, x)
         mean, var = a + sum_d / count, sum_d2 / count - (sum_d / count) ** 2
         for running, batch in ((self.running_mean, mean), (self.running_var, var * (count / (count - 1)))):
             running.value += self.momentum * (batch - running.value)
@@ -87,7 +87,7 @@ class BatchNorm2d(Layer):
         mean_grad = per_channel(self.bias.grad / count, x.shape)
         slope = per_channel(self.weight.grad / count * inverse_std, x.shape)  # mean(grad_y * xhat) / std
 
-        def kernel(grad_y: Array, x: Array) -> Array:
+        def gradient(grad_y: Array, x: Array) -> Array:
             return scale * (grad_y - mean_grad - (x - mean) * slope)
 
-        return over_batch(kernel, grad_y, x)
+        return over_batch(gradient, grad_y, x)

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..compute.backend import Array, array_module
 from ..compute.batch import Sum, over_batch
+from ..compute.channels import channel_sum
 from ..compute.products import matmul, matmul_transposed
 from .initializers import kaiming_normal
 from .layer import Layer, Parameter, check_gradient, check_images
@@ -47,20 +48,20 @@ class Conv2d(Layer):
         """x (N, H, W, C) -> y (N, OH, OW, O). The cache is x. Raises ValueError when C is not in_channels."""
         check_images(x, self.in_channels)
         OH, OW = self._output_size(x)
-        weight, bias = self._weight_matrix(), self.bias and self.bias.value
+        weight = self._weight_matrix()
 
-        def kernel(x: Array) -> Array:
+        def convolve(x: Array) -> Array:
             columns = im2col(x, self.kernel_size, self.stride, self.padding)  # (n*OH*OW, KH*KW*C)
             rows = matmul(columns, weight)  # (n*OH*OW, O)
-            if bias is not None:
-                rows = rows + bias
+            if self.bias is not None:
+                rows = rows + self.bias.value
             return rows.reshape(-1, OH, OW, self.out_channels)
 
-        return over_batch(kernel, x, footprint=math.prod(self.kernel_size)), x
+        return over_batch(convolve, x, footprint=math.prod(self.kernel_size)), x
 
     def backward(self, grad_y: Array, x: Array) -> Array:
         """grad_y (N, OH, OW, O) -> grad_x (N, H, W, C); sets the gradients of weight and bias."""
-        self._begin_backward(grad_y, x)
+        self._check_and_sum(grad_y, x)
         KH, KW = self.kernel_size
         if self.stride == (1, 1) and self.padding[0] < KH and self.padding[1] < KW:
             return self._backward_as_convolution(grad_y, x)
@@ -74,13 +75,13 @@ class Conv2d(Layer):
         """
         weight = self._weight_matrix()
 
-        def kernel(grad_y: Array, x: Array) -> tuple[Array, Sum]:
+        def gradients(grad_y: Array, x: Array) -> tuple[Array, Sum]:
             columns = im2col(x, self.kernel_size, self.stride, self.padding)  # (n*OH*OW, KH*KW*C)
             rows = grad_y.reshape(-1, self.out_channels)  # (n*OH*OW, O)
             grad_x = col2im(rows @ weight.T, x.shape, self.kernel_size, self.stride, self.padding)
             return grad_x, Sum(matmul_transposed(columns, rows))
 
-        grad_x, grad_weight = over_batch(kernel, grad_y, x, footprint=math.prod(self.kernel_size))
+        grad_x, grad_weight = over_batch(gradients, grad_y, x, footprint=math.prod(self.kernel_size))
         self.weight.grad = grad_weight.reshape(self.weight.value.shape)
         return grad_x
 
@@ -94,35 +95,35 @@ class Conv2d(Layer):
         padding = (self.kernel_size[0] - 1 - self.padding[0], self.kernel_size[1] - 1 - self.padding[1])
         flipped = self._flip(self.weight.value)  # (KH, KW, O, C)
 
-        def kernel(grad_y: Array, x: Array) -> tuple[Array, Sum]:
+        def gradients(grad_y: Array, x: Array) -> tuple[Array, Sum]:
             columns = im2col(grad_y, self.kernel_size, 1, padding)  # (n*H*W, KH*KW*O)
             grad_x = matmul(columns, flipped.reshape(-1, self.in_channels)).reshape(x.shape)
             return grad_x, Sum(matmul_transposed(columns, x.reshape(-1, self.in_channels)))  # (KH*KW*O, C)
 
-        grad_x, grad_flipped = over_batch(kernel, grad_y, x, footprint=math.prod(self.kernel_size))
+        grad_x, grad_flipped = over_batch(gradients, grad_y, x, footprint=math.prod(self.kernel_size))
         self.weight.grad = self._flip(grad_flipped.reshape(flipped.shape))
         return grad_x
 
     def backward_to_parameters(self, grad_y: Array, x: Array) -> None:
         """Sets the gradients of weight and bias, as `backward` does, and leaves grad_x out."""
-        self._begin_backward(grad_y, x)
+        self._check_and_sum(grad_y, x)
 
-        def kernel(grad_y: Array, x: Array) -> Sum:
+        def gradient(grad_y: Array, x: Array) -> Sum:
             columns = im2col(x, self.kernel_size, self.stride, self.padding)  # (n*OH*OW, KH*KW*C)
             return Sum(matmul_transposed(columns, grad_y.reshape(-1, self.out_channels)))
 
-        grad_weight = over_batch(kernel, grad_y, x, footprint=math.prod(self.kernel_size))
+        grad_weight = over_batch(gradient, grad_y, x, footprint=math.prod(self.kernel_size))
         self.weight.grad = grad_weight.reshape(self.weight.value.shape)
 
     def multiply_adds(self, output_shape: tuple[int, ...]) -> int:
         """KH * KW * C for each number of the output (OH, OW, O)."""
         return math.prod(output_shape) * math.prod(self.kernel_size) * self.in_channels
 
-    def _begin_backward(self, grad_y: Array, x: Array) -> None:
-        """Check the shape of grad_y, and set the gradient of the bias: what every way back begins with."""
+    def _check_and_sum(self, grad_y: Array, x: Array) -> None:
+        """What every way back begins with: check the shape of grad_y; its sum is the gradient of the bias."""
         check_gradient(grad_y, (len(x), *self._output_size(x), self.out_channels))
         if self.bias is not None:
-            self.bias.grad = grad_y.sum((0, 1, 2))
+            self.bias.grad = over_batch(lambda grad_y: Sum(channel_sum(grad_y)), grad_y)
 
     def _output_size(self, x: Array) -> Pair:
         return output_size(x.shape[1:3], self.kernel_size, self.stride, self.padding)

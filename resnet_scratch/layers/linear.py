@@ -29,23 +29,21 @@ class Linear(Layer):
             raise ValueError(f"x must be (N, {self.in_features}), got {x.shape}")
         if x.dtype.kind != "f":
             raise ValueError(f"x must be floating-point numbers, got {x.dtype}")
-        weight, bias = self.weight.value, self.bias and self.bias.value
 
-        def kernel(x: Array) -> Array:
-            y = x @ weight
-            return y if bias is None else y + bias
+        def affine(x: Array) -> Array:
+            y = x @ self.weight.value
+            return y if self.bias is None else y + self.bias.value
 
-        return over_batch(kernel, x), x
+        return over_batch(affine, x), x
 
     def backward(self, grad_y: Array, x: Array) -> Array:
         """grad_y (N, out_features) -> grad_x (N, in_features); sets the gradients of weight and bias."""
         check_gradient(grad_y, (len(x), self.out_features))
-        weight = self.weight.value
 
-        def kernel(grad_y: Array, x: Array) -> tuple[Array, Sum, Sum]:
-            return grad_y @ weight.T, Sum(x.T @ grad_y), Sum(grad_y.sum(0))
+        def gradients(grad_y: Array, x: Array) -> tuple[Array, Sum, Sum]:
+            return grad_y @ self.weight.value.T, Sum(x.T @ grad_y), Sum(grad_y.sum(0))
 
-        grad_x, self.weight.grad, grad_bias = over_batch(kernel, grad_y, x)
+        grad_x, self.weight.grad, grad_bias = over_batch(gradients, grad_y, x)
         if self.bias is not None:
             self.bias.grad = grad_bias
         return grad_x

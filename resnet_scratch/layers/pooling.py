@@ -42,7 +42,7 @@ class MaxPool2d(_Pool2d):
         xp = array_module(x)
         integer = xp.uint8 if math.prod(self.kernel_size) <= 256 else xp.int32
 
-        def kernel(x: Array) -> tuple[Array, Array]:
+        def largest(x: Array) -> tuple[Array, Array]:
             slices = list(self._slices(pad(x, self.padding, -xp.inf)))
             y, winner = slices[0], xp.zeros(slices[0].shape, integer)
             for k, values in enumerate(slices[1:], start=1):
@@ -51,7 +51,7 @@ class MaxPool2d(_Pool2d):
                 y = xp.maximum(y, values)
             return y, winner
 
-        y, winner = over_batch(kernel, x)
+        y, winner = over_batch(largest, x)
         return y, (winner, x.shape)
 
     def backward(self, grad_y: Array, cache: tuple) -> Array:
@@ -60,13 +60,13 @@ class MaxPool2d(_Pool2d):
         check_gradient(grad_y, winner.shape)
         xp = array_module(grad_y)
 
-        def kernel(grad_y: Array, winner: Array) -> Array:
+        def gradient(grad_y: Array, winner: Array) -> Array:
             padded = pad(xp.zeros((len(grad_y), *shape[1:]), grad_y.dtype), self.padding)
             for k, pixels in enumerate(self._slices(padded)):
                 pixels += grad_y * (winner == k)
             return crop(padded, self.padding)
 
-        return over_batch(kernel, grad_y, winner, footprint=4 * math.prod(self.stride))
+        return over_batch(gradient, grad_y, winner, footprint=4 * math.prod(self.stride))
 
 
 class AvgPool2d(_Pool2d):
@@ -84,13 +84,13 @@ class AvgPool2d(_Pool2d):
         check_gradient(grad_y, self._output_shape(shape))
         xp = array_module(grad_y)
 
-        def kernel(grad_y: Array) -> Array:
+        def gradient(grad_y: Array) -> Array:
             padded = pad(xp.zeros((len(grad_y), *shape[1:]), grad_y.dtype), self.padding)
             for pixels in self._slices(padded):
                 pixels += grad_y / math.prod(self.kernel_size)
             return crop(padded, self.padding)
 
-        return over_batch(kernel, grad_y, footprint=4 * math.prod(self.stride))
+        return over_batch(gradient, grad_y, footprint=4 * math.prod(self.stride))
 
 
 class GlobalAvgPool2d(Layer):

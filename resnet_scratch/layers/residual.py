@@ -63,13 +63,13 @@ class SubsamplePad(Layer):
         check_images(x, self.in_channels)
         xp = array_module(x)
 
-        def kernel(x: Array) -> Array:
+        def shortcut(x: Array) -> Array:
             pixels = x[:, :: self.stride, :: self.stride]
             y = xp.zeros((*pixels.shape[:3], self.out_channels), x.dtype)
             y[..., self.channels] = pixels
             return y
 
-        y = over_batch(kernel, x)
+        y = over_batch(shortcut, x)
         return y, (x.shape, y.shape)
 
     def backward(self, grad_y: Array, shapes: tuple) -> Array:
@@ -79,9 +79,9 @@ class SubsamplePad(Layer):
         check_gradient(grad_y, y_shape)
         xp = array_module(grad_y)
 
-        def kernel(grad_y: Array) -> Array:
+        def gradient(grad_y: Array) -> Array:
             grad_x = xp.zeros((len(grad_y), *x_shape[1:]), grad_y.dtype)
             grad_x[:, :: self.stride, :: self.stride] = grad_y[..., self.channels]
             return grad_x
 
-        return over_batch(kernel, grad_y)
+        return over_batch(gradient, grad_y)
