@@ -114,6 +114,7 @@ class _OneThreadForBlas:
     def __enter__(self) -> None:
         with self._lock:
             if self._inside == 0 and (blas := _blas()) is not None:
+                _release_control(blas)
                 self._limit = blas.limit(limits=1)
             self._inside += 1
 
@@ -121,7 +122,9 @@ class _OneThreadForBlas:
         with self._lock:
             self._inside -= 1
             if self._inside == 0 and self._limit is not None:
+                _release_control(_blas())
                 self._limit.restore_original_limits()
+                _release_control(_blas())
                 self._limit = None
 
 
@@ -136,6 +139,14 @@ def _blas() -> Any:
     except ImportError:
         return None
     return ThreadpoolController().select(user_api="blas")
+
+
+def _release_control(blas: Any) -> None:
+    """Let any thread set the limits. threadpoolctl 3.8 lets only the first thread that did, and ignores all others,
+    silently; but here the last to leave, who gives the limits back, may be another than the first to enter."""
+    for library in blas.lib_controllers:
+        if hasattr(library, "clear_controlling_thread"):
+            library.clear_controlling_thread(force=True)
 
 
 def limit_blas_threads(threads: int) -> Any:
