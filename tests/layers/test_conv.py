@@ -32,8 +32,8 @@ def test_both_ways_back_agree(rng, put, kernel, padding):
     x = put(rng.standard_normal((3, 6, 5, 2)))
     grad_y = put(rng.standard_normal(layer(x).shape))
     by_convolution, first = layer._backward_as_convolution(grad_y, x), layer.weight.grad
-    by_scattering, second = layer._backward_by_scattering(grad_y, x), layer.weight.grad
-    assert_same(by_convolution, by_scattering)
+    by_definition, second = layer._backward_by_definition(grad_y, x), layer.weight.grad
+    assert_same(by_convolution, by_definition)
     assert_same(first, second)
 
 
@@ -82,12 +82,12 @@ def test_numpys_integers_are_integers(rng):
 
 
 @pytest.mark.parametrize("stride, padding, way", [
-    (1, 2, "_backward_as_convolution"), (1, 3, "_backward_by_scattering"), (2, 1, "_backward_by_scattering"),
+    (1, 2, "_backward_as_convolution"), (1, 3, "_backward_by_definition"), (2, 1, "_backward_by_definition"),
 ])  # fmt: skip
 def test_which_way_back_is_taken(rng, monkeypatch, stride, padding, way):
     """A 3x3 kernel padded by 3 has windows that lie wholly beyond the border: no convolution turns that round."""
     layer, taken = Conv2d(2, 3, 3, stride, padding, rng=rng), []
-    for name in ("_backward_as_convolution", "_backward_by_scattering"):
+    for name in ("_backward_as_convolution", "_backward_by_definition"):
         monkeypatch.setattr(layer, name, lambda grad_y, x, name=name: taken.append(name))
     y, cache = layer.forward(np.zeros((1, 4, 4, 2), np.float32))
     layer.backward(y, cache)
