@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from reference import assert_same
 
-from resnet_scratch.layers import Conv2d
+from resnet_scratch.layers import Conv2d, conv
 from resnet_scratch.verify import definitions
 
 
@@ -48,6 +48,21 @@ def test_backward_by_hand(rng, put):
     assert grad_x[0, :, :, 0].tolist() == [[1, 2 + 10, 20], [3, 4 + 30, 40]]
     assert layer.weight.grad[..., 0, 0].tolist() == [[1 + 20, 2 + 30], [4 + 50, 5 + 60]]
     assert layer.bias.grad.tolist() == [11]
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_the_way_back_to_the_parameters_spreads_nothing_over_the_image(rng, put, monkeypatch, stride):
+    """It is right by the definition, and neither scatters nor multiplies by the weights."""
+    layer = put(Conv2d(2, 3, 3, stride, 1, rng=rng))
+    x = rng.standard_normal((5, 6, 5, 2))
+    y, cache = layer.forward(put(x))
+    grad_y = rng.standard_normal(y.shape)
+    for name in ("col2im", "matmul"):
+        monkeypatch.setattr(conv, name, None)
+    layer.weight.value = put(np.full((3, 3, 2, 3), np.nan))
+    assert layer.backward_to_parameters(put(grad_y), cache) is None
+    assert_same(layer.weight.grad, definitions.convolution_grad_weight(grad_y, x, (3, 3), (stride,) * 2, (1, 1)))
+    assert_same(layer.bias.grad, grad_y.sum((0, 1, 2)))
 
 
 @pytest.mark.parametrize("stride", [1, 2])
