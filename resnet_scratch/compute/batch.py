@@ -114,7 +114,9 @@ class _Result:
                 place[start:stop] = part
 
     def _place_for(self, part: Any) -> Any:
-        return _SumTree(self._chunks) if isinstance(part, Sum) else np.empty((self._images, *part.shape[1:]), part.dtype)
+        if isinstance(part, Sum):
+            return _SumTree(self._chunks)
+        return np.empty((self._images, *part.shape[1:]), part.dtype)
 
     def value(self) -> Any:
         if self._parts is None:
