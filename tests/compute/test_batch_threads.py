@@ -28,6 +28,20 @@ def test_an_error_in_any_chunk_reaches_the_caller(small_chunks, set_threads, thr
         assert over_batch(lambda x: Sum(x.sum()), x) == 2016  # the threads work on
 
 
+@pytest.mark.parametrize("who", ["the caller", "the helper"])
+def test_an_error_in_either_thread_reaches_the_caller(small_chunks, set_threads, who):
+    set_threads(2)
+    both, caller = threading.Barrier(2, timeout=20), threading.get_ident()
+
+    def kernel(x):
+        both.wait()
+        if (threading.get_ident() == caller) == (who == "the caller"):
+            raise RuntimeError("a chunk went wrong")
+
+    with pytest.raises(RuntimeError, match="a chunk went wrong"):
+        over_batch(kernel, np.arange(2))
+
+
 def test_no_kernel_is_still_running_when_an_error_is_raised(small_chunks, set_threads):
     """Chunks fail at different times; what they write to belongs to the caller again afterwards."""
     set_threads(4)

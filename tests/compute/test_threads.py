@@ -4,10 +4,12 @@ import os
 import subprocess
 import sys
 import threading
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
 
+from resnet_scratch.compute import threads
 from resnet_scratch.compute.batch import over_batch
 from resnet_scratch.compute.threads import in_parallel, limit_blas_threads, num_threads, set_num_threads
 
@@ -45,24 +47,21 @@ def test_choosing_the_number_again_and_again_starts_no_new_threads(set_threads):
     assert threading.active_count() == before
 
 
-def test_the_number_may_change_while_others_work(set_threads):
+def test_the_number_may_change_while_a_call_begins(set_threads, monkeypatch):
+    """It has counted its helpers when another thread chooses one thread, for which there are none: it must not wait."""
     set_threads(3)
-    stop, finished = threading.Event(), []
 
-    def caller():
-        while not stop.is_set():
-            in_parallel(lambda: None, 8)
-        finished.append(True)
+    @contextmanager
+    def meanwhile():
+        set_num_threads(1)
+        yield
 
-    callers = [threading.Thread(target=caller, daemon=True) for _ in range(2)]
-    for thread in callers:
-        thread.start()
-    for k in range(2000):
-        set_num_threads(1 + k % 3)
-    stop.set()
-    for thread in callers:
-        thread.join(20)
-    assert finished == [True, True]
+    monkeypatch.setattr(threads, "_one_thread_for_blas", meanwhile())
+    seen = []
+    caller = threading.Thread(target=in_parallel, args=(lambda: seen.append(1), 8), daemon=True)
+    caller.start()
+    caller.join(20)
+    assert not caller.is_alive() and seen == [1, 1, 1]
 
 
 @pytest.mark.parametrize("wrong", [0, -1, 1.5, "2", None])
@@ -109,24 +108,32 @@ def test_blas_is_held_to_one_thread_inside_and_gets_its_threads_back(blas, small
 
 @pytest.mark.parametrize("leaving", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
 def test_blas_gets_its_threads_back_in_whatever_order_callers_leave(blas, set_threads, leaving):
+    """All callers live on after they have left: threadpoolctl 3.8 obeys only the first of them."""
     set_threads(1)
-    may_leave = [threading.Event() for _ in range(3)]
-    callers = []
-    for event in may_leave:  # one after another enters
+    may_leave, left = ([threading.Event() for _ in range(3)] for _ in range(2))
+    may_end = threading.Event()
+    for k in range(3):  # one after another enters
         entered = threading.Event()
 
-        def work(entered=entered, event=event):
+        def work(k=k, entered=entered):
             entered.set()
-            assert event.wait(20)
+            assert may_leave[k].wait(20)
 
-        callers.append(threading.Thread(target=in_parallel, args=(work, 1), daemon=True))
-        callers[-1].start()
+        def caller(k=k, work=work):
+            in_parallel(work, 1)
+            left[k].set()
+            may_end.wait(20)
+
+        threading.Thread(target=caller, daemon=True).start()
         assert entered.wait(20)
     for k in leaving:
         assert blas() == {1}
         may_leave[k].set()
-        callers[k].join(20)
+        assert left[k].wait(20)
     assert blas() == {2}
+    with limit_blas_threads(1):  # and whoever comes next is obeyed
+        assert blas() == {1}
+    may_end.set()
 
 
 SETUP = """
