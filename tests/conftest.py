@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from standin import STANDIN
 
-from resnet_scratch.compute import backend
-from resnet_scratch.compute import batch as workspace
+from resnet_scratch.compute import backend, batch, threads
 from resnet_scratch.data import Dataset
 from resnet_scratch.layers.layer import Layer
 
@@ -86,13 +85,13 @@ def put(xp):
 
 @pytest.fixture
 def set_threads():
-    """`workspace.set_num_threads`, undone after the test."""
-    before = workspace.num_threads()
-    yield workspace.set_num_threads
-    workspace.set_num_threads(before)
+    """`threads.set_num_threads`, undone after the test."""
+    before = threads.num_threads()
+    yield threads.set_num_threads
+    threads.set_num_threads(before)
 
 
 @pytest.fixture
 def small_chunks(monkeypatch):
-    """Chunks so small that every image of a test's little batch is one of its own."""
-    monkeypatch.setattr(workspace, "CHUNK_BYTES", 1)
+    """As many chunks as the number of images allows: the largest power of two that is no larger."""
+    monkeypatch.setattr(batch, "CHUNK_BYTES", 1)

@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 from contextlib import nullcontext
-from functools import lru_cache
+from functools import cache, lru_cache
 from numbers import Integral
 from queue import SimpleQueue
 from typing import Any, Callable
@@ -36,7 +36,6 @@ def set_num_threads(threads: int) -> None:
     if not isinstance(threads, Integral) or threads < 1:
         raise ValueError(f"threads must be a whole number of at least 1, got {threads!r}")
     _threads = int(threads)
-    _helpers.cache_clear()
 
 
 def _processors() -> int:
@@ -63,11 +62,12 @@ def in_parallel(work: Callable[[], None], most: int) -> None:
         finally:
             _this_thread.busy = False
 
-    helpers = min(num_threads(), most) - 1
+    threads = num_threads()  # asked once: it may change meanwhile
+    helpers = min(threads, most) - 1
     with _one_thread_for_blas:
         done: SimpleQueue = SimpleQueue()
         for _ in range(helpers):
-            _helpers().put((busy_work, done))
+            _helpers(threads).put((busy_work, done))
         try:
             busy_work()
         finally:
@@ -77,9 +77,10 @@ def in_parallel(work: Callable[[], None], most: int) -> None:
             raise error
 
 
-@lru_cache(maxsize=1)
-def _helpers() -> SimpleQueue:
-    """The queue of (work, where to put the error or None) from which the helper threads take.
+@cache
+def _helpers(threads: int) -> SimpleQueue:
+    """The queue of (work, where to put the error or None) from which helper threads take: one fewer than `threads`,
+    since the caller works too. They are started once for each number of threads, and wait when another is chosen.
 
     A region of a few hundred microseconds is the common case here, so waking a helper must be cheap: a plain queue
     does it in a quarter of the time that `concurrent.futures` takes.
@@ -96,7 +97,7 @@ def _helpers() -> SimpleQueue:
             else:
                 done.put(None)
 
-    for k in range(num_threads() - 1):
+    for k in range(threads - 1):
         threading.Thread(target=help_out, name=f"resnet_scratch {k + 1}", daemon=True).start()
     return tasks
 
@@ -113,6 +114,7 @@ class _OneThreadForBlas:
     def __enter__(self) -> None:
         with self._lock:
             if self._inside == 0 and (blas := _blas()) is not None:
+                _release_control(blas)
                 self._limit = blas.limit(limits=1)
             self._inside += 1
 
@@ -120,7 +122,9 @@ class _OneThreadForBlas:
         with self._lock:
             self._inside -= 1
             if self._inside == 0 and self._limit is not None:
+                _release_control(_blas())
                 self._limit.restore_original_limits()
+                _release_control(_blas())
                 self._limit = None
 
 
@@ -135,6 +139,14 @@ def _blas() -> Any:
     except ImportError:
         return None
     return ThreadpoolController().select(user_api="blas")
+
+
+def _release_control(blas: Any) -> None:
+    """Let any thread set the limits. threadpoolctl 3.8 lets only the first thread that did, and ignores all others,
+    silently; but here the last to leave, who gives the limits back, may be another than the first to enter."""
+    for library in blas.lib_controllers:
+        if hasattr(library, "clear_controlling_thread"):
+            library.clear_controlling_thread(force=True)
 
 
 def limit_blas_threads(threads: int) -> Any:

@@ -14,8 +14,7 @@ class ReLU(Layer):
     """
 
     def forward(self, x: Array, training: bool = False) -> tuple[Array, Array]:
-        """x (N, ...) -> y (N, ...). The cache is y: it is kept by the next layer anyway, and
-        y > 0 exactly where x > 0."""
+        """x (N, ...) -> y (N, ...). The cache is y, which the next layer keeps anyway; y > 0 exactly where x > 0."""
         xp = array_module(x)
         zero = xp.zeros(x.shape[1:], x.dtype)  # NumPy is faster with an array of zeros than with a plain 0
         y = over_batch(lambda x: xp.maximum(x, zero), x)

@@ -48,7 +48,7 @@ class BatchNorm2d(Layer):
         count = x.size // self.channels
         if count < 2:
             raise ValueError(f"batch normalisation in training needs more than one value per channel, got x {x.shape}")
-        # Var[x] = E[d^2] - E[d]^2 with d = x - a, for any number a. With an a near the mean, nothing cancels.
+        # Var[x] = E[d^2] - E[d]^2 with d = x - a, for any a. If a is near the mean, d is small and nothing cancels.
         a = x[0].mean((0, 1))
         a_per_pixel = per_channel(a, x.shape)
 

@@ -1,64 +1,134 @@
-import os
-import subprocess
-import sys
+"""`over_batch`: every image once and in order, and sums over one binary tree."""
+
 import threading
 import time
 
 import numpy as np
 import pytest
+from reference import assert_same
 
-from resnet_scratch.compute import batch as workspace
-from resnet_scratch.compute.batch import for_each_chunk, num_threads, scratch, set_num_threads
+from resnet_scratch.compute import batch
+from resnet_scratch.compute.batch import Sum, over_batch
 from resnet_scratch.losses import softmax_cross_entropy
 from resnet_scratch.models import build
 
-
-@pytest.fixture(autouse=True)
-def as_before():
-    before = num_threads()
-    yield
-    set_num_threads(before)
+EVERY_NUMBER = pytest.mark.parametrize("threads", [1, 2, 3, 7])
 
 
-@pytest.fixture
-def small_chunks(monkeypatch):
-    monkeypatch.setattr(workspace, "CHUNK_BYTES", 1 << 15)
+def chunks_of(images, bytes_per_image, footprint=1.0):
+    """The chunks that a kernel is given, as lists of image numbers, in order."""
+    chunks = []
+    numbers, wide = np.arange(images), np.zeros((images, bytes_per_image), np.uint8)
+    over_batch(lambda numbers, wide: chunks.append(numbers.tolist()), numbers, wide, footprint=footprint)
+    return sorted(chunks)
 
 
-@pytest.mark.parametrize("threads", [1, 2, 5])
-@pytest.mark.parametrize("images, bytes_per_image", [(1, 1), (3, 1 << 15), (10, 10**9), (128, 1 << 15), (129, 1 << 14)])
-def test_chunks_cover_every_image_once(small_chunks, threads, images, bytes_per_image):
-    set_num_threads(threads)
-    touched = np.zeros(images, int)
-
-    def body(chunk):
-        assert chunk.start < chunk.stop
-        touched[chunk] += 1
-
-    assert for_each_chunk(touched, body, bytes_per_image) is None
-    assert (touched == 1).all()
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("images, bytes_per_image, footprint, expected", [
+    (1, 5000, 9, 1), (8, 100, 1, 1), (10, 100, 1, 1), (8, 100, 2, 2), (20, 100, 1, 2), (21, 100, 1, 4),
+    (3, 10**4, 1, 2), (10, 1000, 1, 8), (13, 1000, 9, 8), (128, 100, 9, 128), (129, 100, 2.5, 64), (97, 200, 1, 32),
+])  # fmt: skip
+def test_how_many_chunks(monkeypatch, set_threads, threads, images, bytes_per_image, footprint, expected):
+    """By hand, for chunks of 1000 bytes: 129 images of 250 bytes are 32,250, so 64 chunks (32 would be too few)."""
+    monkeypatch.setattr(batch, "CHUNK_BYTES", 1000)
+    set_threads(threads)
+    assert len(chunks_of(images, bytes_per_image, footprint)) == expected
 
 
-def test_sums_are_added_in_the_order_of_the_chunks(small_chunks):
-    """Summing 1e8, 1, -1e8, 1 ... in float32 depends on the order: every thread count must give the one-by-one sum."""
-    values = np.float32([1e8, 1, -1e8, 1] * 16)
-    expected = np.float32(0)
-    for value in values:
-        expected += value
-    for threads in (1, 2, 3, 7):
-        set_num_threads(threads)
-        total = for_each_chunk(values, lambda chunk: values[chunk].reshape(1, -1).sum(1), 1 << 15)
-        assert total[0] == expected
+@EVERY_NUMBER
+@pytest.mark.parametrize("images", [1, 2, 3, 4, 5, 7, 8, 9, 13, 31, 32, 33, 64, 97, 100, 129])
+@pytest.mark.parametrize("chunk_bytes", [1, 100, 10**6])
+def test_every_image_is_in_one_chunk_in_order(monkeypatch, set_threads, threads, images, chunk_bytes):
+    monkeypatch.setattr(batch, "CHUNK_BYTES", chunk_bytes)
+    set_threads(threads)
+    chunks = chunks_of(images, 8)
+    assert [number for chunk in chunks for number in chunk] == list(range(images))
+    lengths = {len(chunk) for chunk in chunks}
+    assert min(lengths) >= 1 and max(lengths) - min(lengths) <= 1
+    assert len(chunks) in (1, 2, 4, 8, 16, 32, 64, 128)
+    numbers = np.arange(images)
+    assert over_batch(lambda n: n * 10, numbers).tolist() == list(range(0, 10 * images, 10))
 
 
-def test_several_sums_at_once(small_chunks):
-    x = np.arange(64.0)
-    a, b = for_each_chunk(x, lambda chunk: (np.array([x[chunk].sum()]), np.array([(x[chunk] ** 2).sum()])), 1 << 14)
-    assert (a[0], b[0]) == (64 * 63 / 2, 63 * 64 * 127 / 6)
+@pytest.mark.parametrize("chunk_bytes", [1, 10**6])
+def test_what_a_kernel_may_return(xp, monkeypatch, chunk_bytes):
+    monkeypatch.setattr(batch, "CHUNK_BYTES", chunk_bytes)
+    x, scale = xp.asarray([[1.0, 2], [3, 4], [5, 6]]), xp.asarray([10, 100, 1000])
+    y = over_batch(lambda x, scale: x * scale[:, None], x, scale)
+    assert y.tolist() == [[10, 20], [300, 400], [5000, 6000]] and type(y) is type(x)
+    assert over_batch(lambda x: Sum(x.sum(0)), x).tolist() == [9, 12]
+    y, total, positive = over_batch(lambda x: (x + 1, Sum(x.sum()), x > 2), x)
+    assert y.tolist() == [[2, 3], [4, 5], [6, 7]] and float(total) == 21
+    assert positive.tolist() == [[False, False], [True, True], [True, True]] and positive.dtype == bool
+    alone = over_batch(lambda x: (x.astype("float32"),), x)
+    assert isinstance(alone, tuple) and alone[0].dtype == "float32" and alone[0].tolist() == x.tolist()
+
+    def double(x):
+        x *= 2
+
+    assert over_batch(double, x) is None and x.tolist() == [[2, 4], [6, 8], [10, 12]]
 
 
-def training_step(threads):
-    set_num_threads(threads)
+# by hand, in float32, where numbers near 1e8 are multiples of 8
+TREES = [
+    ([1e8, 1, -1e8, 1], 0),  # (1e8 + 1) + (-1e8 + 1) = 1e8 - 1e8; one after another it would be 1
+    ([1e8, -1e8, 1, 1], 2),  # 0 + 2; with the even and the odd ones apart it would be 0
+    # ((1e8 - 1e8) + (3 + 1e8)) + ((5 - 1e8) + (7 + 11)) = 1e8 + (-99999992 + 18 = -99999976); in order it would be 18
+    ([1e8, -1e8, 3, 1e8, 5, -1e8, 7, 11], 24),
+]
+
+
+@EVERY_NUMBER
+@pytest.mark.parametrize("values, expected", TREES)
+def test_a_sum_is_that_of_the_tree(small_chunks, set_threads, threads, values, expected):
+    """Chunks end in another order each time: the later ones first, then all at once."""
+    set_threads(threads)
+    x = np.float32(values)
+    for pause in (0.003, 0, 0):
+
+        def kernel(x, k, pause=pause):
+            time.sleep(pause * (len(values) - float(k[0])))
+            return Sum(x.sum())
+
+        total = over_batch(kernel, x, np.arange(len(x)))
+        assert float(total) == expected and total.dtype == np.float32
+
+
+def test_the_sum_waits_for_a_chunk_that_comes_last(small_chunks, set_threads):
+    set_threads(2)
+    last_is_done = threading.Event()
+
+    def kernel(x, k):
+        if k[0] == 0:
+            assert last_is_done.wait(20)
+        elif k[0] == 3:
+            last_is_done.set()
+        return Sum(x[0])
+
+    assert over_batch(kernel, np.float32([1e8, -1e8, 1, 1]), np.arange(4)) == 2
+
+
+@pytest.mark.parametrize("images", [2, 4, 6, 10, 12, 48, 64, 100, 128])
+@pytest.mark.parametrize("chunk_bytes", [1, 150])
+def test_the_sum_over_a_batch_is_the_sum_of_its_halves_to_the_bit(rng, monkeypatch, images, chunk_bytes):
+    """Where there is more than one chunk: so halves can be computed by two processes."""
+    monkeypatch.setattr(batch, "CHUNK_BYTES", chunk_bytes)
+    x = (10.0 ** rng.integers(-4, 5, (images, 40)) * rng.standard_normal((images, 40))).astype(np.float32)
+    halves = x[: images // 2], x[images // 2 :]
+    whole, first, second = (over_batch(lambda x: Sum(x.sum(0)), part) for part in (x, *halves))
+    np.testing.assert_array_equal(whole, first + second)
+    in_order = np.add.accumulate(x)[-1]
+    assert images <= 4 or (whole != in_order).any()  # so these numbers can tell
+
+
+def test_a_sum_that_is_a_view_of_the_batch_leaves_it_as_it_was(small_chunks):
+    x = np.float64([[1, 2], [10, 20], [100, 200], [1000, 2000]])
+    before = x.copy()
+    assert over_batch(lambda x: Sum(x[0]), x).tolist() == [1111, 2222]
+    np.testing.assert_array_equal(x, before)
+
+
+def training_step():
     model = build("resnet8", rng=np.random.default_rng(0))
     rng = np.random.default_rng(1)
     images, labels = rng.standard_normal((24, 32, 32, 3), np.float32), rng.integers(0, 10, 24)
@@ -69,139 +139,31 @@ def training_step(threads):
     return [logits, loss, grad_images, *buffers, *(p.grad for p in model.parameters())]
 
 
-def test_a_training_step_is_the_same_to_the_bit_for_any_number_of_threads(small_chunks):
-    one = training_step(1)
+def test_a_training_step_is_the_same_to_the_bit_for_any_number_of_threads(monkeypatch, set_threads):
+    monkeypatch.setattr(batch, "CHUNK_BYTES", 1 << 15)
+    set_threads(1)
+    one = training_step()
     for threads in (2, 3, 5):
-        assert all(np.array_equal(a, b) for a, b in zip(one, training_step(threads), strict=True))
+        set_threads(threads)
+        assert all(np.array_equal(a, b) for a, b in zip(one, training_step(), strict=True))
 
 
-@pytest.mark.parametrize("bad", [0, 40, 63])
-def test_an_error_in_any_chunk_reaches_the_caller(small_chunks, bad):
-    set_num_threads(3)
-
-    def body(chunk):
-        if chunk.start <= bad < chunk.stop:
-            raise RuntimeError("chunk went wrong")
-
-    with pytest.raises(RuntimeError, match="chunk went wrong"):
-        for_each_chunk(np.zeros(64), body, 1 << 14)
-    for_each_chunk(np.zeros(64), lambda chunk: None, 1 << 14)  # and the threads work on
+def test_batches_that_do_not_fit_are_refused(xp):
+    three, none = xp.asarray(np.zeros((3, 2))), xp.asarray(np.zeros((0, 2)))
+    for batches, shapes in [((three, three[:2]), r"\(3, 2\), \(2, 2\)"), ((none,), r"\(0, 2\)"), ((three, none), "")]:
+        with pytest.raises(ValueError, match=f"batches must have one number of images, at least 1, got .{shapes}"):
+            over_batch(lambda *batches: batches[0], *batches)
 
 
-def test_no_body_is_still_running_when_an_error_is_raised(small_chunks):
-    """Two helpers fail or finish at different times; what they write to belongs to the caller again afterwards."""
-    set_num_threads(3)
-    all_in, running = threading.Barrier(3, timeout=20), []
+def test_on_a_gpu_the_whole_batch_is_one_chunk(gpu, small_chunks, set_threads):
+    set_threads(3)
+    x, calls = gpu.asarray(np.arange(6.0).reshape(3, 2)), []
 
-    def body(chunk):
-        running.append(chunk.start)
-        all_in.wait()
-        if chunk.start == 0:
-            running.remove(chunk.start)
-            raise RuntimeError("first")
-        time.sleep(0.1 * chunk.start)
-        running.remove(chunk.start)
-        raise RuntimeError("later")
+    def kernel(x):
+        calls.append((threading.get_ident(), x.shape))
+        return x + 1, Sum(x.sum(0))
 
-    with pytest.raises(RuntimeError):
-        for_each_chunk(np.zeros(3), body, 1 << 15)
-    assert running == []
-
-
-def test_with_one_thread_none_is_started(small_chunks):
-    set_num_threads(1)
-    seen = set()
-    for_each_chunk(np.zeros(64), lambda chunk: seen.add(threading.get_ident()), 1 << 14)
-    assert seen == {threading.get_ident()}
-
-
-def test_two_threads_work_at_the_same_time(small_chunks):
-    set_num_threads(2)
-    both = threading.Barrier(2, timeout=20)  # passes only when two bodies wait in it at once
-    for_each_chunk(np.zeros(2), lambda chunk: both.wait(), 1 << 15)
-
-
-def test_a_body_may_share_out_work_of_its_own(small_chunks):
-    """Both threads are inside a body when each shares out more work: neither may wait for the other."""
-    set_num_threads(2)
-    both = threading.Barrier(2, timeout=20)
-    inner = []
-
-    def body(chunk):
-        both.wait()
-        for_each_chunk(np.zeros(2), inner.append, 1 << 15)
-
-    for_each_chunk(np.zeros(2), body, 1 << 15)
-    assert len(inner) == 4
-
-
-def test_blas_is_held_to_one_thread_inside_and_left_as_it_was():
-    threadpoolctl = pytest.importorskip("threadpoolctl")
-
-    def blas():
-        return {i["filepath"]: i["num_threads"] for i in threadpoolctl.threadpool_info() if i["user_api"] == "blas"}
-
-    before, inside = blas(), []
-    for_each_chunk(np.zeros(1), lambda chunk: inside.append(blas()), 1)
-    assert before and set(inside[0].values()) == {1} and blas() == before
-
-
-def test_scratch_is_made_once_per_thread_and_key():
-    made = []
-
-    def make():
-        made.append(threading.get_ident())
-        return object()
-
-    key = "test_scratch"
-    assert scratch(key, make) is scratch(key, make)
-    other = threading.Thread(target=scratch, args=(key, make))
-    other.start()
-    other.join()
-    assert len(made) == len(set(made)) == 2
-
-
-@pytest.mark.parametrize("value, expected", [
-    ("3", "3"), ("0", "RESNET_SCRATCH_THREADS must be a whole number of at least 1, got '0'"),
-    ("two", "RESNET_SCRATCH_THREADS must be a whole number of at least 1, got 'two'"),
-])  # fmt: skip
-def test_the_environment_chooses_the_number_of_threads(value, expected):
-    code = "from resnet_scratch.compute.batch import num_threads; print(num_threads())"
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
-                            env={**os.environ, "RESNET_SCRATCH_THREADS": value})  # fmt: skip
-    assert expected in result.stdout + result.stderr
-
-
-@pytest.mark.parametrize("images", [1, 3, 7, 64])
-@pytest.mark.parametrize("bytes_per_image", [1, workspace.CHUNK_BYTES // 3, 10 * workspace.CHUNK_BYTES])
-def test_chunks_keep_to_their_size_and_two_threads_get_as_many_each(images, bytes_per_image):
-    set_num_threads(1)
-    chunks = []
-    for_each_chunk(np.zeros(images), chunks.append, bytes_per_image)
-    lengths = [chunk.stop - chunk.start for chunk in chunks]
-    assert min(lengths) >= 1 and all(
-        length == 1 or length * bytes_per_image <= workspace.CHUNK_BYTES for length in lengths
-    )
-    assert len(chunks) in (1, images) or len(chunks) % 2 == 0
-
-
-def test_the_sum_waits_for_a_chunk_that_comes_late(monkeypatch):
-    """The first chunk is held back until the last is done: 1e8 + 1 - 1e8 + 1 is 1 in float32 in this order only."""
-    monkeypatch.setattr(workspace, "CHUNK_BYTES", 1)
-    set_num_threads(2)
-    values, last_is_done = np.float32([1e8, 1, -1e8, 1]), threading.Event()
-
-    def body(chunk):
-        if chunk.start == 0:
-            assert last_is_done.wait(20)
-        elif chunk.stop == 4:
-            last_is_done.set()
-        return values[chunk].copy()
-
-    assert for_each_chunk(values, body, 1).tolist() == [1]
-
-
-def test_scratch_does_not_grow_without_end():
-    kept = [scratch(("test_scratch, many", k), object) for k in range(300)]
-    again = [scratch(("test_scratch, many", k), object) for k in range(300)]
-    assert sum(a is b for a, b in zip(kept, again)) <= 100
+    y, total = over_batch(kernel, x)
+    assert calls == [(threading.get_ident(), (3, 2))]
+    assert_same(y, np.arange(1.0, 7).reshape(3, 2), 0)
+    assert type(total) is gpu.ndarray and total.tolist() == [6, 9]

@@ -60,21 +60,18 @@ def the_rules(counts, step):
 def test_a_step_makes_no_transfer_does_not_wait_and_stays_float32(counts, name):
     model, optimizer, batch = setting(name)
     one_step(model, optimizer, batch)
-    broken = the_rules(counts, lambda: one_step(model, optimizer, batch))
-    # batch norm adds up its statistics, one number a channel, in float64 on purpose; nothing larger is float64
-    assert [rule for rule in broken if rule != "float64"] == []
-    assert counts.largest_float64 <= 512
+    assert the_rules(counts, lambda: one_step(model, optimizer, batch)) == []
     found = {b.value.dtype for _, b in model.named_buffers()} | {p.grad.dtype for p in model.parameters()}
     assert found | {v.dtype for state in optimizer.states for v in state.values()} == {np.dtype(np.float32)}
 
 
 def test_the_number_of_launches_of_a_step_is_known_and_small(counts):
-    """Measured: 1,950 for ResNet-20, of which batch norm has the most. Each costs a GPU some microseconds."""
+    """Measured: 1,449 for ResNet-20, of which batch norm has the most. Each costs a GPU some microseconds."""
     model, optimizer, batch = setting("resnet20")
     one_step(model, optimizer, batch)
     counts.reset()
     one_step(model, optimizer, batch)
-    assert 1_500 < counts.launches <= 2_000, counts.launches
+    assert 1_200 < counts.launches <= 1_460, counts.launches
 
 
 @pytest.mark.parametrize("name, size, batch_size", [("resnet20", 32, 8), ("resnet18", 64, 8), ("resnet50", 64, 2)])
@@ -156,8 +153,7 @@ def test_a_planted_float64_is_caught(counts, monkeypatch):
     right = ReLU.backward
     half = np.sqrt(0.25)  # a NumPy scalar of float64
     monkeypatch.setattr(ReLU, "backward", lambda self, grad_y, y: right(self, grad_y, y) * half)
-    the_rules(counts, lambda: one_step(model, optimizer, batch))
-    assert counts.largest_float64 > 512
+    assert the_rules(counts, lambda: one_step(model, optimizer, batch)) == ["float64"]
 
 
 def test_a_planted_name_that_cupy_lacks_is_caught(counts, gpu, monkeypatch):

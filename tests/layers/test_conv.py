@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from reference import assert_same
 
-from resnet_scratch.layers import Conv2d
+from resnet_scratch.layers import Conv2d, conv
 from resnet_scratch.verify import definitions
 
 
@@ -32,8 +32,8 @@ def test_both_ways_back_agree(rng, put, kernel, padding):
     x = put(rng.standard_normal((3, 6, 5, 2)))
     grad_y = put(rng.standard_normal(layer(x).shape))
     by_convolution, first = layer._backward_as_convolution(grad_y, x), layer.weight.grad
-    by_scattering, second = layer._backward_by_scattering(grad_y, x), layer.weight.grad
-    assert_same(by_convolution, by_scattering)
+    by_definition, second = layer._backward_by_definition(grad_y, x), layer.weight.grad
+    assert_same(by_convolution, by_definition)
     assert_same(first, second)
 
 
@@ -48,6 +48,21 @@ def test_backward_by_hand(rng, put):
     assert grad_x[0, :, :, 0].tolist() == [[1, 2 + 10, 20], [3, 4 + 30, 40]]
     assert layer.weight.grad[..., 0, 0].tolist() == [[1 + 20, 2 + 30], [4 + 50, 5 + 60]]
     assert layer.bias.grad.tolist() == [11]
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_the_way_back_to_the_parameters_spreads_nothing_over_the_image(rng, put, monkeypatch, stride):
+    """It is right by the definition, and neither scatters nor multiplies by the weights."""
+    layer = put(Conv2d(2, 3, 3, stride, 1, rng=rng))
+    x = rng.standard_normal((5, 6, 5, 2))
+    y, cache = layer.forward(put(x))
+    grad_y = rng.standard_normal(y.shape)
+    for name in ("col2im", "matmul"):
+        monkeypatch.setattr(conv, name, None)
+    layer.weight.value = put(np.full((3, 3, 2, 3), np.nan))
+    assert layer.backward_to_parameters(put(grad_y), cache) is None
+    assert_same(layer.weight.grad, definitions.convolution_grad_weight(grad_y, x, (3, 3), (stride,) * 2, (1, 1)))
+    assert_same(layer.bias.grad, grad_y.sum((0, 1, 2)))
 
 
 @pytest.mark.parametrize("stride", [1, 2])
@@ -82,12 +97,12 @@ def test_numpys_integers_are_integers(rng):
 
 
 @pytest.mark.parametrize("stride, padding, way", [
-    (1, 2, "_backward_as_convolution"), (1, 3, "_backward_by_scattering"), (2, 1, "_backward_by_scattering"),
+    (1, 2, "_backward_as_convolution"), (1, 3, "_backward_by_definition"), (2, 1, "_backward_by_definition"),
 ])  # fmt: skip
 def test_which_way_back_is_taken(rng, monkeypatch, stride, padding, way):
     """A 3x3 kernel padded by 3 has windows that lie wholly beyond the border: no convolution turns that round."""
     layer, taken = Conv2d(2, 3, 3, stride, padding, rng=rng), []
-    for name in ("_backward_as_convolution", "_backward_by_scattering"):
+    for name in ("_backward_as_convolution", "_backward_by_definition"):
         monkeypatch.setattr(layer, name, lambda grad_y, x, name=name: taken.append(name))
     y, cache = layer.forward(np.zeros((1, 4, 4, 2), np.float32))
     layer.backward(y, cache)

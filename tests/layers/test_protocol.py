@@ -1,5 +1,7 @@
 """What the protocol promises, of every layer and block: dtypes, arguments left alone, caches of its own, threads."""
 
+import math
+
 import numpy as np
 import pytest
 from reference import assert_same
@@ -39,6 +41,8 @@ LAYERS = {
     "ReluBeforeAddBlock": (lambda rng: ReluBeforeAddBlock(4, 8, 2, "A", rng), IMAGES),
     "Bottleneck": (lambda rng: Bottleneck(4, 2, 2, "B", rng), IMAGES),
     "PreActBlock": (lambda rng: PreActBlock(4, 8, 2, "B", rng), IMAGES),
+    "Conv2d first": (lambda rng: Sequential(Conv2d(4, 3, 3, padding=1, rng=rng), ReLU()), IMAGES),
+    "Conv2d first, stride 2": (lambda rng: Sequential(Conv2d(4, 3, 3, 2, rng=rng), BatchNorm2d(3)), IMAGES),
     "PlainBlock": (lambda rng: PlainBlock(4, 8, 2, "", rng), IMAGES),
 }  # Add, with its two inputs, has a test of its own below
 every_layer = pytest.mark.parametrize("name", LAYERS)
@@ -110,7 +114,7 @@ def test_used_twice_each_backward_goes_with_its_own_cache(put, rng, name):
 
 @every_layer
 def test_memory_order_does_not_matter(put, rng, name):
-    """Arrays that lie transposed in memory, such as channels-first pictures seen as channels-last ones."""
+    """Arrays that lie transposed in memory, such as channels-first images seen as channels-last ones."""
     layer, x = make(name, put, rng)
     y, cache = layer.forward(x)
     grad_y = put(rng.standard_normal(y.shape))
@@ -141,6 +145,44 @@ def test_results_do_not_depend_on_the_number_of_threads(put, rng, set_threads, s
         assert_same(ours, alone, 0)
 
 
+def wrong_shapes(shape):
+    """Shapes that are not `shape`, among them those that NumPy would broadcast to it, or take as it lies in memory."""
+    ones = tuple(1 for _ in shape)
+    wrong = [(), shape[1:], (1, *shape[1:]), (shape[0], *ones[1:]), (shape[0], *ones[2:], shape[-1]), ones, (*shape, 1)]
+    wrong += [shape[::-1], (*shape[:-1], shape[-1] + 1), (shape[0] + 1, *shape[1:]), (1, *shape), (math.prod(shape),)]
+    return [other for other in wrong if other != shape]
+
+
+@every_layer
+@pytest.mark.parametrize("training", [True, False])
+def test_a_gradient_of_another_shape_is_refused(put, rng, small_chunks, name, training):
+    layer, x = make(name, put, rng)
+    y, cache = layer.forward(x, training)
+    wrong = wrong_shapes(y.shape)
+    assert len(wrong) >= 8
+    for shape in wrong:
+        for way in (layer.backward, layer.backward_to_parameters):
+            with pytest.raises(ValueError, match="grad_y must have the shape of the output, .* got .*") as error:
+                way(put(np.ones(shape)), cache)
+            assert str(shape) in str(error.value) and str(y.shape) in str(error.value)
+
+
+@every_layer
+def test_the_way_back_to_the_parameters_sets_the_same_gradients(put, rng, name):
+    layer, x = make(name, put, rng)
+    y, cache = layer.forward(x, training=True)
+    grad_y = put(rng.standard_normal(y.shape))
+    before = grad_y.copy()
+    layer.backward(grad_y, cache)
+    expected = gradients(layer)
+    for parameter in layer.parameters():
+        parameter.grad = None
+    assert layer.backward_to_parameters(grad_y, cache) is None
+    for ours, grad in zip(gradients(layer), expected, strict=True):
+        assert_same(ours, grad)
+    assert_same(grad_y, before, 0)
+
+
 def test_addition_keeps_to_it_too(put, rng):
     for dtype in (np.float32, np.float64):
         a, b = (put(rng.standard_normal(IMAGES), dtype) for _ in range(2))
@@ -150,3 +192,6 @@ def test_addition_keeps_to_it_too(put, rng):
         assert y.dtype == gradients[0].dtype == gradients[1].dtype == dtype
         assert_same(a, before[0], 0)
         assert_same(b, before[1], 0)
+        for shape in wrong_shapes(IMAGES):
+            with pytest.raises(ValueError, match="grad_y must have the shape of the output"):
+                Add().backward(put(np.ones(shape), dtype), cache)

@@ -32,5 +32,5 @@ def test_errors_name_the_argument():
         ValueError, match=r"x must be \(N, H, W, 2\), got \(1, 4, 4, 1\)"
     ):  # and not be spread over both
         SubsamplePad(2, 4, 2).forward(np.zeros((1, 4, 4, 1)))
-    with pytest.raises(ValueError, match=r"one shape, got \(2, 3\) and \(2, 4\)"):
+    with pytest.raises(ValueError, match=r"same shape, got \(2, 3\) and \(2, 4\)"):
         Add().forward(np.zeros((2, 3)), np.zeros((2, 4)))

@@ -28,7 +28,6 @@ class _Counts:
         self.launches = self.to_device = self.to_host = self.waits = 0
         self.peak = self.in_use
         self.dtypes: set[str] = set()  # of everything that was computed
-        self.largest_float64 = 0  # the numbers in the largest float64 array that was computed
 
 
 _counts = _Counts()
@@ -173,8 +172,6 @@ def _computed(result: Any) -> ndarray:
     _counts.launches += 1
     host = _np.asarray(result)
     _counts.dtypes.add(host.dtype.name)
-    if host.dtype == float64:
-        _counts.largest_float64 = max(_counts.largest_float64, host.size)
     return _new(host, _Buffer(host.nbytes))
 
 
@@ -244,7 +241,7 @@ def _ufunc(name: str) -> Any:
     return ufunc
 
 
-add, multiply, maximum, matmul = map(_ufunc, ("add", "multiply", "maximum", "matmul"))
+maximum, matmul = map(_ufunc, ("maximum", "matmul"))
 abs, exp, log, sqrt = map(_ufunc, ("abs", "exp", "log", "sqrt"))  # noqa: A001: CuPy's names
 
 
@@ -284,10 +281,6 @@ def ascontiguousarray(a: ndarray, dtype: Any = None) -> ndarray:
     return a if host.flags.c_contiguous and dtype in (None, host.dtype) else _computed(_np.ascontiguousarray(host, dtype))
 
 
-def broadcast_to(array: ndarray, shape: Any) -> ndarray:
-    return _view(array, _np.broadcast_to(_operand(array), shape))
-
-
 def tile(A: ndarray, reps: Any) -> ndarray:  # noqa: N803: CuPy's name
     return _computed(_np.tile(_operand(A), reps))
 
@@ -298,10 +291,6 @@ def where(condition: ndarray, x: Any, y: Any) -> ndarray:
 
 def concatenate(tup: Any, axis: int = 0) -> ndarray:
     return _computed(_np.concatenate([_operand(a) for a in tup], axis))
-
-
-def einsum(subscripts: str, *operands: ndarray) -> ndarray:
-    return _computed(_np.einsum(subscripts, *map(_operand, operands)))
 
 
 def _as_strided(x: ndarray, shape: Any = None, strides: Any = None) -> ndarray:
