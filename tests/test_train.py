@@ -81,11 +81,12 @@ def test_many_steps_leak_no_memory():
     rng = np.random.default_rng(0)
     model = build("resnet8", rng=rng)
     batch = rng.standard_normal((4, 8, 8, 3), np.float32), rng.integers(0, 10, 4)
-    optimizer, memory = SGD(model.parameters()), {}
+    optimizer, memory = SGD(model.parameters()), []
     tracemalloc.start()
-    for step in train(model, optimizer, itertools.repeat(batch), lambda step: 1e-3, 230):
-        if step.number in (30, 230):
+    for step in train(model, optimizer, itertools.repeat(batch), lambda step: 1e-3, 330):
+        if step.number in (30, 130, 230, 330):
             gc.collect()
-            memory[step.number] = tracemalloc.get_traced_memory()[0]
+            memory.append(tracemalloc.get_traced_memory()[0])
     tracemalloc.stop()
-    assert memory[230] - memory[30] < 200 * 64  # not even one small array, or object, for each step
+    growth = np.diff(memory).min()  # a leak grows every time; what other tests left running may allocate once
+    assert growth < 100 * 64  # not even one small array, or object, for each step
