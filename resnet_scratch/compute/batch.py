@@ -123,6 +123,8 @@ class _Rows:
         self.value = np.empty((images, *first.shape[1:]), first.dtype)
 
     def add(self, k: int, start: int, stop: int, rows: Array) -> None:
+        if len(rows) != stop - start:  # NumPy would repeat a single row silently
+            raise ValueError(f"a kernel must return a row for each of its {stop - start} images, got {rows.shape}")
         self.value[start:stop] = rows
 
 

@@ -151,7 +151,7 @@ def test_a_training_step_is_the_same_to_the_bit_for_any_number_of_threads(monkey
 def test_batches_that_do_not_fit_are_refused(xp):
     three, none = xp.asarray(np.zeros((3, 2))), xp.asarray(np.zeros((0, 2)))
     for batches, shapes in [((three, three[:2]), r"\(3, 2\), \(2, 2\)"), ((none,), r"\(0, 2\)"), ((three, none), "")]:
-        with pytest.raises(ValueError, match=f"batches must have one number of images, at least 1, got .{shapes}"):
+        with pytest.raises(ValueError, match=f"batches must have the same number of images, at least 1, got .{shapes}"):
             over_batch(lambda *batches: batches[0], *batches)
 
 
@@ -167,3 +167,8 @@ def test_on_a_gpu_the_whole_batch_is_one_chunk(gpu, small_chunks, set_threads):
     assert calls == [(threading.get_ident(), (3, 2))]
     assert_same(y, np.arange(1.0, 7).reshape(3, 2), 0)
     assert type(total) is gpu.ndarray and total.tolist() == [6, 9]
+
+
+def test_a_kernel_that_returns_too_few_rows_is_refused(small_chunks):
+    with pytest.raises(ValueError, match=r"a row for each of its \d+ images, got \(1, 2\)"):
+        over_batch(lambda x: x[:1], np.zeros((3, 2)))  # two chunks, the second of two images
