@@ -64,7 +64,7 @@ def test_train_says_what_it_does_and_where_things_are(trained, tmp_path):
     assert "18 steps of 8 images; results go to run" in trained
     assert f"Final test accuracy {float(last['test_accuracy']):.2%}" in trained
     written = trained.split("Written:\n")[1].split()
-    assert len(written) == 6 and all((tmp_path / path).stat().st_size > 0 for path in written)
+    assert len(written) == 7 and all((tmp_path / path).stat().st_size > 0 for path in written)
     assert "\r" not in trained  # no progress bar where there is no terminal
 
 
