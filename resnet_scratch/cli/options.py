@@ -46,6 +46,18 @@ class Model(click.ParamType):
             self.fail(str(error), param, context)
 
 
+class Folder(click.Path):
+    """A folder. An empty name is a mistake (a variable of the shell that is not set), not the current folder."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path, file_okay=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> Any:
+        if value == "":
+            self.fail("the name of the folder is empty; the current folder is '.'", param, context)
+        return super().convert(value, param, context)
+
+
 def option(*names: str, **settings: Any) -> Callable:
     """click's option, with its default shown."""
     return click.option(*names, **{"show_default": True, **settings})

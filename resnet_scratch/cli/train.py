@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +11,14 @@ import click
 
 from ..compute.backend import describe
 from ..errors import UserError
-from ..experiment import plots
-from ..experiment import run as runs
+from ..experiment import plots, storage
 from ..experiment.console import duration
 from ..experiment.log import read_log
 from ..experiment.recipe import OPTIMIZERS, RECIPES
 from ..experiment.recipe import find as find_recipe
+from ..experiment.run import Settings
 from ..experiment.trainer import finish, write_figures
-from .options import Model, data_dir_option, data_option, device_option, option, threads_option
-
-STOPPED_BY_CTRL_C = 130
+from .options import Folder, Model, data_dir_option, data_option, device_option, option, threads_option
 
 
 def _recipe_list() -> str:
@@ -54,17 +53,8 @@ def _recipe_list() -> str:
     metavar="N",
     help="Hold out N training images and evaluate on them, not on the test images.",
 )
-@option(
-    "--run-dir",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for the results.  [default: a new one in runs/]",
-)
-@option(
-    "--resume",
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="RUN_FOLDER",
-    help="Continue a run that was stopped.",
-)
+@option("--run-dir", type=Folder(), help="Folder for the results.  [default: a new one in runs/]")
+@option("--resume", type=Folder(), metavar="RUN_FOLDER", help="Continue a run that was stopped.")
 @device_option
 @threads_option
 @click.pass_context
@@ -83,10 +73,10 @@ def train(context: click.Context, device: str, resume: Path | None, data_dir: Pa
         ]
         if given:
             raise click.UsageError(f"--resume keeps the run's settings; leave out --{given[0].replace('_', '-')}")
-        run = runs.resume(resume, device, data_dir and str(data_dir.resolve()))
+        run = storage.resume(resume, device, data_dir and str(data_dir.resolve()))
         click.echo(f"Continuing {run.folder} after step {run.step} of {run.total_steps}")
     else:
-        run = runs.start(_settings(data_dir=data_dir, **choices), choices["run_dir"], device)
+        run = storage.start(_settings(data_dir=data_dir, **choices), choices["run_dir"], device)
     recipe, dataset = run.settings.recipe, run.dataset
     parameters = sum(parameter.value.size for parameter in run.model.parameters())
     click.echo(f"{recipe.model}: {parameters:,} parameters, on {describe(run.device)}")
@@ -98,12 +88,13 @@ def train(context: click.Context, device: str, resume: Path | None, data_dir: Pa
         f"{run.total_steps:,} steps of {recipe.batch_size} images; results go to {run.folder} (Ctrl-C stops and saves)"
     )
     evaluation = finish(run, click.echo)
-    if evaluation is None:
-        click.echo(
-            f"Stopped after step {run.step} of {run.total_steps}. To continue:\n"
-            f"    resnet-scratch train --resume {run.folder}"
-        )
-        context.exit(STOPPED_BY_CTRL_C)
+    if isinstance(evaluation, signal.Signals):
+        if evaluation.name != "SIGHUP":  # which says that the terminal is gone
+            click.echo(
+                f"Stopped after step {run.step} of {run.total_steps}. To continue:\n"
+                f"    resnet-scratch train --resume {run.folder}"
+            )
+        context.exit(128 + evaluation)  # as a shell reports it
     click.echo(
         f"Final {run.evaluated_on} accuracy {evaluation.accuracy:.2%} "
         f"(loss {evaluation.loss:.4f}) after {duration(run.seconds)}"
@@ -117,7 +108,7 @@ def train(context: click.Context, device: str, resume: Path | None, data_dir: Pa
 
 def _settings(
     recipe: str, data: str | None, data_dir: Path | None, seed: int, validation: int, **choices: Any
-) -> runs.Settings:
+) -> Settings:
     """The settings of a run: the recipe, with what was chosen differently."""
     names = ("model", "batch_size", "learning_rate", "epochs", "optimizer")
     changes = {name: choices[name] for name in names if choices[name] is not None}
@@ -126,7 +117,7 @@ def _settings(
     if "epochs" in changes:
         changes["steps"] = None
     folder = data_dir and str(data_dir.resolve())  # absolute: a run may be resumed from another folder
-    return runs.Settings(dataclasses.replace(find_recipe(recipe), **changes), seed, validation, folder)
+    return Settings(dataclasses.replace(find_recipe(recipe), **changes), seed, validation, folder)
 
 
 @click.command(short_help="Errors of several runs in one figure.")

@@ -9,22 +9,24 @@ writes several in no fixed order, and the same run should give the same file to 
 
 from __future__ import annotations
 
+import hashlib
 import json
-import os
+import math
 from pathlib import Path
 from typing import Any, Mapping
 
 import numpy as np
 
-from ..compute.backend import Array, array_module
+from ..compute.backend import Array, array_module, to_numpy
 from ..errors import UserError
 from ..layers.layer import Layer
 from ..models.torch_layout import from_torch, to_torch
 from ..optim import Optimizer
+from .files import atomic_write
 
 METADATA_KEY = "resnet_scratch"
 IGNORED = "num_batches_tracked"  # torch's batch norm counts its batches; nothing here or there needs the count
-EPOCH_SUMS = "epoch_sums"
+EPOCH_SUMS, CHECKSUM = "epoch_sums", "checksum"
 
 
 class CheckpointError(UserError):
@@ -53,7 +55,10 @@ def read_about(path: str | Path) -> dict[str, Any]:
         metadata = file.metadata() or {}
     if METADATA_KEY not in metadata:
         raise CheckpointError(f"{path} was not written by resnet_scratch: it does not say which model it belongs to")
-    return json.loads(metadata[METADATA_KEY])
+    try:
+        return json.loads(metadata[METADATA_KEY])
+    except ValueError as error:
+        raise CheckpointError(f"{path} is damaged: its metadata are no JSON ({error})") from None
 
 
 def save_state(
@@ -62,21 +67,36 @@ def save_state(
     """Write all that a resumed run needs: weights, the optimizer's states and scalars, `epoch_sums`, and `about`.
 
     Every array keeps its dtype, so nothing is rounded. It is one file, not one of weights and one of the rest, so that
-    no crash can leave two that do not belong together.
+    no crash can leave two that do not belong together. A checksum over everything in it shows later damage.
     """
     arrays = {name: to_torch(array) for name, array in _arrays_of(model, optimizer).items()}
     arrays |= {_scalar(name): np.array(value) for name, value in optimizer.scalars.items()}
-    _write(path, {**arrays, EPOCH_SUMS: epoch_sums}, about)
+    arrays[EPOCH_SUMS] = epoch_sums
+    _write(path, arrays, {**about, CHECKSUM: _checksum(arrays, about)})
 
 
-def load_state(path: str | Path, model: Layer, optimizer: Optimizer) -> np.ndarray:
-    """Fill model and optimizer from a file that `save_state` wrote; returns its `epoch_sums`.
+State = tuple[dict[str, np.ndarray], dict[str, Any]]  # the arrays of a run's state, and its `about`
 
-    Raises CheckpointError as `load_weights` does, and for a file of weights alone.
-    """
-    arrays = _read(path)
+
+def read_state(path: str | Path) -> State:
+    """All that `save_state` wrote to the file. Raises CheckpointError when anything in it has changed since."""
+    about, arrays = read_about(path), _read(path)
     if EPOCH_SUMS not in arrays:
         raise CheckpointError(f"{path} is not the state of a run; weights alone cannot be resumed")
+    checksum = about.pop(CHECKSUM, None)
+    if checksum is None:
+        raise CheckpointError(f"{path} has no checksum: it is damaged, or of an earlier version of resnet_scratch")
+    if checksum != _checksum(arrays, about):
+        raise CheckpointError(f"{path} is damaged: its content does not have the checksum that it was written with")
+    return arrays, about
+
+
+def load_state(path: str | Path, arrays: Mapping[str, np.ndarray], model: Layer, optimizer: Optimizer) -> np.ndarray:
+    """Fill model and optimizer with `arrays`, which `read_state` read from `path`; returns the state's `epoch_sums`.
+
+    Raises CheckpointError as `load_weights` does.
+    """
+    arrays = dict(arrays)
     epoch_sums = arrays.pop(EPOCH_SUMS)
     scalars = {name: arrays.pop(_scalar(name), None) for name in optimizer.scalars}
     if missing := [_scalar(name) for name, value in scalars.items() if value is None]:
@@ -84,6 +104,24 @@ def load_state(path: str | Path, model: Layer, optimizer: Optimizer) -> np.ndarr
     _fill(_arrays_of(model, optimizer), arrays, path)
     optimizer.scalars.update((name, value.item()) for name, value in scalars.items())
     return epoch_sums
+
+
+def not_finite(model: Layer, optimizer: Optimizer) -> list[str]:
+    """The names of the state's arrays with infinities or NaN in them. Waits for a GPU once, unless there are some."""
+    arrays = _arrays_of(model, optimizer)
+    with np.errstate(invalid="ignore"):  # inf - inf
+        if math.isfinite(sum(array.sum(dtype=np.float64) for array in arrays.values())):
+            return []
+    return [name for name, array in arrays.items() if not np.isfinite(to_numpy(array)).all()]
+
+
+def _checksum(arrays: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> str:
+    """SHA-256 of `about` and of the names, dtypes, shapes and contents of the arrays."""
+    sums = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
+    for name, array in sorted(arrays.items()):
+        sums.update(f"{name} {array.dtype} {array.shape}".encode())
+        sums.update(array.tobytes())
+    return sums.hexdigest()
 
 
 def _arrays_of(model: Layer, optimizer: Optimizer) -> dict[str, Array]:
@@ -123,20 +161,6 @@ def _write(path: str | Path, arrays: dict[str, np.ndarray], about: Mapping[str, 
     from safetensors.numpy import save
 
     atomic_write(path, save(arrays, {METADATA_KEY: json.dumps(about, sort_keys=True)}))
-
-
-def atomic_write(path: str | Path, content: bytes) -> None:
-    """Write a file so that under its name is always the whole old content or the whole new one."""
-    path = Path(path)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(unfinished, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())  # otherwise a power cut could leave the new name with none of the content
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _open(path: str | Path):

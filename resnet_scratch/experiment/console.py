@@ -6,7 +6,7 @@ import time
 
 from .run import Run
 
-REFRESH_SECONDS = 0.5  # between two updates of the bar's loss: each reads it from the device, which makes a GPU wait
+REFRESH_SECONDS = 0.5  # between two looks at the loss: each reads it from the device, which makes a GPU wait
 
 
 def epoch_line(run: Run) -> str:
@@ -51,10 +51,13 @@ class ProgressBar:
         self._bar.initial = self._bar.n = run.step % run.steps_per_epoch * run.settings.recipe.batch_size
 
     def advance(self, run: Run) -> None:
-        """Move on by one batch; now and then, show the epoch's mean loss and accuracy so far."""
+        """Move on by one batch; now and then, show the epoch's mean loss and accuracy so far.
+
+        Raises RunError when the loss is no longer finite, also where nothing is shown.
+        """
         self._bar.update(run.settings.recipe.batch_size)
         now = time.perf_counter()
-        if not self._bar.disable and now - self._refreshed > REFRESH_SECONDS:
+        if now - self._refreshed > REFRESH_SECONDS:
             self._bar.set_postfix_str("loss {:.3f}, accuracy {:.1%}".format(*run.training_means()))
             self._refreshed = now
 

@@ -7,7 +7,7 @@ import io
 from pathlib import Path
 
 from ..errors import UserError
-from .checkpoint import atomic_write
+from .files import atomic_write
 
 LOG_FILE = "log.csv"
 COLUMNS = (

@@ -1,18 +1,15 @@
-"""A training run and its folder: started, saved, resumed. `trainer.py` brings it to its end.
+"""What a training run is. `storage.py` keeps it in a folder, `trainer.py` brings it to its end.
 
-The random state of a run is its seed and the number of its step, because batches are a pure function of both. So what
-`resume` continues is, to the bit, the run that was never interrupted.
+The random state of a run is its seed and the number of its step, because batches are a pure function of both.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import math
-import time
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,13 +18,13 @@ from ..compute.backend import resolve_device
 from ..errors import UserError
 from ..models import ResNet, build
 from ..optim import Optimizer
-from .checkpoint import atomic_write, load_state, read_about, save_state
-from .log import History, write_log
+from .checkpoint import not_finite
+from .files import FolderLock
+from .log import History
 from .recipe import Recipe
 from .sums import EpochSums
-from .weights import WEIGHTS_FILE, About, save_model
 
-STATE_FILE, SETTINGS_FILE = "state.safetensors", "config.json"
+STATE_FILE = "state.safetensors"
 
 
 class RunError(UserError):
@@ -46,12 +43,12 @@ class Settings:
 
 @dataclass
 class Run:
-    """A run as it is after `step` steps. `save` writes all of it, `resume` reads it back."""
+    """A run as it is after `step` steps."""
 
-    folder: Path
+    lock: FolderLock  # on its folder
     settings: Settings
     dataset: data.Dataset
-    data_checksum: int
+    data_checksums: dict[str, Any]  # what `_data_checksums` returns for it
     device: str
     model: ResNet
     optimizer: Optimizer
@@ -60,6 +57,10 @@ class Run:
     seconds: float = 0.0  # since the start, over all resumptions
     epoch_seconds: float = 0.0  # of training in the current epoch
     history: History = field(default_factory=list)
+
+    @property
+    def folder(self) -> Path:
+        return self.lock.folder
 
     @property
     def steps_per_epoch(self) -> int:
@@ -86,68 +87,34 @@ class Run:
     def training_means(self) -> tuple[float, float]:
         """Mean loss and accuracy over the batches of the epoch so far, each as it was before its update.
 
-        Waits for the device. Raises RunError when the loss is not a finite number.
+        Waits for the device. Raises RunError when the loss is not finite, with the step since which it is not.
         """
         steps, loss, correct = self.sums.to_array().tolist()
         if not math.isfinite(loss):
-            raise RunError(f"the loss is no longer a number after step {self.step}: a lower --learning-rate may help")
+            first = self.step - self.sums.steps + int(self.sums.finite) + 1
+            raise self._diverged(f"the loss is not finite since step {first}", first)
         return loss / steps, correct / (steps * self.settings.recipe.batch_size)
 
+    def check_finite(self) -> None:
+        """Raise RunError when the loss, a weight or a number of the optimizer's is not finite. Waits for the device."""
+        if self.sums.steps:
+            self.training_means()
+        if names := not_finite(self.model, self.optimizer):
+            more = f" and {len(names) - 1} more arrays are" if len(names) > 1 else " is"
+            raise self._diverged(f"{names[0]}{more} not finite after step {self.step}", self.step)
 
-def start(
-    settings: Settings, folder: Path | None = None, device: str = "auto", dataset: data.Dataset | None = None
-) -> Run:
-    """A new run at step 0. The folder defaults to runs/<recipe>-<model>-<date>-<time>.
+    def _diverged(self, what: str, step: int) -> RunError:
+        rate = self.settings.recipe.learning_rates(self.total_steps)(step - 1)
+        saved = (self.folder / STATE_FILE).exists()
+        kept = f"{self.folder} keeps the state that was saved before" if saved else "nothing was saved before"
+        return RunError(f"{what} (learning rate {rate:.3g}); a lower --learning-rate may help. {kept}")
 
-    `dataset` replaces the one that the recipe names. Raises RunError when the folder holds a run already, or when the
-    settings do not suit the data.
+
+def build_run(settings: Settings, lock: FolderLock, device: str, dataset: data.Dataset | None) -> Run:
+    """The run at step 0, in memory only. `dataset` replaces the one that the recipe names.
+
+    Raises RunError when the settings do not suit the data.
     """
-    run = _build(settings, Path(), device, dataset)
-    run.folder = _new_folder(settings.recipe, folder)
-    text = json.dumps(dataclasses.asdict(settings), indent=2) + "\n"
-    atomic_write(run.folder / SETTINGS_FILE, text.encode())
-    return run
-
-
-def resume(folder: Path, device: str = "auto", data_dir: str | None = None, dataset: data.Dataset | None = None) -> Run:
-    """The run in `folder`, as it was last saved. Raises RunError when there is none, or the data have changed."""
-    if not (folder / STATE_FILE).is_file():
-        raise RunError(f"{folder} holds no run that could be resumed: there is no {STATE_FILE} in it")
-    about = read_about(folder / STATE_FILE)
-    try:
-        recipe = Recipe(**{k: tuple(v) if isinstance(v, list) else v for k, v in about["settings"]["recipe"].items()})
-        settings = Settings(**{**about["settings"], "recipe": recipe})
-    except (TypeError, KeyError) as error:
-        raise RunError(f"the run in {folder} was started by another version of resnet_scratch ({error})") from None
-    if data_dir is not None:
-        settings = dataclasses.replace(settings, data_dir=data_dir)
-    run = _build(settings, folder, device, dataset)
-    if run.data_checksum != about["data_checksum"]:
-        raise RunError(f"the {run.dataset.name} data are not those that the run in {folder} was started with")
-    run.sums = EpochSums.from_array(load_state(folder / STATE_FILE, run.model, run.optimizer), run.device)
-    run.step, run.history = about["step"], about["history"]
-    run.seconds, run.epoch_seconds = about["seconds"], about["epoch_seconds"]
-    write_log(run.folder, run.history)  # the file may be older, or newer, than the state
-    return run
-
-
-def save(run: Run) -> None:
-    """Write the state (all that `resume` needs), the weights alone (what others load) and the log; each atomically."""
-    recipe, seed = run.settings.recipe, run.settings.seed
-    about = {
-        "settings": dataclasses.asdict(run.settings),
-        "data_checksum": run.data_checksum,
-        "step": run.step,
-        "seconds": run.seconds,
-        "epoch_seconds": run.epoch_seconds,
-        "history": run.history,
-    }
-    save_state(run.folder / STATE_FILE, run.model, run.optimizer, run.sums.to_array(), about)
-    save_model(run.folder / WEIGHTS_FILE, run.model, About.of(run.model, run.dataset, recipe.name, seed, run.step))
-    write_log(run.folder, run.history)
-
-
-def _build(settings: Settings, folder: Path, device: str, dataset: data.Dataset | None) -> Run:
     recipe, device = settings.recipe, resolve_device(device)
     if dataset is None:
         dataset = data.load(recipe.dataset, settings.data_dir)
@@ -162,27 +129,17 @@ def _build(settings: Settings, folder: Path, device: str, dataset: data.Dataset 
     model = build(recipe.model, len(dataset.classes), rng=np.random.default_rng(settings.seed))
     model.to(device)
     optimizer = recipe.make_optimizer(model.parameters())
-    checksum = 0
-    for array in (dataset.train_images, dataset.train_labels):
-        checksum = zlib.crc32(np.ascontiguousarray(array), checksum)
-    sums = EpochSums.zeros(device)
-    return Run(folder, settings, dataset.to(device), checksum, device, model, optimizer, sums)
+    checksums, sums = _data_checksums(dataset), EpochSums.zeros(device)
+    return Run(lock, settings, dataset.to(device), checksums, device, model, optimizer, sums)
 
 
-def _new_folder(recipe: Recipe, folder: Path | None) -> Path:
-    if folder is not None:
-        if (folder / STATE_FILE).exists():
-            raise RunError(
-                f"{folder} holds a run already: continue it with --resume {folder}, or choose another folder"
-            )
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
-    name = f"{recipe.name}-{recipe.model}-{time.strftime('%Y%m%d-%H%M%S')}"
-    for suffix in ("", *(f"-{k}" for k in range(2, 100))):  # several runs may start within one second
-        folder = Path("runs") / (name + suffix)
-        try:
-            folder.mkdir(parents=True)
-            return folder
-        except FileExistsError:
-            continue
-    raise RunError(f"there are too many runs named {name} already")
+def _data_checksums(dataset: data.Dataset) -> dict[str, Any]:
+    """What has to be the same when a run is resumed, as JSON can hold it; images and labels as checksums."""
+    arrays = {
+        "training images": dataset.train_images,
+        "training labels": dataset.train_labels,
+        "images to evaluate on": dataset.test_images,
+        "labels to evaluate on": dataset.test_labels,
+    }
+    checksums = {name: zlib.crc32(np.ascontiguousarray(array)) for name, array in arrays.items()}
+    return {**checksums, "class names": list(dataset.classes), "mirror images": dataset.mirror}

@@ -17,6 +17,7 @@ class EpochSums:
     steps: int
     loss: Array  # () float64: of the batches' mean losses
     correct: Array  # () float64: of the images classified correctly
+    finite: Array  # () int64: the steps until the loss was infinite or NaN for the first time
 
     @classmethod
     def zeros(cls, device: str) -> EpochSums:
@@ -25,9 +26,10 @@ class EpochSums:
 
     @classmethod
     def from_array(cls, sums: np.ndarray, device: str) -> EpochSums:
-        """From (3,) float64, as `to_array` returns them."""
+        """From (3,) finite numbers float64, as `to_array` returns them."""
         steps, loss, correct = sums
-        return cls(int(steps), to_device(np.array(loss), device), to_device(np.array(correct), device))
+        loss, correct, finite = (to_device(np.array(x), device) for x in (loss, correct, int(steps)))
+        return cls(int(steps), loss, correct, finite)
 
     def to_array(self) -> np.ndarray:
         """(3,) float64 on the host: steps, loss, correct."""
@@ -38,3 +40,4 @@ class EpochSums:
         self.steps += 1
         self.loss += step.loss
         self.correct += step.correct
+        self.finite += abs(self.loss) < np.inf  # a sum stays infinite or NaN

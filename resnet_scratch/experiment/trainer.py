@@ -1,12 +1,14 @@
-"""Brings a run to its end, or to Ctrl-C: the training loop, and around it evaluation, log, checkpoints and figures."""
+"""Brings a run to its end, or to a signal: the training loop, with evaluation, log, checkpoints and figures."""
 
 from __future__ import annotations
 
+import io
+import math
 import os
 import signal
 import threading
 import time
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Callable, Iterator
 
@@ -16,24 +18,31 @@ from ..train import train
 from . import plots
 from .console import ProgressBar, epoch_line
 from .evaluation import Evaluation, evaluate
+from .files import atomic_write
 from .log import LOG_FILE
-from .run import STATE_FILE, Run, save
+from .run import STATE_FILE, Run, RunError
+from .storage import save
 from .sums import EpochSums
-from .weights import WEIGHTS_FILE
+from .weights import BEST_FILE, WEIGHTS_FILE
+
+SAVE_SECONDS = 300  # within a long epoch the run is saved this often
+STOPPING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
-def finish(run: Run, echo: Callable[[str], None] = print) -> Evaluation | None:
-    """Train to the end of the run; returns the last evaluation, or None when Ctrl-C came first. Saves it either way.
+def finish(run: Run, echo: Callable[[str], None] = print) -> Evaluation | signal.Signals:
+    """Train to the end of the run; returns the last evaluation, or the signal (Ctrl-C is SIGINT) that stopped it
+    before. Saves it either way, and after every epoch, and every few minutes.
 
-    `echo` prints a line per epoch. Raises RunError when the loss is no longer a number.
+    `echo` prints a line per epoch. Raises RunError when the numbers are no longer finite; the state that was saved last
+    is then kept.
     """
     recipe = run.settings.recipe
     batches = data.training_batches(run.dataset, recipe.batch_size, run.settings.seed, run.step, recipe.augment)
     learning_rates = recipe.learning_rates(run.total_steps)
     steps = train(run.model, run.optimizer, batches, learning_rates, run.total_steps, run.step, recipe.label_smoothing)
     evaluation = None
-    with closing(batches), _ctrl_c() as interrupted, closing(ProgressBar(run)) as bar:
-        then = time.perf_counter()
+    with run.lock, closing(batches), _signals() as received, closing(ProgressBar(run)) as bar:
+        then = saved = time.perf_counter()
         for step in steps:
             run.step = step.number
             run.sums.add(step)
@@ -42,18 +51,19 @@ def finish(run: Run, echo: Callable[[str], None] = print) -> Evaluation | None:
             epoch_over = run.step % run.steps_per_epoch == 0 or run.finished
             if epoch_over:
                 bar.clear()
+                run.check_finite()
                 means = run.training_means()
                 evaluation = _evaluate(run)
                 then = _count_time(run, then, training=False)
                 _end_epoch(run, step.learning_rate, means, evaluation)
+            if epoch_over or received or then - saved >= SAVE_SECONDS:
+                save(run)
+                saved = time.perf_counter()
+            if received:
+                return received[0]
+            if epoch_over:  # printed when it is saved: who reads the lines may have gone, which raises
                 echo(epoch_line(run))
                 bar.begin_epoch(run)
-            if epoch_over or interrupted.is_set():
-                save(run)
-            if interrupted.is_set():
-                break
-    if not run.finished:
-        return None
     return evaluation or _evaluate(run)
 
 
@@ -77,9 +87,13 @@ def _end_epoch(run: Run, learning_rate: float, training_means: tuple[float, floa
 
 
 def _evaluate(run: Run) -> Evaluation:
-    """Evaluate the run's model on the images that it does not train on."""
+    """Evaluate the run's model on the images that it does not train on. Raises RunError when the loss is not finite."""
     dataset = run.dataset
-    return evaluate(run.model, dataset.test_images, dataset.test_labels, dataset.mean, dataset.std)
+    evaluation = evaluate(run.model, dataset.test_images, dataset.test_labels, dataset.mean, dataset.std)
+    if not math.isfinite(evaluation.loss):
+        raise RunError(f"after step {run.step} the {run.evaluated_on} loss is {evaluation.loss}: the network's numbers "
+                       "are too large; a lower --learning-rate may help")  # fmt: skip
+    return evaluation
 
 
 def _count_time(run: Run, then: float, training: bool) -> float:
@@ -91,23 +105,33 @@ def _count_time(run: Run, then: float, training: bool) -> float:
 
 
 @contextmanager
-def _ctrl_c() -> Iterator[threading.Event]:
-    """An event that the first Ctrl-C sets, so that the step can be finished; a second one stops at once, as usual."""
-    pressed = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield pressed  # only the main thread receives signals
-        return
+def _signals() -> Iterator[list[signal.Signals]]:
+    """A list to which a signal that asks the run to stop is added, so that the step can be finished; a second Ctrl-C
+    stops at once, as usual. What was ignored stays so: a closed terminal under nohup, Ctrl-C in the background.
+
+    Only Ctrl-C has a second meaning: a terminal that closes, and `timeout`, may send their signal twice.
+    """
+    received: list[signal.Signals] = []
 
     def handler(number: int, frame: object) -> None:
-        pressed.set()
-        signal.signal(signal.SIGINT, before)
-        os.write(2, b"\nCtrl-C: finishing this step and saving (once more to stop at once) ...\n")
+        received.append(signal.Signals(number))
+        name, more = received[-1].name, ""
+        if number == signal.SIGINT:
+            signal.signal(number, before[number])
+            name, more = "Ctrl-C", " (once more to stop at once)"
+        with suppress(OSError):  # the terminal is closed
+            os.write(2, f"\n{name}: finishing this step and saving{more} ...\n".encode())
 
-    before = signal.signal(signal.SIGINT, handler)
+    in_main_thread = threading.current_thread() is threading.main_thread()  # no other receives signals
+    before = {number: signal.getsignal(number) for number in STOPPING if in_main_thread}
+    before = {number: action for number, action in before.items() if action not in (signal.SIG_IGN, None)}
     try:
-        yield pressed
+        for number in before:
+            signal.signal(number, handler)
+        yield received
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, action in before.items():
+            signal.signal(number, action)
 
 
 def write_figures(run: Run, evaluation: Evaluation) -> list[Path]:
@@ -121,5 +145,7 @@ def write_figures(run: Run, evaluation: Evaluation) -> list[Path]:
         ),
     }
     for file, figure in figures.items():
-        figure.savefig(run.folder / file)
-    return [run.folder / file for file in (LOG_FILE, *figures, WEIGHTS_FILE, STATE_FILE)]
+        content = io.BytesIO()
+        figure.savefig(content, format="png")
+        atomic_write(run.folder / file, content.getvalue())
+    return [run.folder / file for file in (LOG_FILE, *figures, WEIGHTS_FILE, BEST_FILE, STATE_FILE)]

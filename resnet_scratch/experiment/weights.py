@@ -14,6 +14,7 @@ from ..models import ResNet, ResNetConfig, build
 from .checkpoint import CheckpointError, load_weights, read_about, save_weights
 
 WEIGHTS_FILE = "model.safetensors"  # its name in a run's folder
+BEST_FILE = "best.safetensors"  # the same, as it was after the epoch with the highest accuracy on evaluation
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from resnet_scratch.cli import main, tools
 from resnet_scratch.compute import backend
 from resnet_scratch.gradcheck import Report, TensorCheck
 from resnet_scratch.layers import ReLU
+from resnet_scratch.optim import SGD
 from resnet_scratch.verify import cases
 
 
@@ -64,7 +65,7 @@ def test_train_says_what_it_does_and_where_things_are(trained, tmp_path):
     assert "18 steps of 8 images; results go to run" in trained
     assert f"Final test accuracy {float(last['test_accuracy']):.2%}" in trained
     written = trained.split("Written:\n")[1].split()
-    assert len(written) == 6 and all((tmp_path / path).stat().st_size > 0 for path in written)
+    assert len(written) == 7 and all((tmp_path / path).stat().st_size > 0 for path in written)
     assert "\r" not in trained  # no progress bar where there is no terminal
 
 
@@ -97,25 +98,65 @@ def test_predict_names_what_is_in_picture_files(trained, invoke, tiny_dataset, t
     assert second.startswith("image.bmp: ") and second.count("%") == 2
 
 
-def test_ctrl_c_says_how_to_go_on_and_resume_does(invoke, monkeypatch):
+@pytest.fixture
+def send(monkeypatch):
+    """`send(signal, step)` sends the signal while that step's batch (from 0) is being prepared, in the next command."""
     batches = data.training_batches
+    before = {name: signal.getsignal(getattr(signal, name)) for name in ("SIGINT", "SIGTERM", "SIGHUP")}
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run in the background
 
-    def pressing(*arguments, **keywords):
-        for k, batch in enumerate(batches(*arguments, **keywords)):
-            if k == 9:
-                signal.raise_signal(signal.SIGINT)
-            yield batch
+    def arrange(number: int, step: int) -> None:
+        def sending(*arguments, **keywords):
+            monkeypatch.setattr(data, "training_batches", batches)
+            for k, batch in enumerate(batches(*arguments, **keywords)):
+                if k == step:
+                    signal.raise_signal(number)
+                yield batch
 
-    with monkeypatch.context() as patch:
-        patch.setattr(data, "training_batches", pressing)
-        result = invoke(*TRAIN)
-    assert result.exit_code == 130
+        monkeypatch.setattr(data, "training_batches", sending)
+
+    for name in ("SIGTERM", "SIGHUP"):
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
+    yield arrange
+    for name, handler in before.items():
+        signal.signal(getattr(signal, name), handler)
+
+
+@pytest.mark.parametrize("name, status", [("SIGINT", 130), ("SIGTERM", 143)])
+def test_a_signal_says_how_to_go_on_and_resume_does(invoke, send, name, status):
+    send(getattr(signal, name), 9)
+    result = invoke(*TRAIN)
+    assert result.exit_code == status
     assert "Stopped after step 10 of 18" in result.output
     command = result.output.strip().splitlines()[-1].split()
     assert command == ["resnet-scratch", "train", "--resume", "run"]
     assert is_one_line(invoke(*command[1:], "--seed", 3), "--resume", "--seed")
     result = invoke(*command[1:])
     assert result.exit_code == 0 and "after step 10 of 18" in result.output and "epoch 3/3" in result.output
+
+
+def test_a_closed_terminal_stops_the_run_and_nothing_more_is_printed(invoke, send):
+    send(signal.SIGHUP, 9)
+    result = invoke(*TRAIN)
+    assert result.exit_code == 129 and "Stopped" not in result.output
+    assert "after step 10 of 18" in invoke("train", "--resume", "run").output
+
+
+def test_numbers_that_are_no_longer_finite_are_one_line(invoke, monkeypatch):
+    monkeypatch.setattr(SGD, "step", lambda self, rate: self.parameters[0].value.fill(np.nan))
+    result = invoke(*TRAIN)
+    assert result.exit_code == 2
+    assert result.output.splitlines()[-1].startswith("Error: the loss is not finite since step 2 (learning rate 0.0")
+
+
+def test_a_folder_s_name_must_not_be_empty(invoke, tmp_path):
+    for option in ("--run-dir", "--resume"):
+        assert is_one_line(invoke("train", option, ""), option, "empty")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_best_weights_are_a_file_to_use(trained, invoke):
+    assert "20 test images: accuracy" in invoke("evaluate", "run/best.safetensors").output
 
 
 def test_compare_draws_runs(trained, invoke, tmp_path):

@@ -1,8 +1,7 @@
-"""Runs and their folders, and how they are brought to their end: `run.py`, `trainer.py`, `console.py`, `log.py`."""
+"""Runs, and how they are brought to their end: `run.py`, `storage.py`, `trainer.py`, `console.py`, `log.py`."""
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import io
 import json
@@ -11,53 +10,18 @@ import sys
 
 import numpy as np
 import pytest
+from tiny_run import RECIPE, go, log, press_ctrl_c_at
 
 from resnet_scratch import data
 from resnet_scratch.errors import UserError
-from resnet_scratch.experiment import console, run
+from resnet_scratch.experiment import console, run, storage
 from resnet_scratch.experiment.evaluation import predict
 from resnet_scratch.experiment.log import LogError, read_log
-from resnet_scratch.experiment.recipe import Recipe
 from resnet_scratch.experiment.trainer import finish, write_figures
 from resnet_scratch.experiment.weights import load_model
 
-RECIPE = Recipe(
-    name="tiny",
-    model="resnet8",
-    dataset="shapes",
-    expect="",
-    batch_size=8,
-    epochs=3,
-    schedule="one_cycle",
-    learning_rate=0.05,
-    weight_decay=1e-4,
-)
-FILES = {"log.csv", "curves.png", "confusion.png", "predictions.png", "model.safetensors", "state.safetensors"}
-TIMES = ("seconds", "images_per_second")
-
-
-def go(folder, dataset, lines=None, recipe=RECIPE, device="cpu", **settings):
-    """Start a run and bring it as far as it gets."""
-    started = run.start(run.Settings(recipe, **settings), folder, device, dataset)
-    return started, finish(started, (lines if lines is not None else []).append)
-
-
-def log(folder) -> list[dict[str, str]]:
-    with open(folder / "log.csv", newline="") as file:
-        return [{k: v for k, v in row.items() if k not in TIMES} for row in csv.DictReader(file)]
-
-
-def press_ctrl_c_at(monkeypatch, step: int) -> None:
-    """Ctrl-C while the batch of that step (from 0) is being prepared."""
-    batches = data.training_batches
-
-    def pressing(*arguments):
-        for k, batch in enumerate(batches(*arguments)):
-            if k == step:
-                signal.raise_signal(signal.SIGINT)
-            yield batch
-
-    monkeypatch.setattr(data, "training_batches", pressing)
+FIGURES = {"curves.png", "confusion.png", "predictions.png"}
+FILES = FIGURES | {"log.csv", "model.safetensors", "best.safetensors", "state.safetensors"}
 
 
 @pytest.fixture
@@ -79,7 +43,7 @@ def test_a_run_learns_logs_and_writes_its_files(finished):
     assert evaluation.accuracy > 0.5  # of 4 classes
     assert len(lines) == 3 and "epoch 3/3" in lines[2] and f"accuracy {evaluation.accuracy:6.1%}" in lines[2]
     assert {path.name for path in write_figures(done, evaluation)} == FILES
-    assert {path.name for path in done.folder.iterdir()} == FILES | {"config.json"}
+    assert {path.name for path in done.folder.iterdir()} == FILES | {"config.json", ".lock"}
     assert json.loads((done.folder / "config.json").read_text())["recipe"]["learning_rate"] == 0.05
 
 
@@ -105,17 +69,17 @@ def test_the_same_seed_gives_the_same_run_and_another_seed_another(finished, tmp
     assert log(finished[0].folder) == log(again.folder) != log(other.folder)
 
 
-@pytest.mark.parametrize("step", [0, 8, 11])  # the first; in mid-epoch; the last of an epoch
+@pytest.mark.parametrize("step", [0, 8, 11, 17])  # the first; in mid-epoch; the last of an epoch, and of the run
 def test_ctrl_c_finishes_the_step_and_the_resumed_run_is_the_same_to_the_bit(
     finished, tmp_path, tiny_dataset, monkeypatch, step
 ):
     with monkeypatch.context() as patch:
         press_ctrl_c_at(patch, step)
         stopped, evaluation = go(tmp_path / "stopped", tiny_dataset)
-    assert evaluation is None and stopped.step == step + 1
+    assert evaluation is signal.SIGINT and stopped.step == step + 1
     assert load_model(stopped.folder)[1].step == step + 1
-    resumed = run.resume(stopped.folder, "cpu", dataset=tiny_dataset)
-    assert finish(resumed, lambda line: None) is not None
+    resumed = storage.resume(stopped.folder, "cpu", dataset=tiny_dataset)
+    assert finish(resumed, lambda line: None).accuracy == finished[1].accuracy
     assert log(resumed.folder) == log(finished[0].folder)
     files = [folder / "model.safetensors" for folder in (resumed.folder, finished[0].folder)]
     assert files[0].read_bytes() == files[1].read_bytes()
@@ -137,7 +101,7 @@ def test_a_run_with_adam_learns_and_is_resumed_to_the_bit(tmp_path, tiny_dataset
     with monkeypatch.context() as patch:
         press_ctrl_c_at(patch, 8)
         go(tmp_path / "stopped", tiny_dataset, recipe=recipe)
-    resumed = run.resume(tmp_path / "stopped", "cpu", dataset=tiny_dataset)
+    resumed = storage.resume(tmp_path / "stopped", "cpu", dataset=tiny_dataset)
     assert resumed.step == resumed.optimizer.scalars["steps"] == 9
     finish(resumed, lambda line: None)
     assert log(resumed.folder) == log(whole.folder)
@@ -149,7 +113,7 @@ def test_the_sums_of_an_epoch_that_was_interrupted_come_back_bit_for_bit(tmp_pat
     with monkeypatch.context() as patch:
         press_ctrl_c_at(patch, 8)
         stopped, _ = go(tmp_path / "stopped", tiny_dataset, device=device)
-    resumed = run.resume(stopped.folder, device, dataset=tiny_dataset)
+    resumed = storage.resume(stopped.folder, device, dataset=tiny_dataset)
     assert resumed.sums.steps == stopped.sums.steps == 3  # of the second epoch, which began at step 6
     assert type(resumed.sums.loss) is type(stopped.sums.loss) and resumed.sums.loss.dtype == np.float64
     assert float(resumed.sums.loss) == float(stopped.sums.loss) > 0
@@ -161,8 +125,8 @@ def test_a_run_on_a_gpu_stops_goes_on_and_leaves_files_for_any_device(gpu, tmp_p
     with monkeypatch.context() as patch:
         press_ctrl_c_at(patch, 8)
         stopped, nothing = go(tmp_path / "stopped", tiny_dataset, device="cuda:0")
-    assert nothing is None and stopped.step == 9 and evaluation.accuracy > 0.5
-    resumed = run.resume(stopped.folder, "cuda:0", dataset=tiny_dataset)
+    assert nothing is signal.SIGINT and stopped.step == 9 and evaluation.accuracy > 0.5
+    resumed = storage.resume(stopped.folder, "cuda:0", dataset=tiny_dataset)
     finish(resumed, lambda line: None)
     assert log(resumed.folder) == log(whole.folder)
     assert (resumed.folder / "model.safetensors").read_bytes() == (whole.folder / "model.safetensors").read_bytes()
@@ -172,17 +136,7 @@ def test_a_run_on_a_gpu_stops_goes_on_and_leaves_files_for_any_device(gpu, tmp_p
     assert {path.name for path in write_figures(whole, evaluation)} == FILES
 
 
-@pytest.fixture
-def ctrl_c_interrupts():
-    """Python's own handler, also where the tests run in the background: there Ctrl-C is ignored."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-def test_a_second_ctrl_c_stops_at_once_and_the_handler_is_put_back(
-    tmp_path, tiny_dataset, monkeypatch, ctrl_c_interrupts
-):
+def test_a_second_ctrl_c_stops_at_once_and_the_handler_is_put_back(tmp_path, tiny_dataset, monkeypatch):
     batches = data.training_batches
 
     def pressing(*arguments):
@@ -202,14 +156,16 @@ def test_the_state_alone_brings_a_folder_back(finished, tiny_dataset):
     expected = log(done.folder)
     (done.folder / "log.csv").write_text("a crash left")  # the log is written after the state
     (done.folder / "model.safetensors").unlink()
-    resumed = run.resume(done.folder, "cpu", dataset=tiny_dataset)
+    resumed = storage.resume(done.folder, "cpu", dataset=tiny_dataset)
     assert resumed.finished and log(done.folder) == expected
     assert finish(resumed).accuracy == finished[1].accuracy  # nothing left to train: only evaluated
 
 
 def test_a_run_measured_in_steps_ends_within_an_epoch(tmp_path, tiny_dataset):
     done, evaluation = go(tmp_path / "run", tiny_dataset, recipe=dataclasses.replace(RECIPE, epochs=None, steps=8))
-    assert [row["step"] for row in log(done.folder)] == ["6", "8"] and evaluation is not None
+    assert [row["step"] for row in log(done.folder)] == ["6", "8"] and len(evaluation.labels) == 20
+    resumed = storage.resume(done.folder, "cpu", dataset=tiny_dataset)
+    assert finish(resumed).loss == evaluation.loss
 
 
 def test_held_out_images_replace_the_test_images(tmp_path, tiny_dataset):
@@ -220,19 +176,12 @@ def test_held_out_images_replace_the_test_images(tmp_path, tiny_dataset):
     assert "validation loss" in lines[0]
 
 
-def test_a_loss_that_is_no_number_ends_the_run(tmp_path, tiny_dataset, monkeypatch):
-    started = run.start(run.Settings(RECIPE), tmp_path / "run", "cpu", tiny_dataset)
-    started.model.fc.bias.value[:] = np.nan
-    with pytest.raises(run.RunError, match="no longer a number after step 6: a lower --learning-rate"):
-        finish(started, lambda line: None)
-
-
 def test_mistakes_about_folders_and_data_are_told(finished, tmp_path, tiny_dataset):
     folder = finished[0].folder
     with pytest.raises(run.RunError, match="holds a run already.*--resume"):
-        run.start(run.Settings(RECIPE), folder, "cpu", tiny_dataset)
+        storage.start(run.Settings(RECIPE), folder, "cpu", tiny_dataset)
     with pytest.raises(run.RunError, match="no run that could be resumed"):
-        run.resume(tmp_path / "nowhere", "cpu", dataset=tiny_dataset)
+        storage.resume(tmp_path / "nowhere", "cpu", dataset=tiny_dataset)
     with pytest.raises(LogError, match="no log.csv"):
         read_log(tmp_path)
     (tmp_path / "log.csv").write_text("epoch,step\n1,2\n")
@@ -240,19 +189,19 @@ def test_mistakes_about_folders_and_data_are_told(finished, tmp_path, tiny_datas
         read_log(tmp_path)
     others = dataclasses.replace(tiny_dataset, train_images=255 - tiny_dataset.train_images)
     with pytest.raises(run.RunError, match="tiny data are not those"):
-        run.resume(folder, "cpu", dataset=others)
+        storage.resume(folder, "cpu", dataset=others)
     with pytest.raises(run.RunError, match="batch_size must be at most the number of training images, 48, got 64"):
-        run.start(run.Settings(dataclasses.replace(RECIPE, batch_size=64)), tmp_path / "x", "cpu", tiny_dataset)
+        storage.start(run.Settings(dataclasses.replace(RECIPE, batch_size=64)), tmp_path / "x", "cpu", tiny_dataset)
     with pytest.raises(run.RunError, match="validation must be below the number of training images, 48, got 48"):
-        run.start(run.Settings(RECIPE, validation=48), tmp_path / "x", "cpu", tiny_dataset)
+        storage.start(run.Settings(RECIPE, validation=48), tmp_path / "x", "cpu", tiny_dataset)
     assert not (tmp_path / "x").exists()
     assert issubclass(run.RunError, UserError) and issubclass(LogError, UserError)
 
 
 def test_runs_that_start_in_one_second_get_folders_of_their_own(tmp_path, tiny_dataset, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(run.time, "strftime", lambda form: "20200101-000000")
-    folders = [run.start(run.Settings(RECIPE), None, "cpu", tiny_dataset).folder.as_posix() for _ in range(2)]
+    monkeypatch.setattr(storage.time, "strftime", lambda form: "20200101-000000")
+    folders = [storage.start(run.Settings(RECIPE), None, "cpu", tiny_dataset).folder.as_posix() for _ in range(2)]
     assert folders == ["runs/tiny-resnet8-20200101-000000", "runs/tiny-resnet8-20200101-000000-2"]
 
 

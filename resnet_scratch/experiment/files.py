@@ -1,0 +1,103 @@
+"""Files that are always whole, and a folder that only one run writes to."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from ..errors import UserError
+
+LOCK_FILE = ".lock"
+
+
+class FolderInUse(UserError):
+    """Another run is writing to the folder."""
+
+
+def atomic_write(path: str | Path, content: bytes) -> None:
+    """Write a file so that under its name is always the whole old content or the whole new one.
+
+    Raises OSError, which names the file, when that is not possible: on a full disk, say. The old content is then kept.
+    """
+    path = Path(path)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(unfinished, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())  # otherwise a power cut could leave the new name with none of the content
+        os.replace(unfinished, path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what `atomic_write` left in the folder when its process was killed. No other may be writing there."""
+    for path in folder.glob(".*.tmp"):
+        if re.fullmatch(r"\..+\.\d+\.tmp", path.name):
+            path.unlink()
+
+
+class FolderLock:
+    """A folder that one run has for itself, from `acquire` to `release` or to the end of its process, however it ends.
+
+    It is a lock of the operating system on an empty file, which stays in the folder. Where there are no such locks (in
+    a browser; on some network drives) nothing is locked.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._file: int | None = None  # the descriptor of the locked file
+
+    def acquire(self) -> None:
+        """Lock the folder; nothing happens when this object has it already. Raises FolderInUse when another has it."""
+        if self._file is not None:
+            return
+        file = os.open(self.folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o666)
+        if not _lock(file):
+            os.close(file)
+            raise FolderInUse(f"another run is writing to {self.folder}: wait for its end, or choose another folder")
+        self._file = file
+
+    def release(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def __enter__(self) -> None:
+        self.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    __del__ = release
+
+
+def _lock(file: int) -> bool:
+    """Lock an open file until it is closed. False when somebody else has locked it."""
+    try:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except ImportError:
+        return _lock_on_windows(file)
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass  # this file system has no locks
+    return True
+
+
+def _lock_on_windows(file: int) -> bool:
+    try:
+        import msvcrt
+
+        msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+    except ImportError:
+        pass  # a browser, where there is only one process
+    except OSError:
+        return False
+    return True

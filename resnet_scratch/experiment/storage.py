@@ -1,0 +1,142 @@
+"""A run in its folder: started, saved, resumed. What `resume` continues is, to the bit, the run never interrupted."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from .. import data
+from .checkpoint import load_state, read_state, save_state
+from .files import FolderLock, atomic_write, remove_unfinished
+from .log import LOG_FILE, write_log
+from .recipe import Recipe
+from .run import STATE_FILE, Run, RunError, Settings, build_run
+from .sums import EpochSums
+from .weights import BEST_FILE, WEIGHTS_FILE, About, save_model
+
+SETTINGS_FILE = "config.json"
+
+
+def start(
+    settings: Settings, folder: Path | None = None, device: str = "auto", dataset: data.Dataset | None = None
+) -> Run:
+    """A new run at step 0. The folder defaults to runs/<recipe>-<model>-<date>-<time>.
+
+    `dataset` replaces the one that the recipe names. Raises RunError when the folder holds a run already, or when the
+    settings do not suit the data.
+    """
+    run = build_run(settings, FolderLock(Path()), device, dataset)
+    run.lock = FolderLock(_new_folder(settings.recipe, folder))
+    with ExitStack() as unless_all_is_well:
+        unless_all_is_well.enter_context(run.lock)
+        _check_new(run.folder)
+        remove_unfinished(run.folder)
+        text = json.dumps(dataclasses.asdict(settings), indent=2) + "\n"
+        atomic_write(run.folder / SETTINGS_FILE, text.encode())
+        unless_all_is_well.pop_all()  # the run keeps the lock
+    return run
+
+
+def resume(folder: Path, device: str = "auto", data_dir: str | None = None, dataset: data.Dataset | None = None) -> Run:
+    """The run in `folder`, as it was last saved. The other files are written anew from the state: a run that was killed
+    may have left older ones.
+
+    Raises RunError when there is no run, when the data have changed or the state is impossible; FolderInUse; and
+    CheckpointError for a damaged state.
+    """
+    if not (folder / STATE_FILE).is_file():
+        raise RunError(f"{folder} holds no run that could be resumed: there is no {STATE_FILE} in it")
+    with ExitStack() as unless_all_is_well:
+        lock = FolderLock(folder)
+        unless_all_is_well.enter_context(lock)
+        remove_unfinished(folder)
+        run = _read_run(lock, device, data_dir, dataset)
+        _write_results(run)
+        unless_all_is_well.pop_all()  # the run keeps the lock
+    return run
+
+
+def save(run: Run) -> None:
+    """Write the state (all that `resume` needs), and from it the weights alone (what others load) and the log.
+
+    Each file is written atomically. Raises RunError, and writes nothing, when the run's numbers are no longer finite.
+    """
+    run.check_finite()
+    about = {
+        "settings": dataclasses.asdict(run.settings),
+        "data_checksums": run.data_checksums,
+        "step": run.step,
+        "seconds": run.seconds,
+        "epoch_seconds": run.epoch_seconds,
+        "history": run.history,
+    }
+    save_state(run.folder / STATE_FILE, run.model, run.optimizer, run.sums.to_array(), about)
+    _write_results(run)
+
+
+def _write_results(run: Run) -> None:
+    """Write what follows from the state: the weights, after the best epoch so far also under that name, and the log."""
+    about = About.of(run.model, run.dataset, run.settings.recipe.name, run.settings.seed, run.step)
+    save_model(run.folder / WEIGHTS_FILE, run.model, about)
+    accuracies = [row["test_accuracy"] for row in run.history]
+    after_an_epoch = bool(run.history) and run.history[-1]["step"] == run.step
+    if after_an_epoch and accuracies[-1] > max(accuracies[:-1], default=-1):
+        save_model(run.folder / BEST_FILE, run.model, about)
+    write_log(run.folder, run.history)
+
+
+def _read_run(lock: FolderLock, device: str, data_dir: str | None, dataset: data.Dataset | None) -> Run:
+    folder = lock.folder
+    arrays, about = read_state(folder / STATE_FILE)
+    try:
+        recipe = Recipe(**{k: tuple(v) if isinstance(v, list) else v for k, v in about["settings"]["recipe"].items()})
+        settings = Settings(**{**about["settings"], "recipe": recipe})
+        checksums = about["data_checksums"]
+    except (TypeError, KeyError) as error:
+        raise RunError(f"the run in {folder} was started by another version of resnet_scratch ({error})") from None
+    if data_dir is not None:
+        settings = dataclasses.replace(settings, data_dir=data_dir)
+    run = build_run(settings, lock, device, dataset)
+    if changed := [name for name, value in run.data_checksums.items() if checksums.get(name) != value]:
+        raise RunError(
+            f"the {run.dataset.name} data are not those that the run in {folder} was started with: "
+            f"other {', '.join(changed)}"
+        )
+    run.sums = EpochSums.from_array(load_state(folder / STATE_FILE, arrays, run.model, run.optimizer), run.device)
+    run.step, run.history = about["step"], about["history"]
+    run.seconds, run.epoch_seconds = about["seconds"], about["epoch_seconds"]
+    wanted = (run.epochs, 0) if run.finished else divmod(run.step, run.steps_per_epoch)
+    if not 0 < run.step <= run.total_steps or (len(run.history), run.sums.steps) != wanted:
+        raise RunError(
+            f"the state in {folder} is impossible: step {run.step} of {run.total_steps}, {run.steps_per_epoch} to an "
+            f"epoch, {len(run.history)} epochs in the log and {run.sums.steps} steps since"
+        )
+    return run
+
+
+def _new_folder(recipe: Recipe, folder: Path | None) -> Path:
+    """The folder, made if it is not there; None: a new one in runs/."""
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+    name = f"{recipe.name}-{recipe.model}-{time.strftime('%Y%m%d-%H%M%S')}"
+    for suffix in ("", *(f"-{k}" for k in range(2, 100))):  # several runs may start within one second
+        folder = Path("runs") / (name + suffix)
+        try:
+            folder.mkdir(parents=True)
+            return folder
+        except FileExistsError:
+            continue
+    raise RunError(f"there are too many runs named {name} already")
+
+
+def _check_new(folder: Path) -> None:
+    """Raise RunError when a run's files would overwrite something."""
+    if (folder / STATE_FILE).exists():
+        raise RunError(f"{folder} holds a run already: continue it with --resume {folder}, or choose another folder")
+    for name in (WEIGHTS_FILE, BEST_FILE, LOG_FILE):
+        if (folder / name).exists():
+            raise RunError(f"{folder} holds a {name} that is not of a run in it: choose another folder")
