@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
+import sys
 from pathlib import Path
 from typing import Any, Callable
 
@@ -44,6 +47,18 @@ class Model(click.ParamType):
             return configs.find(value).name
         except ValueError as error:
             self.fail(str(error), param, context)
+
+
+def program() -> str:
+    """How this program was called, so that a printed hint can be pasted: as `resnet-scratch` where that is on the PATH,
+    else by its path, or by `python -m`."""
+    called = Path(sys.argv[0])
+    if called.name == "__main__.py":
+        return f"{shlex.quote(sys.executable)} -m resnet_scratch"
+    found = shutil.which("resnet-scratch")
+    if found and (called.stem != "resnet-scratch" or Path(found).resolve() == called.resolve()):
+        return "resnet-scratch"
+    return shlex.quote(str(called)) if called.stem == "resnet-scratch" else "resnet-scratch"
 
 
 def option(*names: str, **settings: Any) -> Callable:

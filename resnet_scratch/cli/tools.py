@@ -39,7 +39,7 @@ def evaluate_command(weights: Path, data: str | None, data_dir: Path | None, dev
     """Test loss and accuracy of the network in WEIGHTS, a run's folder or its model.safetensors."""
     model, about = load_model(weights, device)
     dataset = load(data or about.dataset, data_dir)
-    if tuple(dataset.classes) != about.classes:
+    if about.classes not in (tuple(dataset.classes), tuple(map(str, range(len(dataset.classes))))):
         raise click.UsageError(f"{weights} knows the classes {', '.join(about.classes)}; {dataset.name} has others")
     dataset = dataset.to(device)
     result = evaluate(model, dataset.test_images, dataset.test_labels, *about.normalisation())
