@@ -49,6 +49,19 @@ class Model(click.ParamType):
             self.fail(str(error), param, context)
 
 
+class DataSet(click.ParamType):
+    """The name of a data set, or the path of a folder of images."""
+
+    name = "data"
+
+    def convert(self, value: str, param: click.Parameter | None, context: click.Context | None) -> str:
+        if value in DATASETS:
+            return value
+        if not Path(value).expanduser().is_dir():
+            self.fail(f"must be {', '.join(DATASETS)} or a folder that exists, got {value!r}", param, context)
+        return str(Path(value).expanduser().resolve())  # a run may be resumed from another folder
+
+
 def program() -> str:
     """How this program was called, so that a printed hint can be pasted: as `resnet-scratch` where that is on the PATH,
     else by its path, or by `python -m`."""
@@ -78,6 +91,9 @@ def _set_threads(context: click.Context, parameter: click.Parameter, threads: in
 data_dir_option = option(
     "--data-dir", type=click.Path(path_type=Path), help="Where the data set's files or archive are."
 )
+image_size_option = option(
+    "--image-size", default=32, type=click.IntRange(min=1), help="Height and width of images from a folder."
+)
 DEVICES = "cpu, cuda, cuda:1, ... or auto: a GPU if one works."
 
 
@@ -104,5 +120,6 @@ weights_argument = click.argument("weights", type=click.Path(path_type=Path))
 
 def data_option(default: str | None, otherwise: str = "") -> Callable:
     """--data, the name of a data set; without a default, `otherwise` says in the help what is taken."""
-    text = "Data set." + (f"  [default: {otherwise}]" if otherwise else "")
-    return option("--data", type=click.Choice(DATASETS), default=default, help=text)
+    text = "Data set, or a folder with a folder of images for each class."
+    text += f"  [default: {otherwise}]" if otherwise else ""
+    return option("--data", type=DataSet(), default=default, metavar="|".join((*DATASETS, "FOLDER")), help=text)

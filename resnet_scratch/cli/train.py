@@ -17,7 +17,7 @@ from ..experiment.log import read_log
 from ..experiment.recipe import OPTIMIZERS, RECIPES
 from ..experiment.recipe import find as find_recipe
 from ..experiment.trainer import finish, write_figures
-from .options import Model, data_dir_option, data_option, device_option, option, threads_option
+from .options import Model, data_dir_option, data_option, device_option, image_size_option, option, threads_option
 
 STOPPED_BY_CTRL_C = 130
 
@@ -32,6 +32,7 @@ def _recipe_list() -> str:
 @option("--model", type=Model(), help="Another model than the recipe's: resnet20, plain44, ...")
 @data_option(None, otherwise="the recipe's")
 @data_dir_option
+@image_size_option
 @option("--epochs", type=click.IntRange(min=1), help="Another length; the schedule is stretched to it.")
 @option("--batch-size", type=click.IntRange(min=1), help="Images per step.  [default: the recipe's]")
 @option(
@@ -116,7 +117,7 @@ def train(context: click.Context, device: str, resume: Path | None, data_dir: Pa
 
 
 def _settings(
-    recipe: str, data: str | None, data_dir: Path | None, seed: int, validation: int, **choices: Any
+    recipe: str, data: str | None, data_dir: Path | None, seed: int, validation: int, image_size: int, **choices: Any
 ) -> runs.Settings:
     """The settings of a run: the recipe, with what was chosen differently."""
     names = ("model", "batch_size", "learning_rate", "epochs", "optimizer")
@@ -126,7 +127,7 @@ def _settings(
     if "epochs" in changes:
         changes["steps"] = None
     folder = data_dir and str(data_dir.resolve())  # absolute: a run may be resumed from another folder
-    return runs.Settings(dataclasses.replace(find_recipe(recipe), **changes), seed, validation, folder)
+    return runs.Settings(dataclasses.replace(find_recipe(recipe), **changes), seed, validation, folder, image_size)
 
 
 @click.command(short_help="Errors of several runs in one figure.")
