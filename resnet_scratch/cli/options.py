@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
+import sys
 from pathlib import Path
 from typing import Any, Callable
 
@@ -58,6 +61,31 @@ class Folder(click.Path):
         return super().convert(value, param, context)
 
 
+class DataSet(click.ParamType):
+    """The name of a data set, or the path of a folder of images."""
+
+    name = "data"
+
+    def convert(self, value: str, param: click.Parameter | None, context: click.Context | None) -> str:
+        if value in DATASETS:
+            return value
+        if not Path(value).expanduser().is_dir():
+            self.fail(f"must be {', '.join(DATASETS)} or a folder that exists, got {value!r}", param, context)
+        return str(Path(value).expanduser().resolve())  # a run may be resumed from another folder
+
+
+def program() -> str:
+    """How this program was called, so that a printed hint can be pasted: as `resnet-scratch` where that is on the PATH,
+    else by its path, or by `python -m`."""
+    called = Path(sys.argv[0])
+    if called.name == "__main__.py":
+        return f"{shlex.quote(sys.executable)} -m resnet_scratch"
+    found = shutil.which("resnet-scratch")
+    if found and (called.stem != "resnet-scratch" or Path(found).resolve() == called.resolve()):
+        return "resnet-scratch"
+    return shlex.quote(str(called)) if called.stem == "resnet-scratch" else "resnet-scratch"
+
+
 def option(*names: str, **settings: Any) -> Callable:
     """click's option, with its default shown."""
     return click.option(*names, **{"show_default": True, **settings})
@@ -74,6 +102,9 @@ def _set_threads(context: click.Context, parameter: click.Parameter, threads: in
 
 data_dir_option = option(
     "--data-dir", type=click.Path(path_type=Path), help="Where the data set's files or archive are."
+)
+image_size_option = option(
+    "--image-size", default=32, type=click.IntRange(min=1), help="Height and width of images from a folder."
 )
 DEVICES = "cpu, cuda, cuda:1, ... or auto: a GPU if one works."
 
@@ -101,5 +132,6 @@ weights_argument = click.argument("weights", type=click.Path(path_type=Path))
 
 def data_option(default: str | None, otherwise: str = "") -> Callable:
     """--data, the name of a data set; without a default, `otherwise` says in the help what is taken."""
-    text = "Data set." + (f"  [default: {otherwise}]" if otherwise else "")
-    return option("--data", type=click.Choice(DATASETS), default=default, help=text)
+    text = "Data set, or a folder with a folder of images for each class."
+    text += f"  [default: {otherwise}]" if otherwise else ""
+    return option("--data", type=DataSet(), default=default, metavar="|".join((*DATASETS, "FOLDER")), help=text)

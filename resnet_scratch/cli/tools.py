@@ -22,6 +22,7 @@ from .options import (
     data_dir_option,
     data_option,
     device_option,
+    image_size_option,
     option,
     resolved,
     threads_option,
@@ -38,8 +39,8 @@ from .options import (
 def evaluate_command(weights: Path, data: str | None, data_dir: Path | None, device: str) -> None:
     """Test loss and accuracy of the network in WEIGHTS, a run's folder or its model.safetensors."""
     model, about = load_model(weights, device)
-    dataset = load(data or about.dataset, data_dir)
-    if tuple(dataset.classes) != about.classes:
+    dataset = load(data or about.dataset, data_dir, about.image_size[0])
+    if about.classes not in (tuple(dataset.classes), tuple(map(str, range(len(dataset.classes))))):
         raise click.UsageError(f"{weights} knows the classes {', '.join(about.classes)}; {dataset.name} has others")
     dataset = dataset.to(device)
     result = evaluate(model, dataset.test_images, dataset.test_labels, *about.normalisation())
@@ -118,19 +119,20 @@ def summary_command(model: str, classes: int, image_size: int | None, batch_size
 @click.command("data", short_help="Show a data set.")
 @data_option("shapes")
 @data_dir_option
+@image_size_option
 @option(
     "--sheet",
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write a figure with some images of each class here.",
 )
-def data_command(data: str, data_dir: Path | None, sheet: Path | None) -> None:
+def data_command(data: str, data_dir: Path | None, image_size: int, sheet: Path | None) -> None:
     """Which data set this is, where it is, and what is in it.
 
     \b
     resnet-scratch data --sheet shapes.png
     resnet-scratch data --data cifar10         downloads it if need be
     """
-    dataset = load(data, data_dir)
+    dataset = load(data, data_dir, image_size)
     H, W = dataset.train_images.shape[1:3]
     click.echo(
         f"{dataset.name}: {len(dataset.train_images):,} training and {len(dataset.test_images):,} test images, "

@@ -18,7 +18,17 @@ from ..experiment.recipe import OPTIMIZERS, RECIPES
 from ..experiment.recipe import find as find_recipe
 from ..experiment.run import Settings
 from ..experiment.trainer import finish, write_figures
-from .options import Folder, Model, data_dir_option, data_option, device_option, option, threads_option
+from .options import (
+    Folder,
+    Model,
+    data_dir_option,
+    data_option,
+    device_option,
+    image_size_option,
+    option,
+    program,
+    threads_option,
+)  # fmt: skip
 
 
 def _recipe_list() -> str:
@@ -31,6 +41,7 @@ def _recipe_list() -> str:
 @option("--model", type=Model(), help="Another model than the recipe's: resnet20, plain44, ...")
 @data_option(None, otherwise="the recipe's")
 @data_dir_option
+@image_size_option
 @option("--epochs", type=click.IntRange(min=1), help="Another length; the schedule is stretched to it.")
 @option("--batch-size", type=click.IntRange(min=1), help="Images per step.  [default: the recipe's]")
 @option(
@@ -92,7 +103,7 @@ def train(context: click.Context, device: str, resume: Path | None, data_dir: Pa
         if evaluation.name != "SIGHUP":  # which says that the terminal is gone
             click.echo(
                 f"Stopped after step {run.step} of {run.total_steps}. To continue:\n"
-                f"    resnet-scratch train --resume {run.folder}"
+                f"    {program()} train --resume {run.folder}"
             )
         context.exit(128 + evaluation)  # as a shell reports it
     click.echo(
@@ -107,7 +118,7 @@ def train(context: click.Context, device: str, resume: Path | None, data_dir: Pa
 
 
 def _settings(
-    recipe: str, data: str | None, data_dir: Path | None, seed: int, validation: int, **choices: Any
+    recipe: str, data: str | None, data_dir: Path | None, seed: int, validation: int, image_size: int, **choices: Any
 ) -> Settings:
     """The settings of a run: the recipe, with what was chosen differently."""
     names = ("model", "batch_size", "learning_rate", "epochs", "optimizer")
@@ -117,7 +128,7 @@ def _settings(
     if "epochs" in changes:
         changes["steps"] = None
     folder = data_dir and str(data_dir.resolve())  # absolute: a run may be resumed from another folder
-    return Settings(dataclasses.replace(find_recipe(recipe), **changes), seed, validation, folder)
+    return Settings(dataclasses.replace(find_recipe(recipe), **changes), seed, validation, folder, image_size)
 
 
 @click.command(short_help="Errors of several runs in one figure.")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Callable
 
 from .augment import normalise, random_crop, random_flip
 from .batches import test_batches, training_batches
 from .cifar10 import load_cifar10
 from .dataset import DataError, Dataset
+from .folder import load_folder
 from .shapes import load_shapes
 
 # To add a data set, add a function that takes the user's --data-dir, or None, and returns a Dataset.
@@ -19,17 +21,21 @@ _LOADERS: dict[str, Callable[[str | os.PathLike | None], Dataset]] = {
 NAMES = tuple(_LOADERS)
 
 
-def load(name: str = "shapes", data_dir: str | os.PathLike | None = None) -> Dataset:
-    """The data set of this name: "shapes" is generated; "cifar10" is read from `data_dir` or downloaded.
+def load(name: str = "shapes", data_dir: str | os.PathLike | None = None, image_size: int = 32) -> Dataset:
+    """The data set of this name: "shapes" is generated; "cifar10" is read from `data_dir` or downloaded. Any other name
+    is the path of a folder of your own, with a folder of images for each class: see `load_folder`. They are scaled to
+    `image_size`.
 
     Raises DataError if there is no data set of this name, or if CIFAR-10 cannot be read or downloaded.
     """
+    if name not in _LOADERS and Path(name).expanduser().is_dir():
+        return load_folder(name, image_size)
     if name not in _LOADERS:
-        raise DataError(f"there is no data set {name!r}; choose from {', '.join(NAMES)}")
+        raise DataError(f"there is no data set {name!r}; choose from {', '.join(NAMES)}, or a folder of images")
     return _LOADERS[name](data_dir)
 
 
 __all__ = [
-    "DataError", "Dataset", "NAMES", "load", "load_cifar10", "load_shapes", "normalise", "random_crop", "random_flip",
-    "test_batches", "training_batches",
+    "DataError", "Dataset", "NAMES", "load", "load_cifar10", "load_folder", "load_shapes", "normalise", "random_crop",
+    "random_flip", "test_batches", "training_batches",
 ]  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Sequence
 
 import numpy as np
 
@@ -26,6 +27,27 @@ class Dataset:
     test_images: Array
     test_labels: Array
     mirror: bool  # whether an image that is flipped left to right still shows the same class
+
+    @classmethod
+    def from_arrays(
+        cls,
+        images: np.ndarray,
+        labels: np.ndarray,
+        classes: Sequence[str],
+        test: tuple[np.ndarray, np.ndarray] | None = None,
+        name: str = "your data",
+        mirror: bool = False,
+    ) -> Dataset:
+        """Your own images (N, H, W, 3) uint8, or grey (N, H, W) or (N, H, W, 1), with labels (N,), indices into the
+        names `classes`. Grey images get three equal channels.
+
+        `test` are images and labels to test on; without them a fifth of the images, always the same, are held out at
+        random. Raises DataError for arrays of another dtype or shape, and for labels that are no index of a class.
+        """
+        train = _checked(images, labels, len(classes))
+        held_out = _checked(*test, len(classes)) if test else (train[0][:0], train[1][:0])
+        dataset = cls(name, tuple(classes), *train, *held_out, mirror)
+        return dataset if test else dataset.split(max(1, len(images) // 5))
 
     @cached_property
     def mean(self) -> np.ndarray:
@@ -74,3 +96,19 @@ class Dataset:
             test_images=self.train_images[held_out],
             test_labels=self.train_labels[held_out],
         )
+
+
+def _checked(images: np.ndarray, labels: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Images (N, H, W, 3) and labels (N,) int64, from what somebody handed over."""
+    images, labels = np.asarray(images), np.asarray(labels)
+    if images.dtype != np.uint8:
+        raise DataError(f"images must be uint8, 0 to 255, got {images.dtype}")
+    shape = images.shape
+    images = images[..., None] if images.ndim == 3 else images
+    if images.ndim != 4 or images.shape[3] not in (1, 3) or 0 in shape:
+        raise DataError(f"images must be (N, H, W, 3), or grey (N, H, W), got {shape}")
+    if labels.shape != images.shape[:1] or labels.dtype.kind not in "iu":
+        raise DataError(f"labels must be {len(images)} whole numbers, got {labels.dtype} of shape {labels.shape}")
+    if labels.min() < 0 or labels.max() >= classes:
+        raise DataError(f"labels must be 0 to {classes - 1}, got {labels.min()} to {labels.max()}")
+    return np.repeat(images, 3, axis=3) if images.shape[3] == 1 else images, labels.astype(np.int64)

@@ -39,6 +39,7 @@ class Settings:
     seed: int = 0
     validation: int = 0  # the number of training images that are held out and evaluated on, not the test images
     data_dir: str | None = None
+    image_size: int = 32  # of the images from a folder
 
 
 @dataclass
@@ -117,7 +118,7 @@ def build_run(settings: Settings, lock: FolderLock, device: str, dataset: data.D
     """
     recipe, device = settings.recipe, resolve_device(device)
     if dataset is None:
-        dataset = data.load(recipe.dataset, settings.data_dir)
+        dataset = data.load(recipe.dataset, settings.data_dir, settings.image_size)
     images = f"the number of training images, {len(dataset.train_images)}"
     if settings.validation:
         if settings.validation >= len(dataset.train_images):

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from resnet_scratch import data
-from resnet_scratch.cli import main, tools
+from resnet_scratch.cli import main, options, tools
 from resnet_scratch.compute import backend
 from resnet_scratch.gradcheck import Report, TensorCheck
 from resnet_scratch.layers import ReLU
@@ -24,6 +24,7 @@ from resnet_scratch.verify import cases
 def invoke(tmp_path, tiny_dataset, monkeypatch):
     """Run the command in an empty folder, where every data set is the tiny one."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["resnet-scratch"])
     monkeypatch.setattr(data, "load", lambda *_: tiny_dataset)
     monkeypatch.setattr(tools, "load", lambda *_: tiny_dataset)
 
@@ -133,6 +134,14 @@ def test_a_signal_says_how_to_go_on_and_resume_does(invoke, send, name, status):
     assert is_one_line(invoke(*command[1:], "--seed", 3), "--resume", "--seed")
     result = invoke(*command[1:])
     assert result.exit_code == 0 and "after step 10 of 18" in result.output and "epoch 3/3" in result.output
+
+
+def test_a_printed_command_calls_the_program_as_it_was_called(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", [".venv/bin/resnet-scratch", "train"])
+    assert options.program() == ".venv/bin/resnet-scratch"  # not on the PATH
+    monkeypatch.setattr(sys, "argv", ["/somewhere/resnet_scratch/__main__.py", "train"])
+    assert options.program() == f"{sys.executable} -m resnet_scratch"
 
 
 def test_a_closed_terminal_stops_the_run_and_nothing_more_is_printed(invoke, send):

@@ -1,4 +1,4 @@
-"""Six real interruptions of a run in a process of its own; `benchmarks/interruptions.py` makes as many as one likes."""
+"""Four real interruptions of a run in a process of its own; `benchmarks/interruptions.py` makes as many as one likes."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ SCRIPT = Path(__file__).parents[2] / "benchmarks" / "interruptions.py"
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has not these signals")
 def test_a_run_that_is_interrupted_again_and_again_is_the_same_to_the_bit():
-    result = subprocess.run([sys.executable, SCRIPT, "--kills", "6"], capture_output=True, text=True)
+    result = subprocess.run([sys.executable, SCRIPT, "--kills", "4"], capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr
     assert result.stdout.splitlines()[-1].endswith("equal to the bit") and "SIGKILL: 2 stopped" in result.stdout

@@ -7,7 +7,6 @@ from resnet_scratch.compute.backend import to_numpy
 from resnet_scratch.layers import BatchNorm2d
 from resnet_scratch.verify import definitions
 
-
 SHAPES = [(4, 5, 6, 3), (1, 3, 5, 2), (7, 1, 1, 3), (2, 1, 1, 1), (13, 3, 1, 5)]
 
 

@@ -1,0 +1,98 @@
+"""The commands that take weights from PyTorch, and give them back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ..errors import UserError
+from ..experiment.exchange import NORMALISATIONS, Normalisation, export_model, import_model
+from ..experiment.weights import WEIGHTS_FILE, load_model, save_model
+from .options import option, program, weights_argument
+
+
+class NormalisationType(click.ParamType):
+    """A name in NORMALISATIONS, or six numbers."""
+
+    name = "normalisation"
+
+    def convert(self, value: str, param: click.Parameter | None, context: click.Context | None) -> Normalisation:
+        if value in NORMALISATIONS:
+            return NORMALISATIONS[value]
+        try:
+            numbers = [float(number) for number in value.split(",")]
+        except ValueError:
+            numbers = []
+        if len(numbers) != 6 or min(numbers[3:]) <= 0:
+            names = ", ".join(NORMALISATIONS)
+            self.fail(f"must be {names}, or R,G,B,R,G,B: means, then deviations above 0; got {value!r}")
+        return tuple(numbers[:3]), tuple(numbers[3:])
+
+
+@click.command("import", short_help="Take a ResNet's weights from PyTorch.")
+@click.argument("file", type=click.Path(path_type=Path))
+@option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder to write.  [default: runs/FILE's name]")
+@option("--classes", type=click.IntRange(min=1), help="For a file without the last layer: how many outputs.")
+@option(
+    "--class-names",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A text file with a class's name per line.  [default: 0, 1, ...]",
+)
+@option(
+    "--normalisation",
+    type=NormalisationType(),
+    metavar="NAME|R,G,B,R,G,B",
+    help="As in training: cifar10, imagenet, or three means and three standard deviations.  "
+    "[default: imagenet if the first convolution is 7x7, else cifar10]",
+)
+def import_command(
+    file: Path, out: Path | None, classes: int | None, class_names: Path | None, normalisation: Normalisation | None
+) -> None:
+    """Make a run folder of FILE, weights that PyTorch (.pth, .pt) or safetensors wrote: torchvision's ResNets and those
+    of the common CIFAR repositories. `evaluate` and `predict` take the folder.
+
+    \b
+    resnet-scratch import resnet18-f37072fd.pth --class-names imagenet.txt
+    resnet-scratch import resnet20.th --normalisation imagenet --out runs/r20
+    """
+    names = class_names.read_text(encoding="utf-8").split("\n") if class_names else None
+    names = [name.strip() for name in names if name.strip()] if names else None
+    if classes and names and classes != len(names):
+        raise click.UsageError(f"--classes is {classes}, but {class_names} names {len(names)}")
+    model, about, new_last_layer = import_model(file, names or classes, normalisation)
+    out = out or Path("runs") / file.stem
+    if (out / WEIGHTS_FILE).exists():
+        raise UserError(f"{out / WEIGHTS_FILE} exists already: choose another folder with --out")
+    out.mkdir(parents=True, exist_ok=True)
+    save_model(out / WEIGHTS_FILE, model, about)
+    config, parameters = model.config, sum(parameter.value.size for parameter in model.parameters())
+    click.echo(
+        f"{config.name}: {config.block} blocks {'-'.join(map(str, config.blocks))}, shortcuts of option "
+        f"{config.shortcut}, {len(about.classes)} classes\n{parameters:,} parameters, for images of "
+        f"{about.image_size[0]}x{about.image_size[1]}, normalised with\n"
+        f"mean {_three(about.mean)}, standard deviation {_three(about.std)}"
+    )
+    if new_last_layer:
+        click.echo("The file has no last layer (fc): its weights are new, drawn at random.")
+    click.echo(f"Written: {out / WEIGHTS_FILE}\nTo use it:\n    {program()} predict {out} cat.png")
+
+
+@click.command("export", short_help="Give a network's weights to PyTorch.")
+@weights_argument
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+def export_command(weights: Path, file: Path) -> None:
+    """Write the network in WEIGHTS (a run's folder or its model.safetensors) to FILE, for PyTorch: .safetensors, or a
+    state dict as .pth or .pt. The names are torchvision's.
+
+    \b
+    resnet-scratch export runs/resnet20 resnet20.pth
+    """
+    model, about = load_model(weights)
+    export_model(file, model, about)
+    click.echo(f"Written: {file}")
+    click.echo("In PyTorch: model.load_state_dict(torch.load(file)), or safetensors.torch.load_file(file)")
+
+
+def _three(values: tuple[float, ...]) -> str:
+    return " ".join(f"{value:.4g}" for value in values)

@@ -1,0 +1,128 @@
+"""Weights from PyTorch, and back: files that other programs wrote, or will read."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..errors import UserError
+from ..models import ResNet, build
+from ..models.recognise import recognise, torchvision_names
+from ..models.torch_layout import to_torch
+from .checkpoint import CheckpointError, _fill, _read
+from .files import atomic_write
+from .weights import About, save_model
+
+STATE_DICTS = ("state_dict", "model_state_dict", "model", "net")  # what training scripts call it in their checkpoints
+NORMALISATIONS = {  # mean and standard deviation of the training images: red, green, blue, scaled to 0..1
+    "cifar10": ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)),
+    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+}
+Normalisation = tuple[Sequence[float], Sequence[float]]
+
+
+class Imported(NamedTuple):
+    """A network whose weights came from elsewhere."""
+
+    model: ResNet
+    about: About
+    new_last_layer: bool  # the file had no last layer: its weights were drawn at random
+
+
+def import_model(
+    path: str | Path,
+    classes: int | Sequence[str] | None = None,
+    normalisation: Normalisation | None = None,
+    seed: int = 0,
+) -> Imported:
+    """The network in a file of PyTorch's weights: a .safetensors file, or whatever `torch.save` wrote of a state dict,
+    alone or inside a checkpoint. `models/recognise.py` says which networks and names are known.
+
+    `classes` are the classes' names, or their number; they are named "0", "1", ... unless given. A file without the
+    last layer needs them, and gets a new layer, drawn from `seed`. `normalisation` is (mean, std) of the images that
+    the network was trained on; unless given, CIFAR-10's after a 3x3 convolution and ImageNet's after a 7x7 one.
+
+    Raises CheckpointError for a file that cannot be read or does not fit, UnknownNetworkError for another network, and
+    UserError for classes that do not suit it.
+    """
+    arrays = torchvision_names(_read(path) if Path(path).suffix == ".safetensors" else _read_torch(path))
+    config = recognise({name: array.shape for name, array in arrays.items()})
+    names = _class_names(classes, len(arrays["fc.weight"]) if "fc.weight" in arrays else None, path)
+    model = build(config, len(names), rng=np.random.default_rng(seed))
+    new_last_layer = "fc.weight" not in arrays and "fc.bias" not in arrays
+    if new_last_layer:
+        arrays |= {"fc.weight": to_torch(model.fc.weight.value), "fc.bias": to_torch(model.fc.bias.value)}
+    _fill({name: buffer.value for name, buffer in model.named_buffers()}, arrays, path)
+    mean, std = normalisation or NORMALISATIONS["cifar10" if config.stem == "cifar" else "imagenet"]
+    size = (config.image_size, config.image_size)
+    about = About(dataclasses.asdict(config), names, size, tuple(mean), tuple(std), "unknown", "imported", seed, 0)
+    return Imported(model, about, new_last_layer)
+
+
+def export_model(path: str | Path, model: ResNet, about: About) -> None:
+    """Write the weights under torchvision's names for PyTorch: a .safetensors file, or a state dict as .pth or .pt.
+
+    `model.load_state_dict` takes it as it is. Raises UserError for another ending, or where .pth needs torch.
+    """
+    suffix = Path(path).suffix
+    if suffix == ".safetensors":
+        return save_model(path, model, about)
+    if suffix not in (".pth", ".pt"):
+        raise UserError(f"the file to write must end in .safetensors, .pth or .pt, got {str(path)!r}")
+    torch = _torch(f"writing {path}")
+    arrays = {name: to_torch(buffer.value).astype(np.float32) for name, buffer in model.named_buffers()}
+    content = io.BytesIO()
+    torch.save({name: torch.from_numpy(array) for name, array in arrays.items()}, content)
+    atomic_write(path, content.getvalue())
+
+
+def _read_torch(path: str | Path) -> dict[str, np.ndarray]:
+    """The arrays of a state dict that torch wrote. Nothing but tensors and plain containers is ever loaded."""
+    if not Path(path).is_file():
+        raise CheckpointError(f"no such file: {path}")
+    torch = _torch(f"reading {path}")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises almost anything at a file that is damaged or holds more than weights
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise CheckpointError(
+            f"{path} cannot be read by torch with weights_only=True ({reason[:160]}); it must be what "
+            "torch.save(model.state_dict(), path) writes"
+        ) from None
+    return {name: tensor.detach().float().numpy() for name, tensor in _state_dict(content, torch.Tensor, path).items()}
+
+
+def _state_dict(content: Any, tensor: type, path: str | Path) -> Mapping[str, Any]:
+    """The state dict in what a file holds: all of it, or under one of the usual keys."""
+    candidates = [content]
+    if isinstance(content, Mapping):
+        candidates += [content[key] for key in STATE_DICTS if key in content]
+    for state in candidates:
+        if isinstance(state, Mapping) and state and all(isinstance(value, tensor) for value in state.values()):
+            return state
+    held = ", ".join(map(str, list(content)[:6])) if isinstance(content, Mapping) else type(content).__name__
+    raise CheckpointError(f"{path} must hold a state dict, alone or under one of {', '.join(STATE_DICTS)}; got {held}")
+
+
+def _class_names(classes: int | Sequence[str] | None, in_file: int | None, path: str | Path) -> tuple[str, ...]:
+    """The names of the classes; `in_file` is their number in the file's last layer, if it has one."""
+    if classes is None and in_file is None:
+        raise UserError(f"{path} has no last layer (fc): give the classes for a new one, their names or their number")
+    names = in_file if classes is None else classes
+    names = tuple(map(str, range(names) if isinstance(names, int) else names))
+    if in_file not in (None, len(names)):
+        raise UserError(f"classes must be {in_file}, as the last layer in {path} has outputs, got {len(names)}")
+    return names
+
+
+def _torch(purpose: str) -> Any:
+    try:
+        import torch
+    except ImportError:
+        raise UserError(f"{purpose} needs PyTorch (pip install torch); a .safetensors file does not") from None
+    return torch
