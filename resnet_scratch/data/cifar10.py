@@ -175,7 +175,7 @@ def _open_archive(path: Path) -> tuple[Version, Callable[[str], bytes]]:
 
 
 def _check_md5(path: Path, version: Version) -> None:
-    """Raises DataError unless this file, which claims to be the official one by its name or size, is the official one."""
+    """Raises DataError if this file, which claims by its name or size to be the official archive, is another one."""
     import pooch
 
     if (md5 := pooch.file_hash(path, "md5")) != version.md5:
