@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from ..compute.backend import Array, to_device, to_numpy
-from ..errors import UserError
+from ..errors import UserError, printable
 
 
 class DataError(UserError):
@@ -26,6 +26,32 @@ class Dataset:
     test_images: Array
     test_labels: Array
     mirror: bool  # whether an image that is flipped left to right still shows the same class
+
+    def __post_init__(self) -> None:
+        names_are_right = isinstance(self.classes, tuple) and all(isinstance(name, str) for name in self.classes)
+        if not names_are_right or not self.classes or any(printable(n) != n or "\n" in n for n in self.classes):
+            raise DataError(f"classes must be a tuple of names without control characters, got {repr(self.classes)[:80]}")
+        for part in ("train", "test"):
+            images, labels = (getattr(self, f"{part}_{kind}") for kind in ("images", "labels"))
+            for kind, array in (("images", images), ("labels", labels)):
+                if not hasattr(array, "dtype") or isinstance(array, np.ma.MaskedArray):
+                    raise DataError(f"{part}_{kind} must be an array, got {type(array).__name__}")
+            if images.ndim != 4 or images.shape[3] != 3 or images.dtype != np.uint8 or 0 in images.shape:
+                raise DataError(
+                    f"{part}_images must be (N, H, W, 3) uint8, values 0 to 255 of red, green and blue, N at least 1; "
+                    f"got {images.shape} {images.dtype}"
+                )
+            if labels.shape != images.shape[:1] or labels.dtype.kind not in "iu":
+                raise DataError(
+                    f"{part}_labels must be whole numbers, one for each of the {len(images)} images; "
+                    f"got {labels.shape} {labels.dtype}"
+                )
+            lowest, highest = int(labels.min()), int(labels.max())
+            if not 0 <= lowest <= highest < len(self.classes):
+                raise DataError(
+                    f"{part}_labels must be 0 to {len(self.classes) - 1}, as there are {len(self.classes)} classes; "
+                    f"got {lowest} to {highest}"
+                )
 
     @cached_property
     def mean(self) -> np.ndarray:
