@@ -36,7 +36,7 @@ import numpy as np
 
 from resnet_scratch.experiment import plots
 from resnet_scratch.data import load, test_batches, training_batches
-from resnet_scratch.data.cifar10 import DATA_VARIABLE
+from resnet_scratch.data.cifar10 import DATA_VARIABLE, downloaded
 from resnet_scratch.exercises import ch10_cifar10 as tasks
 from resnet_scratch.exercises import check, show
 from resnet_scratch.experiment.evaluation import evaluate
@@ -62,9 +62,7 @@ RUN = os.environ.get("RESNET_SCRATCH_RUN")  # the folder of a finished run; with
 # %%
 def on_this_machine():
     """Whether CIFAR-10 can be loaded without downloading it."""
-    import pooch
-
-    return DATA_VARIABLE in os.environ or (Path(pooch.os_cache("resnet_scratch")) / "cifar-10-binary.tar.gz").exists()
+    return DATA_VARIABLE in os.environ or bool(downloaded())
 
 
 if RUN:

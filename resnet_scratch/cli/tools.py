@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,11 @@ import click
 import numpy as np
 
 from ..data import load
-from ..data.pictures import read_picture
+from ..data.pictures import PictureError, find_pictures, read_picture
+from ..errors import printable
 from ..experiment import plots
 from ..experiment.evaluation import evaluate, predict
-from ..experiment.weights import load_model
+from ..experiment.weights import load_model, recorded_data_dir
 from ..measure.summary import format_summary, summarise, training_memory
 from ..models import build
 from ..verify import cases
@@ -29,6 +31,8 @@ from .options import (
     weights_argument,
 )  # fmt: skip
 
+PIXELS_AT_ONCE = 2**19  # what `predict` puts through the network at once: 512 images of CIFAR-10's size
+
 
 @click.command("evaluate", short_help="Test accuracy of a trained network.")
 @weights_argument
@@ -37,8 +41,12 @@ from .options import (
 @device_option
 @threads_option
 def evaluate_command(weights: Path, data: str | None, data_dir: Path | None, device: str) -> None:
-    """Test loss and accuracy of the network in WEIGHTS, a run's folder or its model.safetensors."""
+    """Test loss and accuracy of the network in WEIGHTS, a run's folder or its model.safetensors.
+
+    Data are read from where the run had them, unless --data-dir names another place."""
     model, about = load_model(weights, device)
+    if data in (None, about.dataset):
+        data_dir = data_dir or recorded_data_dir(weights)
     dataset = load(data or about.dataset, data_dir, about.image_size[0])
     if about.classes not in (tuple(dataset.classes), tuple(map(str, range(len(dataset.classes))))):
         raise click.UsageError(f"{weights} knows the classes {', '.join(about.classes)}; {dataset.name} has others")
@@ -56,17 +64,34 @@ def evaluate_command(weights: Path, data: str | None, data_dir: Path | None, dev
 @option("--top", default=3, type=click.IntRange(min=1), help="How many classes to name.")
 @device_option
 @threads_option
-def predict_command(weights: Path, pictures: tuple[Path, ...], top: int, device: str) -> None:
-    """What the network in WEIGHTS (a run's folder or its model.safetensors) sees in PICTURES.
+@click.pass_context
+def predict_command(context: click.Context, weights: Path, pictures: tuple[Path, ...], top: int, device: str) -> None:
+    """What the network in WEIGHTS (a run's folder or its model.safetensors) sees in PICTURES: image files, or folders
+    of them. PNG, JPEG, GIF, BMP, WebP and TIFF are read. Exit status 2 if any file could not be read.
 
     \b
     resnet-scratch predict runs/cifar10-fast-resnet20-... cat.jpg dog.png
+    resnet-scratch predict runs/cifar10-fast-resnet20-... photographs
     """
     model, about = load_model(weights, device)
-    images = np.stack([read_picture(path, about.image_size) for path in pictures])
-    for path, probabilities in zip(pictures, predict(model, images, about, device)):
-        best = probabilities.argsort(kind="stable")[::-1][:top]
-        click.echo(f"{path}: " + ", ".join(f"{about.classes[k]} {probabilities[k]:.1%}" for k in best))
+    paths, failed = find_pictures(pictures), False
+    at_once = max(1, PIXELS_AT_ONCE // math.prod(about.image_size))
+    for begin in range(0, len(paths), at_once):
+        images = {}
+        for path in paths[begin : begin + at_once]:
+            try:
+                images[path] = read_picture(path, about.image_size)
+            except PictureError as error:
+                click.echo(f"Error: {' '.join(str(error).split())}", err=True)
+                failed = True
+        if not images:
+            continue
+        for path, probabilities in zip(images, predict(model, np.stack(list(images.values())), about, device)):
+            best = probabilities.argsort(kind="stable")[::-1][:top]
+            seen = ", ".join(f"{about.classes[k]} {probabilities[k]:.1%}" for k in best)
+            click.echo(f"{' '.join(printable(str(path)).split())}: {seen}")
+    if failed:
+        context.exit(2)
 
 
 @click.command("gradcheck", short_help="Check every backward by central differences.")

@@ -9,7 +9,7 @@ from typing import Sequence
 import numpy as np
 
 from ..compute.backend import Array, to_device, to_numpy
-from ..errors import UserError
+from ..errors import UserError, printable
 
 
 class DataError(UserError):
@@ -28,6 +28,33 @@ class Dataset:
     test_labels: Array
     mirror: bool  # whether an image that is flipped left to right still shows the same class
 
+    def __post_init__(self) -> None:
+        names_are_right = isinstance(self.classes, tuple) and all(isinstance(name, str) for name in self.classes)
+        if not names_are_right or not self.classes or any(printable(n) != n or "\n" in n for n in self.classes):
+            got = repr(self.classes)[:80]
+            raise DataError(f"classes must be a tuple of names without control characters, got {got}")
+        for part in ("train", "test"):
+            images, labels = (getattr(self, f"{part}_{kind}") for kind in ("images", "labels"))
+            for kind, array in (("images", images), ("labels", labels)):
+                if not hasattr(array, "dtype") or isinstance(array, np.ma.MaskedArray):
+                    raise DataError(f"{part}_{kind} must be an array, got {type(array).__name__}")
+            if images.ndim != 4 or images.shape[3] != 3 or images.dtype != np.uint8 or 0 in images.shape:
+                raise DataError(
+                    f"{part}_images must be (N, H, W, 3) uint8, values 0 to 255 of red, green and blue, N at least 1; "
+                    f"got {images.shape} {images.dtype}"
+                )
+            if labels.shape != images.shape[:1] or labels.dtype.kind not in "iu":
+                raise DataError(
+                    f"{part}_labels must be whole numbers, one for each of the {len(images)} images; "
+                    f"got {labels.shape} {labels.dtype}"
+                )
+            lowest, highest = int(labels.min()), int(labels.max())
+            if not 0 <= lowest <= highest < len(self.classes):
+                raise DataError(
+                    f"{part}_labels must be 0 to {len(self.classes) - 1}, as there are {len(self.classes)} classes; "
+                    f"got {lowest} to {highest}"
+                )
+
     @classmethod
     def from_arrays(
         cls,
@@ -44,8 +71,8 @@ class Dataset:
         `test` are images and labels to test on; without them a fifth of the images, always the same, are held out at
         random. Raises DataError for arrays of another dtype or shape, and for labels that are no index of a class.
         """
-        train = _checked(images, labels, len(classes))
-        held_out = _checked(*test, len(classes)) if test else (train[0][:0], train[1][:0])
+        train = _in_colour(images), np.asarray(labels)
+        held_out = (_in_colour(test[0]), np.asarray(test[1])) if test else train
         dataset = cls(name, tuple(classes), *train, *held_out, mirror)
         return dataset if test else dataset.split(max(1, len(images) // 5))
 
@@ -98,17 +125,8 @@ class Dataset:
         )
 
 
-def _checked(images: np.ndarray, labels: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Images (N, H, W, 3) and labels (N,) int64, from what somebody handed over."""
-    images, labels = np.asarray(images), np.asarray(labels)
-    if images.dtype != np.uint8:
-        raise DataError(f"images must be uint8, 0 to 255, got {images.dtype}")
-    shape = images.shape
+def _in_colour(images: np.ndarray) -> np.ndarray:
+    """Grey images (N, H, W) or (N, H, W, 1) with three equal channels; others as they are."""
+    images = np.asarray(images)
     images = images[..., None] if images.ndim == 3 else images
-    if images.ndim != 4 or images.shape[3] not in (1, 3) or 0 in shape:
-        raise DataError(f"images must be (N, H, W, 3), or grey (N, H, W), got {shape}")
-    if labels.shape != images.shape[:1] or labels.dtype.kind not in "iu":
-        raise DataError(f"labels must be {len(images)} whole numbers, got {labels.dtype} of shape {labels.shape}")
-    if labels.min() < 0 or labels.max() >= classes:
-        raise DataError(f"labels must be 0 to {classes - 1}, got {labels.min()} to {labels.max()}")
-    return np.repeat(images, 3, axis=3) if images.shape[3] == 1 else images, labels.astype(np.int64)
+    return np.repeat(images, 3, axis=3) if images.shape[3:] == (1,) else images

@@ -2,35 +2,79 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
-from typing import Sequence
+from typing import Any, Sequence
 
 import numpy as np
 
 from ..errors import UserError
+
+# Pillow knows some forty formats, one of which starts Ghostscript, and goes by the content of a file, not by its name.
+FORMATS = {
+    "PNG": (".png",),
+    "JPEG": (".jpg", ".jpeg"),
+    "GIF": (".gif",),
+    "BMP": (".bmp",),
+    "WEBP": (".webp",),
+    "TIFF": (".tif", ".tiff"),
+}
 
 
 class PictureError(UserError):
     """A file that cannot be read as an image."""
 
 
+def find_pictures(paths: Sequence[Path]) -> list[Path]:
+    """`paths`, with the image files in it, sorted, for each folder. Raises PictureError for a folder without any."""
+    suffixes = sum(FORMATS.values(), ())
+    found: list[Path] = []
+    for path in paths:
+        files = sorted(p for p in path.iterdir() if p.suffix.lower() in suffixes) if path.is_dir() else [path]
+        if not files:
+            raise PictureError(f"there is no image file in {path}; {', '.join(suffixes)} are read")
+        found += files
+    return found
+
+
 def read_picture(path: str | Path, size: Sequence[int]) -> np.ndarray:
     """An image file as uint8 (H, W, 3) with `size` = (H, W) in pixels: scaled to just cover that, then centre-cropped.
 
-    It is turned upright as its EXIF data say; what is transparent becomes white. Raises PictureError for a file that is
-    missing or is not an image.
+    It is turned upright as its EXIF data say; what is transparent becomes white; of an animation it is the first frame.
+    16-bit grey is scaled so that 65535 is white, and 32-bit grey, which has no agreed white, so that its lightest pixel
+    is. Raises PictureError for a file that is missing, is none of FORMATS, is damaged, or has more than 89 megapixels.
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     H, W = size
+    if not Path(path).is_file():
+        raise PictureError(f"{path} cannot be read ({'it is no file' if Path(path).exists() else 'No such file'})")
     try:
-        with Image.open(path) as file:
-            image = ImageOps.exif_transpose(file)
-            if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-                image = image.convert("RGBA")
-                image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-            return np.asarray(ImageOps.fit(image.convert("RGB"), (W, H), Image.Resampling.BICUBIC))
-    except (UnidentifiedImageError, Image.DecompressionBombError, SyntaxError) as error:
-        raise PictureError(f"{path} cannot be read as a picture ({error})") from None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            # Pillow looks at the size in the header, before it decodes; above its limit it only warns, up to twice that
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path, formats=list(FORMATS)) as file:
+                image = ImageOps.exif_transpose(file)
+                if image.mode[0] in "IF":
+                    image = Image.fromarray(_eight_bits(image, white=65535 if "PNG" == file.format else None))
+                if image.mode in ("RGBA", "LA", "PA", "La") or "transparency" in image.info:
+                    image = image.convert("RGBA")
+                    image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+                return np.asarray(ImageOps.fit(image.convert("RGB"), (W, H), Image.Resampling.BICUBIC))
+    except UnidentifiedImageError:
+        raise PictureError(f"{path} cannot be read as a picture: it is none of {', '.join(FORMATS)}") from None
     except OSError as error:
         raise PictureError(f"{path} cannot be read ({error.strerror or error})") from None
+    except Exception as error:  # decoders of damaged files stumble over whatever they do not expect
+        reason = str(error)[:200] or type(error).__name__
+        raise PictureError(f"{path} cannot be read as a picture ({reason})") from None
+
+
+def _eight_bits(image: Any, white: int | None) -> np.ndarray:
+    """Grey of 16 or 32 bits as uint8 (H, W). `white` is the value of white; None: 65535, or of 32 bits the lightest."""
+    grey = np.asarray(image).astype(np.float64)
+    if not np.isfinite(grey).all():
+        raise ValueError("it has pixels that are not finite numbers")
+    low, high = (0.0, white or 65535.0) if white or image.mode.startswith("I;16") else (grey.min(), grey.max())
+    return np.rint((grey - low) / (high - low or 1) * 255).astype(np.uint8)

@@ -27,6 +27,7 @@ from .files import atomic_write
 METADATA_KEY = "resnet_scratch"
 IGNORED = "num_batches_tracked"  # torch's batch norm counts its batches; nothing here or there needs the count
 EPOCH_SUMS, CHECKSUM = "epoch_sums", "checksum"
+DTYPES = ("F16", "F32", "F64", "I64")  # safetensors' names of those that are read; I64 for counters
 
 
 class CheckpointError(UserError):
@@ -56,9 +57,18 @@ def read_about(path: str | Path) -> dict[str, Any]:
     if METADATA_KEY not in metadata:
         raise CheckpointError(f"{path} was not written by resnet_scratch: it does not say which model it belongs to")
     try:
-        return json.loads(metadata[METADATA_KEY])
-    except ValueError as error:
-        raise CheckpointError(f"{path} is damaged: its metadata are no JSON ({error})") from None
+        about = json.loads(metadata[METADATA_KEY])
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"what {path} says about its model is not JSON ({error})") from None
+    if not isinstance(about, dict):
+        raise CheckpointError(f"what {path} says about its model must be an object, got {type(about).__name__}")
+    return about
+
+
+def count_numbers(path: str | Path) -> int:
+    """How many numbers a file holds, which its header tells."""
+    with _open(path) as file:
+        return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())
 
 
 def save_state(
@@ -144,10 +154,16 @@ def _fill(targets: Mapping[str, Array], arrays: Mapping[str, np.ndarray], path: 
     problems = _listed("missing", sorted(targets.keys() - arrays.keys()))
     problems += _listed("not in the model", sorted(arrays.keys() - targets.keys()))
     problems += _listed("of the wrong shape", shapes)
+    kinds = [f"{name} ({array.dtype})" for name, array in arrays.items() if array.dtype.kind != "f"]
+    problems += _listed("not floating-point numbers", kinds)
     if problems:
         raise CheckpointError(f"{path} does not fit the model: {'; '.join(problems)}")
+    with np.errstate(over="ignore"):  # a float64 may be too large for the model's float32: the next line sees it
+        ours = {name: ours[name].astype(target.dtype) for name, target in targets.items()}
+    if bad := [name for name, array in ours.items() if not np.isfinite(array).all()]:
+        raise CheckpointError(f"{path} is unusable: {'; '.join(_listed('not finite numbers', bad))}")
     for name, target in targets.items():
-        target[...] = array_module(target).asarray(ours[name].astype(target.dtype))
+        target[...] = array_module(target).asarray(ours[name])
 
 
 def _listed(what: str, names: list[str], most: int = 4) -> list[str]:
@@ -172,8 +188,16 @@ def _open(path: str | Path):
         return safe_open(path, framework="numpy")
     except SafetensorError as error:
         raise CheckpointError(f"{path} is damaged or not a safetensors file ({error})") from None
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read ({error.strerror or error})") from None
 
 
 def _read(path: str | Path) -> dict[str, np.ndarray]:
     with _open(path) as file:
-        return {name: file.get_tensor(name) for name in file.keys()}
+        kinds = {name: file.get_slice(name).get_dtype() for name in file.keys()}
+        if unknown := [f"{name} ({kind})" for name, kind in kinds.items() if kind not in DTYPES]:
+            wanted = ", ".join(DTYPES)
+            raise CheckpointError(
+                f"{path} is unusable: {'; '.join(_listed(f'of a dtype other than {wanted}', unknown))}"
+            )
+        return {name: file.get_tensor(name) for name in kinds}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,11 +12,13 @@ from typing import Any
 import numpy as np
 
 from ..data import Dataset
+from ..errors import UserError, printable
 from ..models import ResNet, ResNetConfig, build
-from .checkpoint import CheckpointError, load_weights, read_about, save_weights
+from .checkpoint import CheckpointError, count_numbers, load_weights, read_about, save_weights
 
 WEIGHTS_FILE = "model.safetensors"  # its name in a run's folder
 BEST_FILE = "best.safetensors"  # the same, as it was after the epoch with the highest accuracy on evaluation
+LARGEST_IMAGE = 2048  # pixels of height or width: what a file may ask `predict` for
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,31 @@ class About:
     recipe: str
     seed: int
     step: int
+
+    def check(self) -> None:
+        """Raises UserError, which names the field, unless all is as a run writes it."""
+        statistics = {name: _numbers(getattr(self, name)) for name in ("mean", "std")}
+        size = _whole_numbers(self.image_size)
+        rules = {
+            "config": (isinstance(self.config, dict), "an object"),
+            "classes": (_are_names(self.classes), "a list of names without control characters"),
+            "image_size": (
+                len(size) == 2 and all(1 <= n <= LARGEST_IMAGE for n in size),
+                f"height and width, each of 1 to {LARGEST_IMAGE} pixels",
+            ),
+            "mean": (len(statistics["mean"]) == 3 and all(0 <= m <= 1 for m in statistics["mean"]), "3 times 0 to 1"),
+            "std": (
+                len(statistics["std"]) == 3 and all(0 < s <= 1 for s in statistics["std"]),
+                "3 times 0 to 1, not 0",
+            ),
+            "dataset": (_are_names((self.dataset,)), "a name"),
+            "recipe": (_are_names((self.recipe,)), "a name"),
+            "seed": (_whole_numbers((self.seed,)) and self.seed >= 0, "a whole number of at least 0"),
+            "step": (_whole_numbers((self.step,)) and self.step >= 0, "a whole number of at least 0"),
+        }
+        for name, (is_right, wanted) in rules.items():
+            if not is_right:
+                raise UserError(f"{name} must be {wanted}, got {repr(getattr(self, name))[:80]}")
 
     @classmethod
     def of(cls, model: ResNet, dataset: Dataset, recipe: str, seed: int, step: int) -> About:
@@ -52,6 +81,7 @@ def save_model(path: str | Path, model: ResNet, about: About) -> None:
 def load_model(path: str | Path, device: str = "cpu") -> tuple[ResNet, About]:
     """The network in a file, or in a run's folder, on `device`, and what the file says about it.
 
+    The file may come from anybody: all that it says is checked, and nothing is built that is larger than the file.
     Raises CheckpointError for a file that is missing, damaged or not ours, and DeviceError.
     """
     path = Path(path)
@@ -60,15 +90,66 @@ def load_model(path: str | Path, device: str = "cpu") -> tuple[ResNet, About]:
     fields = read_about(path)
     try:
         about = About(**_with_tuples(fields))
+        about.check()
         config = ResNetConfig(**_with_tuples(about.config))
-        model = build(config, len(about.classes), rng=np.random.default_rng(0))
+        model = build(config, len(about.classes), rng=_Zeros(count_numbers(path)))  # type: ignore[arg-type]
     except (TypeError, KeyError) as error:
         raise CheckpointError(f"{path} was written by another version of resnet_scratch ({error})") from None
+    except ValueError as error:
+        raise CheckpointError(f"{path} does not describe a model: {error}") from None
     load_weights(path, model)
+    for name, buffer in model.named_buffers():
+        if name.endswith("running_var") and buffer.value.min() < 0:
+            raise CheckpointError(f"{path} is unusable: {name} has a variance below 0")
     model.to(device)
     return model, about
+
+
+def recorded_data_dir(path: str | Path) -> str | None:
+    """The `--data-dir` of the run that wrote these weights (a file or the run's folder), if it is known."""
+    path = Path(path)
+    try:
+        settings = json.loads(((path if path.is_dir() else path.parent) / "config.json").read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None  # weights without their run
+    data_dir = settings.get("data_dir") if isinstance(settings, dict) else None
+    return data_dir if isinstance(data_dir, str) and "\0" not in data_dir else None
+
+
+class _Zeros:
+    """In place of a random generator, for weights that a file's will replace: zeros, and no more than the file has."""
+
+    def __init__(self, numbers: int) -> None:
+        self.left = numbers
+
+    def standard_normal(self, shape: tuple[int, ...]) -> np.ndarray:
+        self.left -= math.prod(shape)
+        if self.left < 0:
+            raise ValueError("its config asks for more weights than it holds")
+        return np.zeros(shape)
+
+    def uniform(self, low: float, high: float, shape: tuple[int, ...]) -> np.ndarray:
+        return self.standard_normal(shape)
 
 
 def _with_tuples(fields: dict[str, Any]) -> dict[str, Any]:
     """`fields` with tuples for lists: JSON knows lists only."""
     return {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
+
+
+def _numbers(values: object, kinds: tuple[type, ...] = (int, float)) -> tuple:
+    """`values` if it is a tuple of numbers, else an empty one."""
+    return values if isinstance(values, tuple) and all(type(value) in kinds for value in values) else ()
+
+
+def _whole_numbers(values: object) -> tuple:
+    return _numbers(values, (int,))
+
+
+def _are_names(values: object) -> bool:
+    """Whether these are a tuple of at least one name, none of which would move the terminal's cursor."""
+    return (
+        isinstance(values, tuple)
+        and bool(values)
+        and all(isinstance(v, str) and printable(v) == v and "\n" not in v for v in values)
+    )

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass, replace
+from numbers import Integral
 
 from ..errors import UserError
+
+STEMS = ("cifar", "imagenet")
+SHORTCUTS = ("A", "B")
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,36 @@ class ResNetConfig:
     shortcut: str  # where the shape changes: "A" (subsample, zero-pad) or "B" (1x1 convolution); "plain" has none
     image_size: int  # the height and width in pixels of the images that it was designed for
     zero_init: bool = False  # every block starts as the identity: the weight of its last batch norm is 0
+
+    def __post_init__(self) -> None:
+        for name in ("name", "block"):
+            if not isinstance(value := getattr(self, name), str):
+                raise UserError(f"{name} must be a string, got {type(value).__name__}")
+        for name in ("blocks", "widths"):
+            value = getattr(self, name)
+            if not isinstance(value, tuple) or not value or not all(_is_count(number) for number in value):
+                raise UserError(f"{name} must be a tuple of whole numbers of at least 1, got {_brief(value)}")
+        if len(self.blocks) != len(self.widths):
+            raise UserError(
+                f"blocks and widths must have a number for each stage, got {len(self.blocks)} and {len(self.widths)}"
+            )
+        for name, choices in (("stem", STEMS), ("shortcut", SHORTCUTS)):
+            if (value := getattr(self, name)) not in choices:
+                raise UserError(f"{name} must be one of {', '.join(map(repr, choices))}, got {_brief(value)}")
+        if not _is_count(self.image_size):
+            raise UserError(f"image_size must be a whole number of at least 1, got {_brief(self.image_size)}")
+        if not isinstance(self.zero_init, bool):
+            raise UserError(f"zero_init must be True or False, got {_brief(self.zero_init)}")
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool) and value >= 1
+
+
+def _brief(value: object) -> str:
+    """A value for an error message, which may come from a file and be of any size."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:60]}..."
 
 
 def _cifar(name: str, depth: int, block: str) -> ResNetConfig:

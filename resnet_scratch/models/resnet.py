@@ -6,6 +6,7 @@ from numbers import Integral
 
 import numpy as np
 
+from ..errors import UserError
 from ..layers import BatchNorm2d, Conv2d, GlobalAvgPool2d, Linear, MaxPool2d, ReLU, Sequential
 from ..layers.layer import Layer
 from .blocks import BasicBlock, Block, Bottleneck, PlainBlock, conv3x3
@@ -37,6 +38,8 @@ class ResNet(Sequential):
     def __init__(self, config: ResNetConfig, classes: int, rng: np.random.Generator) -> None:
         if not isinstance(classes, Integral) or classes < 1:
             raise ValueError(f"classes must be a whole number of at least 1, got {classes!r}")
+        if config.block not in BLOCKS:
+            raise UserError(f"block must be one of {', '.join(BLOCKS)}, got {config.block!r}")
         self.config, self.classes = config, classes
         block = BLOCKS[config.block]
         channels = config.widths[0]  # of the next layer's input

@@ -5,6 +5,7 @@ import json
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -231,6 +232,34 @@ def test_a_file_that_is_no_picture_is_one_line(trained, invoke, tmp_path):
     assert is_one_line(invoke("predict", "run", "missing.png"), "missing.png")
     (tmp_path / "run" / "model.safetensors").write_bytes(b"nonsense")
     assert is_one_line(invoke("evaluate", "run"), "damaged")
+
+
+def test_predict_takes_folders_in_batches_and_one_bad_file_stops_nothing(trained, invoke, tmp_path, monkeypatch):
+    (tmp_path / "album").mkdir()
+    for k in range(7):
+        Image.new("RGB", (8, 8), (200, 30 * k, 0)).save(f"album/{k}.png")
+    (tmp_path / "album" / "3.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0")
+    (tmp_path / "album" / "9\x1b[2J.gif").write_bytes(b"")
+    sizes = []
+    predict = tools.predict
+    monkeypatch.setattr(tools, "predict", lambda m, images, *rest: sizes.append(len(images)) or predict(m, images, *rest))
+    monkeypatch.setattr(tools, "PIXELS_AT_ONCE", 3 * 8 * 8)
+    result = invoke("predict", "run", "album", "missing.png", "--top", 1)
+    assert result.exit_code == 2 and sizes == [3, 2, 1]
+    assert [line.split(":")[0] for line in result.stdout.splitlines()] == [f"album/{k}.png" for k in (0, 1, 2, 4, 5, 6)]
+    errors = result.stderr.splitlines()
+    assert len(errors) == 3 and all(line.startswith("Error: ") for line in errors) and "\x1b" not in result.output
+    assert all(name in line for name, line in zip(("3.png", "9\\x1b[2J.gif", "missing.png"), errors))
+
+
+def test_evaluate_remembers_where_the_data_are(trained, invoke, tmp_path, tiny_dataset, monkeypatch):
+    asked = []
+    monkeypatch.setattr(tools, "load", lambda name, data_dir, size: asked.append((name, data_dir)) or tiny_dataset)
+    settings = json.loads((tmp_path / "run" / "config.json").read_text())
+    (tmp_path / "run" / "config.json").write_text(json.dumps({**settings, "data_dir": "/data/here"}))
+    for arguments in ((), ("--data-dir", "there"), ("--data", "cifar10")):
+        assert invoke("evaluate", "run/model.safetensors", *arguments).exit_code == 0
+    assert asked == [("tiny", "/data/here"), ("tiny", Path("there")), ("cifar10", None)]
 
 
 def test_a_mistake_of_ours_keeps_its_traceback(invoke, monkeypatch):

@@ -1,6 +1,8 @@
+import dataclasses
 import io
 import tarfile
 
+import archives
 import numpy as np
 import pytest
 
@@ -86,13 +88,57 @@ def test_an_archive_of_something_else_is_an_error(tmp_path):
         load("cifar10", tmp_path / "c.tar.gz")
 
 
-def test_without_a_network_the_message_says_what_to_do(tmp_path, monkeypatch):
-    monkeypatch.delenv("RESNET_SCRATCH_DATA", raising=False)
-    monkeypatch.setattr("pooch.os_cache", lambda name: tmp_path)
-    monkeypatch.setattr(cifar10, "URL", "http://127.0.0.1:9/cifar-10-binary.tar.gz")  # nothing listens on port 9
-    with pytest.raises(DataError, match="could not be downloaded .*--data-dir"):
-        load("cifar10")
+@pytest.mark.parametrize("version", cifar10.VERSIONS, ids=lambda version: version.folder)
+def test_a_damaged_official_archive_is_refused_by_its_name_and_by_its_size(tmp_path, monkeypatch, version):
+    monkeypatch.setattr(cifar10, "RECORDS", archives.RECORDS)
+    official = archives.write(tmp_path / version.archive, version)
+    with pytest.raises(DataError, match=f"MD5 is {version.md5}, got [0-9a-f]{{32}}: it is damaged"):
+        load("cifar10", official)
+    renamed = official.rename(tmp_path / "mine.tar.gz")
+    assert len(load("cifar10", renamed).test_images) == archives.RECORDS
+    same_size = dataclasses.replace(version, size=renamed.stat().st_size)
+    monkeypatch.setattr(cifar10, "VERSIONS", (same_size,))
+    with pytest.raises(DataError, match="it is damaged"):
+        load("cifar10", renamed)
 
 
-def test_the_checksum_is_the_published_one():
-    assert cifar10.MD5 == "c32a1d4ab5d03f1284b67883e8d87530"
+def test_both_versions_have_the_same_images_as_archives_and_as_folders(tmp_path, monkeypatch):
+    monkeypatch.setattr(cifar10, "RECORDS", archives.RECORDS)
+    for version in cifar10.VERSIONS:
+        (tmp_path / version.folder).mkdir()
+        for name, content in archives.contents(version).items():
+            (tmp_path / version.folder / name).write_bytes(content)
+        for path in (archives.write(tmp_path / "c.tar.gz", version), tmp_path / version.folder):
+            data = load("cifar10", path)
+            images = [archives.records(f)[:, 1:].reshape(-1, 3, 32, 32) for f in range(6)]
+            np.testing.assert_array_equal(data.train_images.transpose(0, 3, 1, 2), np.concatenate(images[:5]))
+            np.testing.assert_array_equal(data.test_images.transpose(0, 3, 1, 2), images[5])
+            assert data.train_labels.tolist() == [0, 1, 2, 1, 2, 3, 2, 3, 4, 3, 4, 5, 4, 5, 6]
+            assert data.test_labels.tolist() == [5, 6, 7] and data.train_labels.dtype == np.int64
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({b"labels": [0, 1]}, "a list of 3 labels"),
+        ({b"labels": [0, 1, 10**9]}, "label 1000000000 in record 2"),
+        ({b"labels": [0, 1, 2**70]}, "a list of 3 labels"),
+        ({b"labels": [0, 1, b"x"]}, "a list of 3 labels"),
+        ({b"data": np.zeros((3, 3071), np.uint8)}, r"a uint8 array of the shape \(3, 3072\) expected"),
+        ({b"data": np.zeros((3, 3072), np.int8)}, "uint8"),
+        ({b"data": [1]}, "an array expected"),
+    ],
+)
+def test_a_batch_of_something_else_is_named(tmp_path, monkeypatch, change, message):
+    monkeypatch.setattr(cifar10, "RECORDS", 3)
+    batch = {b"labels": [0, 1, 2], b"data": np.zeros((3, 3072), np.uint8)}
+    (tmp_path / "data_batch_1").write_bytes(archives.pickled({**batch, **change}))
+    for name in cifar10.PYTHON.files[1:]:
+        (tmp_path / name).write_bytes(archives.pickled(batch))
+    with pytest.raises(DataError, match=f"data_batch_1 .*{message}"):
+        load("cifar10", tmp_path)
+
+
+def test_the_checksums_are_the_published_ones():
+    assert cifar10.BINARY.md5 == "c32a1d4ab5d03f1284b67883e8d87530"
+    assert cifar10.PYTHON.md5 == "c58f30108f718f92721af3b95e74349a"

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -42,3 +44,30 @@ def test_moving_keeps_the_statistics(dataset):
 def test_an_unknown_name_lists_the_data_sets():
     with pytest.raises(DataError, match="'mnist'; choose from shapes, cifar10"):
         load("mnist")
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"classes": ["a", "b"]}, "classes must be a tuple of names"),
+        ({"classes": ()}, "classes must be"),
+        ({"classes": ("a", 1)}, "classes must be"),
+        ({"classes": ("a", "\x1b[31m")}, "classes must be .* without control characters"),
+        ({"classes": ("a",)}, "train_labels must be 0 to 0, as there are 1 classes; got 0 to 1"),
+        ({"train_images": [[1]]}, "train_images must be an array, got list"),
+        ({"test_images": np.zeros((10, 4, 5, 3))}, r"test_images must be .* got \(10, 4, 5, 3\) float64"),
+        ({"test_images": np.zeros((10, 4, 5), np.uint8)}, "test_images must be"),
+        ({"test_images": np.zeros((10, 4, 5, 1), np.uint8)}, "test_images must be"),
+        ({"test_images": np.zeros((0, 4, 5, 3), np.uint8)}, "N at least 1"),
+        ({"test_images": np.ma.zeros((10, 4, 5, 3), np.uint8)}, "must be an array, got MaskedArray"),
+        ({"train_labels": np.zeros(21, int)}, r"one for each of the 20 images; got \(21,\)"),
+        ({"train_labels": np.zeros((20, 1), int)}, "train_labels must be"),
+        ({"train_labels": np.zeros(20)}, "whole numbers.*float64"),
+        ({"train_labels": [0] * 20}, "train_labels must be an array"),
+        ({"train_labels": np.full(20, -1)}, "must be 0 to 1.*got -1 to -1"),
+        ({"train_labels": np.full(20, 2)}, "must be 0 to 1.*got 2 to 2"),
+    ],
+)
+def test_a_data_set_checks_itself_when_it_is_made(dataset, change, message):
+    with pytest.raises(DataError, match=message):
+        dataclasses.replace(dataset, **change)

@@ -56,12 +56,12 @@ def test_arrays_grey_ones_too():
 
 
 @pytest.mark.parametrize("images, labels, message", [
-    (np.zeros((2, 4, 4, 3)), [0, 1], "images must be uint8.*float64"),
+    (np.zeros((2, 4, 4, 3)), [0, 1], r"train_images must be \(N, H, W, 3\) uint8.*float64"),
     (np.zeros((2, 4, 4, 2), np.uint8), [0, 1], r"images must be .* got \(2, 4, 4, 2\)"),
     (np.zeros((0, 4, 4, 3), np.uint8), [], "images must be"),
-    (np.zeros((2, 4, 4, 3), np.uint8), [0], "labels must be 2 whole numbers"),
-    (np.zeros((2, 4, 4, 3), np.uint8), [0.0, 1.0], "labels must be 2 whole numbers, got float64"),
-    (np.zeros((2, 4, 4, 3), np.uint8), [0, 2], "labels must be 0 to 1, got 0 to 2"),
+    (np.zeros((2, 4, 4, 3), np.uint8), [0], "labels must be whole numbers, one for each of the 2 images"),
+    (np.zeros((2, 4, 4, 3), np.uint8), [0.0, 1.0], r"labels must be whole numbers.*got \(2,\) float64"),
+    (np.zeros((2, 4, 4, 3), np.uint8), [0, 2], "labels must be 0 to 1, .* got 0 to 2"),
 ])  # fmt: skip
 def test_other_arrays_are_refused(images, labels, message):
     with pytest.raises(DataError, match=message):

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import os
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from resnet_scratch.data.pictures import PictureError, read_picture
+from resnet_scratch.data.pictures import PictureError, find_pictures, read_picture
 from resnet_scratch.errors import UserError
 
 
@@ -52,3 +56,71 @@ def test_files_that_are_no_images_are_named(tmp_path):
     with pytest.raises(PictureError, match="missing.png cannot be read .No such file"):
         read_picture(tmp_path / "missing.png", (4, 4))
     assert issubclass(PictureError, UserError)
+
+
+RAMP = np.array([[0, 1 / 3], [2 / 3, 1]])
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_sixteen_bit_grey_is_scaled_not_clipped(tmp_path, suffix):
+    Image.fromarray((RAMP * 65535).astype(np.uint16)).save(tmp_path / f"a.{suffix}")
+    read = read_picture(tmp_path / f"a.{suffix}", (2, 2))
+    assert read.shape == (2, 2, 3) and read[..., 1].tolist() == [[0, 85], [170, 255]]
+    Image.fromarray(np.full((2, 2), 32768, np.uint16)).save(tmp_path / f"a.{suffix}")
+    assert (read_picture(tmp_path / f"a.{suffix}", (2, 2)) == 128).all()  # half of white, though it is the lightest
+
+
+@pytest.mark.parametrize("dtype, scale", [(np.int32, 3 * 10**6), (np.float32, 3), (np.float32, 3e37)])
+def test_grey_of_32_bits_is_scaled_to_its_lightest_pixel(tmp_path, dtype, scale):
+    Image.fromarray((RAMP * scale).astype(dtype)).save(tmp_path / "a.tif")
+    assert read_picture(tmp_path / "a.tif", (2, 2))[..., 2].tolist() == [[0, 85], [170, 255]]
+
+
+def test_a_constant_is_black_and_not_a_number_is_refused(tmp_path):
+    Image.fromarray(np.full((2, 2), 7, np.float32)).save(tmp_path / "a.tif")
+    assert (read_picture(tmp_path / "a.tif", (2, 2)) == 0).all()
+    Image.fromarray(np.full((2, 2), np.nan, np.float32)).save(tmp_path / "a.tif")
+    with pytest.raises(PictureError, match="not finite"):
+        read_picture(tmp_path / "a.tif", (2, 2))
+
+
+@pytest.mark.parametrize("name", ["PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF"])
+def test_the_formats_that_are_named_are_read(tmp_path, name):
+    Image.new("RGB", (4, 4), (250, 250, 250)).save(tmp_path / "a.jpg", name)  # the content decides, not the name
+    assert np.abs(read_picture(tmp_path / "a.jpg", (4, 4)).astype(int) - 250).max() <= 2
+
+
+@pytest.mark.parametrize("name", ["EPS", "PDF", "PPM", "TGA", "ICO", "PCX", "JPEG2000", "ICNS", "DDS"])
+def test_other_formats_are_not_even_tried(tmp_path, name, monkeypatch):
+    Image.new("RGB", (32, 32)).save(tmp_path / "a.jpg", name)
+    monkeypatch.setattr("subprocess.check_call", lambda *_, **__: pytest.fail("Ghostscript"))
+    with pytest.raises(PictureError, match="a.jpg cannot be read as a picture: it is none of PNG, JPEG, "):
+        read_picture(tmp_path / "a.jpg", (4, 4))
+
+
+@pytest.mark.parametrize("sides", [(9_500, 9_500), (60_000, 60_000), (2**31 - 1, 1)])
+def test_huge_images_are_refused_by_their_header(tmp_path, sides):
+    def chunk(kind, content):
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", *sides, 8, 2, 0, 0, 0))
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", b""))
+    with pytest.raises(PictureError, match="exceeds limit of .* pixels"):
+        read_picture(tmp_path / "a.png", (4, 4))
+
+
+def test_folders_give_their_images_sorted(tmp_path):
+    for name in ("b.PNG", "a.jpg", "notes.txt", "c.webp"):
+        (tmp_path / name).touch()
+    (tmp_path / "empty").mkdir()
+    assert find_pictures([tmp_path / "notes.txt", tmp_path]) == [tmp_path / n for n in ("notes.txt", "a.jpg", "b.PNG",
+                                                                                       "c.webp")]  # fmt: skip
+    with pytest.raises(PictureError, match="there is no image file in .*empty; .png, .jpg"):
+        find_pictures([tmp_path / "empty"])
+
+
+def test_what_is_no_plain_file_is_not_opened(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")  # opening it would wait for ever
+    for path in (tmp_path / "pipe.png", tmp_path, "/dev/zero"):
+        with pytest.raises(PictureError, match="it is no file"):
+            read_picture(path, (4, 4))

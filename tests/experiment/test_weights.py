@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import json
+import math
+import struct
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
-from resnet_scratch.experiment.checkpoint import CheckpointError, save_weights
+from resnet_scratch.experiment.checkpoint import METADATA_KEY, CheckpointError, load_weights, read_about, save_weights
 from resnet_scratch.experiment.evaluation import predict
-from resnet_scratch.experiment.weights import About, load_model, save_model
+from resnet_scratch.experiment.weights import About, load_model, recorded_data_dir, save_model
 from resnet_scratch.models import ResNetConfig, build
 
 OLD_FILE = Path(__file__).with_name("weights_57ce254.safetensors")
@@ -52,3 +57,120 @@ def test_files_that_do_not_describe_a_model_are_refused(tmp_path):
         load_model(tmp_path / "w")
     with pytest.raises(CheckpointError, match="no such file: .*model.safetensors"):
         load_model(tmp_path)
+
+
+def altered(path: Path, change_about=lambda about: None, change_arrays=lambda arrays: None) -> Path:
+    """The old file, changed, under `path`."""
+    arrays = load_file(OLD_FILE)
+    about = read_about(OLD_FILE)
+    change_arrays(arrays)
+    about = change_about(about) or about
+    save_file(arrays, path, {METADATA_KEY: about if isinstance(about, str) else json.dumps(about)})
+    return path
+
+
+NUMBERS = [None, True, -1, 0.5, 10**30, 1e300, math.nan, math.inf, "1", [], [[]], {}, {"a": []}]
+WRONG = [
+    *((name, value) for name in ("seed", "step") for value in NUMBERS if value not in (0, 10**30)),
+    *((name, value) for name in ("mean", "std") for value in (*NUMBERS, [0, 0, 0, 0], [0.5, 0.5], [0.5, 0.5, "x"],
+      [math.nan] * 3, [-1, 0, 0], [2, 2, 2], [0.5, 0.5, [0.5]], [True] * 3)),
+    ("std", [0.5, 0, 0.5]),
+    *(("image_size", value) for value in (*NUMBERS, [6], [6, 6, 6], [0, 6], [-6, 6], [10**9, 6], [6.0, 6], [True, 6])),
+    *(("classes", value) for value in (*NUMBERS, [""] * 0, [1, 2], ["a", None], ["a\x1b[31m"], ["a\nb"], ["\ud800"],
+      ["a\x9b"], ["a\x00"], {"a": 1})),
+    *((name, value) for name in ("dataset", "recipe") for value in (*NUMBERS[:8], ["a"], {}, "a\x1b]0;x\x07")),
+    *(("config", value) for value in (*NUMBERS, ["name"], {"name": "x"})),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name, value", [(n, v) for n, v in WRONG if not (n in ("dataset", "recipe") and v == "1")])
+def test_a_wrong_field_is_named(tmp_path, name, value):
+    path = altered(tmp_path / "w", lambda about: about.update({name: value}))
+    with pytest.raises(CheckpointError, match=f"{name} must be |of resnet_scratch" if name == "config" else name) as e:
+        load_model(path)
+    assert not set("\n\x1b\x9b\x00\x07") & set(str(e.value)) and len(str(e.value)) < 400
+
+
+@pytest.mark.parametrize("name, value", [
+    *((name, value) for name in ("blocks", "widths") for value in (*NUMBERS, [0, 1], [1, -1], [1, 2.0], [True, 1], [1],
+      [1, 1, 1], [1, [1]])),
+    *((name, value) for name in ("block", "stem", "shortcut", "name") for value in (*NUMBERS[:8], [], {})),
+    *(("block", "basik"), ("stem", "cifarr"), ("shortcut", "C"), ("zero_init", 1), ("zero_init", "no")),
+    *(("image_size", value) for value in NUMBERS if value != 10**30),
+])  # fmt: skip
+def test_a_wrong_field_of_the_config_is_named(tmp_path, name, value):
+    path = altered(tmp_path / "w", lambda about: about["config"].update({name: value}))
+    with pytest.raises(CheckpointError, match="does not describe a model: .*|another version") as error:
+        load_model(path)
+    assert name in str(error.value)
+
+
+@pytest.mark.parametrize("change", [lambda a: a.pop("std"), lambda a: a.update(extra=1), lambda a: a["config"].pop("stem"),
+                                    lambda a: a["config"].update(extra=1)])  # fmt: skip
+def test_missing_and_extra_fields_are_refused(tmp_path, change):
+    with pytest.raises(CheckpointError, match="another version .*(std|extra|stem)"):
+        load_model(altered(tmp_path / "w", lambda about: change(about) and None))
+
+
+@pytest.mark.parametrize("text", ["", "{", "null", "3", "[]", '"a"', "[" * 100_000, "9" * 5000, '{"a":' * 50_000])
+def test_metadata_that_are_no_object_are_refused(tmp_path, text):
+    with pytest.raises(CheckpointError, match="says about its model"):
+        load_model(altered(tmp_path / "w", lambda about: text or "{"))
+
+
+@pytest.mark.parametrize("change", [
+    dict(blocks=[10**7, 1]), dict(blocks=[10**7] * 50, widths=[1] * 50), dict(widths=[10**9, 1]), dict(widths=[3, 10**6]),
+    dict(blocks=[10**7, 1], block="preact"), dict(blocks=[10**7, 1], block="plain"), dict(widths=[10**5, 10**5]),
+    dict(widths=[10**6, 1], block="bottleneck"), dict(widths=[10**200, 1]),
+])  # fmt: skip
+def test_nothing_larger_than_the_file_is_built(tmp_path, change):
+    path = altered(tmp_path / "w", lambda about: about["config"].update(change))
+    tracemalloc.start()
+    with pytest.raises(CheckpointError, match="more weights than it holds"):
+        load_model(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 3e6
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 1e39])
+def test_weights_that_are_not_finite_are_refused(tmp_path, value):
+    def change(arrays):
+        arrays["fc.bias"] = np.array([0, 0, value, 0], np.float64)
+
+    with pytest.raises(CheckpointError, match="not finite numbers: fc.bias"):
+        load_model(altered(tmp_path / "w", change_arrays=change))
+
+
+def test_a_negative_variance_is_refused(tmp_path):
+    with pytest.raises(CheckpointError, match="bn1.running_var has a variance below 0"):
+        load_model(altered(tmp_path / "w", change_arrays=lambda arrays: arrays["bn1.running_var"].fill(-1)))
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.int8, np.bool_, np.uint16])
+def test_weights_that_are_not_floating_point_are_refused(tmp_path, dtype):
+    def change(arrays):
+        arrays["fc.bias"] = arrays["fc.bias"].astype(dtype)
+
+    with pytest.raises(CheckpointError, match="not floating-point numbers: fc.bias|other than .*: fc.bias"):
+        load_model(altered(tmp_path / "w", change_arrays=change))
+
+
+@pytest.mark.parametrize("dtype, size", [("BF16", 2), ("F8_E4M3", 1), ("F8_E5M2", 1), ("F4", 1), ("C64", 8), ("X9", 4)])
+def test_dtypes_that_numpy_lacks_are_refused(tmp_path, dtype, size):
+    about = json.dumps(read_about(OLD_FILE))
+    header = json.dumps({"__metadata__": {METADATA_KEY: about}, "evil\x1b[2J": {"dtype": dtype, "shape": [8 // size],
+                         "data_offsets": [0, 8]}}).encode()  # fmt: skip
+    (tmp_path / "w").write_bytes(struct.pack("<Q", len(header)) + header + bytes(8))
+    with pytest.raises(CheckpointError) as error:
+        load_weights(tmp_path / "w", build("resnet8", rng=np.random.default_rng(0)))
+    assert dtype in str(error.value) or "damaged" in str(error.value)
+    assert "\x1b" not in str(error.value)
+
+
+def test_the_data_dir_of_a_run_is_remembered(tmp_path):
+    assert recorded_data_dir(tmp_path) is None
+    for text, expected in [('{"data_dir": "/data"}', "/data"), ('{"data_dir": null}', None), ("[]", None), ("{", None),
+                           ('{"data_dir": 3}', None), ('{"data_dir": "a\\u0000"}', None), ("\xff", None)]:  # fmt: skip
+        (tmp_path / "config.json").write_text(text, "latin-1")
+        assert recorded_data_dir(tmp_path) == recorded_data_dir(tmp_path / "model.safetensors") == expected

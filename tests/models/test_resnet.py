@@ -111,7 +111,7 @@ def test_a_network_needs_a_class():
 
 
 def test_an_unknown_shortcut_is_refused():
-    with pytest.raises(ValueError, match="shortcut must be 'A' or 'B', got 'C'"):
+    with pytest.raises(ValueError, match="shortcut must be one of 'A', 'B', got 'C'"):
         build(ResNetConfig("c", "basic", (1, 1), (4, 8), "cifar", "C", 8), rng=rng)
 
 

@@ -1,0 +1,54 @@
+"""A large file from the first of several servers that has it; a download that broke off goes on where it stopped."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Sequence
+
+from .dataset import DataError
+
+TIMEOUT = 30  # seconds without a word from a server, after which the next one is tried
+
+
+def download(urls: Sequence[str], folder: Path, name: str, size: int, md5: str) -> Path:
+    """The path of the file `name` in `folder`, from the first of `urls` that delivers `size` bytes with this MD5.
+
+    Raises DataError, which lists what went wrong with each. What has arrived is kept for the next attempt.
+    """
+    import pooch
+
+    def resume(url: str, output_file: str, _pooch: object) -> None:
+        _resume(url, folder / f"{name}.part", size)
+        os.replace(folder / f"{name}.part", output_file)  # if it is the wrong one, pooch removes it there
+
+    problems = []
+    for url in urls:
+        try:
+            return Path(pooch.retrieve(url, f"md5:{md5}", name, folder, downloader=resume))
+        except Exception as error:  # no network, a full disk, a wrong checksum: another server may do better
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            problems.append(f"{url}: {reason[:200]}")
+    raise DataError(f"{name} could not be downloaded ({'; '.join(problems)})")
+
+
+def _resume(url: str, part: Path, size: int) -> None:
+    """Append to `part` what it lacks of the `size` bytes at `url`."""
+    import requests
+    from tqdm import tqdm
+
+    with open(part, "ab") as file:
+        if file.tell() >= size:
+            return
+        # "identity": the bytes as they are in the file, not unpacked on the way
+        headers = {"Range": f"bytes={file.tell()}-", "Accept-Encoding": "identity"}
+        with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
+            response.raise_for_status()
+            if response.status_code != requests.codes.partial_content:
+                file.truncate(0)  # the server sends it from the beginning
+            with tqdm(total=size, initial=file.tell(), unit="B", unit_scale=True, disable=None) as bar:
+                for chunk in response.iter_content(2**16):
+                    bar.update(file.write(chunk))
+                    if file.tell() > size:
+                        file.truncate(0)
+                        raise OSError(f"the server sends more than the {size:,} bytes of the file")

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import archives
+import numpy as np
+import pytest
+
+from resnet_scratch.data import DataError, cifar10, load
+from resnet_scratch.data.download import download
+
+CONTENT = np.random.default_rng(0).bytes(300_000)
+MD5 = hashlib.md5(CONTENT).hexdigest()
+
+
+class Handler(BaseHTTPRequestHandler):
+    """/whole has the content, /cut breaks off after half of what is asked for, /old knows no ranges."""
+
+    files = {"/whole": CONTENT, "/cut": CONTENT, "/old": CONTENT, "/wrong": CONTENT[::-1], "/long": CONTENT * 2}
+    asked: list = []
+
+    def do_GET(self):
+        given = self.headers["Range"]
+        self.asked.append((self.path, given))
+        if self.path not in self.files:
+            return self.send_error(404)
+        begin = int(given.split("=")[1].rstrip("-")) if given and self.path != "/old" else 0
+        content = self.files[self.path][begin:]
+        self.send_response(206 if begin else 200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content[: len(content) // 2] if self.path == "/cut" else content)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="module")
+def server():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def fetch(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(Handler, "asked", [])
+    return lambda *pages: download([server + page for page in pages], tmp_path, "file", len(CONTENT), MD5)
+
+
+def test_servers_are_tried_in_turn(fetch, tmp_path):
+    assert fetch("/nowhere", "/wrong", "/long", "/whole", "/old").read_bytes() == CONTENT
+    assert [page for page, _ in Handler.asked] == ["/nowhere", "/wrong", "/long", "/whole"]
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    fetch("/nowhere")  # it is there already
+    assert len(Handler.asked) == 4
+
+
+def test_a_download_that_broke_off_goes_on_where_it_stopped(fetch, tmp_path):
+    with pytest.raises(DataError, match="file could not be downloaded .*/cut: "):
+        fetch("/cut")
+    assert (tmp_path / "file.part").read_bytes() == CONTENT[: 2 * 2**16]  # whole chunks of the 150,000 bytes sent
+    assert fetch("/cut", "/whole").read_bytes() == CONTENT
+    assert Handler.asked == [("/cut", "bytes=0-"), ("/cut", "bytes=131072-"), ("/whole", "bytes=196608-")]
+
+
+def test_a_server_that_knows_no_ranges_sends_all_again(fetch, tmp_path):
+    (tmp_path / "file.part").write_bytes(CONTENT[:1000])
+    assert fetch("/old").read_bytes() == CONTENT
+
+
+def test_a_part_that_is_wrong_is_thrown_away(fetch, tmp_path):
+    for length in (1000, len(CONTENT), len(CONTENT) + 1):
+        (tmp_path / "file.part").write_bytes(bytes(length))
+        assert fetch("/whole", "/whole").read_bytes() == CONTENT
+        (tmp_path / "file").unlink()
+
+
+def test_each_failure_is_named(fetch, server):
+    with pytest.raises(DataError, match=f"{server}/nowhere: 404.*{server}/wrong: MD5 hash of downloaded file"):
+        fetch("/nowhere", "/wrong")
+
+
+@pytest.fixture
+def versions(server, tmp_path, monkeypatch):
+    """CIFAR-10 as small archives on the server: the python version at /nowhere, the binary one."""
+    monkeypatch.delenv("RESNET_SCRATCH_DATA", raising=False)
+    monkeypatch.setattr("pooch.os_cache", lambda name: tmp_path / "cache")
+    monkeypatch.setattr(cifar10, "RECORDS", archives.RECORDS)
+    monkeypatch.setattr(Handler, "asked", [])
+    versions = []
+    for version, page in ((cifar10.PYTHON, "/nowhere"), (cifar10.BINARY, "/binary")):
+        content = archives.write(tmp_path / "x", version).read_bytes()
+        monkeypatch.setitem(Handler.files, "/binary", content)
+        md5 = hashlib.md5(content).hexdigest()
+        versions.append(dataclasses.replace(version, size=len(content), md5=md5, urls=(server + page,)))
+    monkeypatch.setattr(cifar10, "DOWNLOADS", tuple(versions))
+    monkeypatch.setattr(cifar10, "VERSIONS", tuple(versions))
+    return versions
+
+
+def test_cifar10_is_downloaded_once_from_whoever_has_it(versions):
+    for _ in range(2):
+        assert load("cifar10").test_labels.tolist() == [5, 6, 7]
+    assert [page for page, _ in Handler.asked] == ["/nowhere", "/binary"]
+
+
+def test_without_a_network_the_message_says_what_to_do(versions, monkeypatch):
+    monkeypatch.setattr(cifar10, "DOWNLOADS", tuple(dataclasses.replace(v, urls=("http://127.0.0.1:9/x",)) for v in
+                                                    versions))  # nothing listens on port 9  # fmt: skip
+    with pytest.raises(DataError, match="python.tar.gz could not be .*binary.tar.gz could not be .*--data-dir"):
+        load("cifar10")
