@@ -30,7 +30,8 @@ class Dataset:
     def __post_init__(self) -> None:
         names_are_right = isinstance(self.classes, tuple) and all(isinstance(name, str) for name in self.classes)
         if not names_are_right or not self.classes or any(printable(n) != n or "\n" in n for n in self.classes):
-            raise DataError(f"classes must be a tuple of names without control characters, got {repr(self.classes)[:80]}")
+            got = repr(self.classes)[:80]
+            raise DataError(f"classes must be a tuple of names without control characters, got {got}")
         for part in ("train", "test"):
             images, labels = (getattr(self, f"{part}_{kind}") for kind in ("images", "labels"))
             for kind, array in (("images", images), ("labels", labels)):
