@@ -13,7 +13,7 @@ import click
 from ..compute.backend import NOT_INSTALLED, describe, resolve_device, why_no_gpu
 from ..compute.threads import num_threads, set_num_threads
 from ..data import NAMES as DATASETS
-from ..errors import UserError
+from ..errors import UserError, printable
 from ..models import configs
 
 
@@ -32,7 +32,7 @@ class OneLineErrors(click.Group):
             error.ctx = None  # else click prints how the command is used above the error
             raise
         except (UserError, OSError) as error:
-            one_line = click.ClickException(" ".join(str(error).split()))
+            one_line = click.ClickException(" ".join(printable(str(error)).split()))
             one_line.exit_code = 2  # as click's own usage errors; 1 is left for a gradient that is wrong
             raise one_line from error
 

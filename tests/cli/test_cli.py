@@ -241,8 +241,8 @@ def test_predict_takes_folders_in_batches_and_one_bad_file_stops_nothing(trained
     (tmp_path / "album" / "3.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0")
     (tmp_path / "album" / "9\x1b[2J.gif").write_bytes(b"")
     sizes = []
-    predict = tools.predict
-    monkeypatch.setattr(tools, "predict", lambda m, images, *rest: sizes.append(len(images)) or predict(m, images, *rest))
+    real = tools.predict
+    monkeypatch.setattr(tools, "predict", lambda model, x, *rest: sizes.append(len(x)) or real(model, x, *rest))
     monkeypatch.setattr(tools, "PIXELS_AT_ONCE", 3 * 8 * 8)
     result = invoke("predict", "run", "album", "missing.png", "--top", 1)
     assert result.exit_code == 2 and sizes == [3, 2, 1]

@@ -15,7 +15,8 @@ from resnet_scratch.errors import UserError
 def dataset(device):
     """23 images; every pixel of image i is 10 * i + 10, and its label is i."""
     images = np.full((23, 8, 8, 3), 10, np.uint8) * (np.arange(23, dtype=np.uint8) + 1)[:, None, None, None]
-    return Dataset("test", tuple("abcdefghijklmnopqrstuvw"), images, np.arange(23), images[:5], np.arange(5), mirror=True).to(device)
+    names = tuple("abcdefghijklmnopqrstuvw")
+    return Dataset("test", names, images, np.arange(23), images[:5], np.arange(5), mirror=True).to(device)
 
 
 def take(batches, count):

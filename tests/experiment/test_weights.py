@@ -105,8 +105,8 @@ def test_a_wrong_field_of_the_config_is_named(tmp_path, name, value):
     assert name in str(error.value)
 
 
-@pytest.mark.parametrize("change", [lambda a: a.pop("std"), lambda a: a.update(extra=1), lambda a: a["config"].pop("stem"),
-                                    lambda a: a["config"].update(extra=1)])  # fmt: skip
+@pytest.mark.parametrize("change", [lambda a: a.pop("std"), lambda a: a.update(extra=1),
+                                    lambda a: a["config"].pop("stem"), lambda a: a["config"].update(extra=1)])  # fmt: skip
 def test_missing_and_extra_fields_are_refused(tmp_path, change):
     with pytest.raises(CheckpointError, match="another version .*(std|extra|stem)"):
         load_model(altered(tmp_path / "w", lambda about: change(about) and None))
@@ -119,7 +119,8 @@ def test_metadata_that_are_no_object_are_refused(tmp_path, text):
 
 
 @pytest.mark.parametrize("change", [
-    dict(blocks=[10**7, 1]), dict(blocks=[10**7] * 50, widths=[1] * 50), dict(widths=[10**9, 1]), dict(widths=[3, 10**6]),
+    dict(blocks=[10**7, 1]), dict(blocks=[10**7] * 50, widths=[1] * 50), dict(widths=[10**9, 1]),
+    dict(widths=[3, 10**6]),
     dict(blocks=[10**7, 1], block="preact"), dict(blocks=[10**7, 1], block="plain"), dict(widths=[10**5, 10**5]),
     dict(widths=[10**6, 1], block="bottleneck"), dict(widths=[10**200, 1]),
 ])  # fmt: skip
