@@ -60,9 +60,9 @@ class Layer:
         raise NotImplementedError
 
     def backward(self, grad_y: Array, cache: Cache) -> Array:
-        """The gradient at the input, from the gradient at the output; overwrites each parameter's `grad`.
+        """The gradient with respect to the input, from that with respect to the output; sets each parameter's `grad`.
 
-        `grad_y` is never changed in place: a residual addition hands the same array to two layers.
+        `grad_y` is never changed in place: a residual addition passes the same array to two layers.
         """
         raise NotImplementedError
 
