@@ -46,8 +46,8 @@ def load_weights(path: str | Path, model: Layer) -> None:
     Raises CheckpointError, naming what is missing, what is unknown and what has the wrong shape; the model is then
     unchanged.
     """
-    arrays = {name: array for name, array in _read(path).items() if not name.endswith(IGNORED)}
-    _fill({name: buffer.value for name, buffer in model.named_buffers()}, arrays, path)
+    arrays = {name: array for name, array in read_arrays(path).items() if not name.endswith(IGNORED)}
+    fill({name: buffer.value for name, buffer in model.named_buffers()}, arrays, path)
 
 
 def read_about(path: str | Path) -> dict[str, Any]:
@@ -90,7 +90,7 @@ State = tuple[dict[str, np.ndarray], dict[str, Any]]  # the arrays of a run's st
 
 def read_state(path: str | Path) -> State:
     """All that `save_state` wrote to the file. Raises CheckpointError when anything in it has changed since."""
-    about, arrays = read_about(path), _read(path)
+    about, arrays = read_about(path), read_arrays(path)
     if EPOCH_SUMS not in arrays:
         raise CheckpointError(f"{path} is not the state of a run; weights alone cannot be resumed")
     checksum = about.pop(CHECKSUM, None)
@@ -111,7 +111,7 @@ def load_state(path: str | Path, arrays: Mapping[str, np.ndarray], model: Layer,
     scalars = {name: arrays.pop(_scalar(name), None) for name in optimizer.scalars}
     if missing := [_scalar(name) for name, value in scalars.items() if value is None]:
         raise CheckpointError(f"{path} does not fit the optimizer: missing: {', '.join(missing)}")
-    _fill(_arrays_of(model, optimizer), arrays, path)
+    fill(_arrays_of(model, optimizer), arrays, path)
     optimizer.scalars.update((name, value.item()) for name, value in scalars.items())
     return epoch_sums
 
@@ -146,7 +146,7 @@ def _scalar(name: str) -> str:
     return f"optimizer.{name}"
 
 
-def _fill(targets: Mapping[str, Array], arrays: Mapping[str, np.ndarray], path: str | Path) -> None:
+def fill(targets: Mapping[str, Array], arrays: Mapping[str, np.ndarray], path: str | Path) -> None:
     """Copy each array, in torch's layout, into the target of its name, after everything has been checked."""
     ours = {name: from_torch(array) for name, array in arrays.items()}
     wrong = [name for name in targets if name in ours and ours[name].shape != targets[name].shape]
@@ -192,7 +192,8 @@ def _open(path: str | Path):
         raise CheckpointError(f"{path} cannot be read ({error.strerror or error})") from None
 
 
-def _read(path: str | Path) -> dict[str, np.ndarray]:
+def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
+    """All arrays of a safetensors file, by name, in torch's layout. Raises CheckpointError for other kinds of numbers."""
     with _open(path) as file:
         kinds = {name: file.get_slice(name).get_dtype() for name in file.keys()}
         if unknown := [f"{name} ({kind})" for name, kind in kinds.items() if kind not in DTYPES]:

@@ -14,7 +14,7 @@ from ..errors import UserError
 from ..models import ResNet, build
 from ..models.recognise import recognise, torchvision_names
 from ..models.torch_layout import to_torch
-from .checkpoint import CheckpointError, _fill, _read
+from .checkpoint import CheckpointError, fill, read_arrays
 from .files import atomic_write
 from .weights import About, save_model
 
@@ -50,14 +50,14 @@ def import_model(
     Raises CheckpointError for a file that cannot be read or does not fit, UnknownNetworkError for another network, and
     UserError for classes that do not suit it.
     """
-    arrays = torchvision_names(_read(path) if Path(path).suffix == ".safetensors" else _read_torch(path))
+    arrays = torchvision_names(read_arrays(path) if Path(path).suffix == ".safetensors" else _read_torch(path))
     config = recognise({name: array.shape for name, array in arrays.items()})
     names = _class_names(classes, len(arrays["fc.weight"]) if "fc.weight" in arrays else None, path)
     model = build(config, len(names), rng=np.random.default_rng(seed))
     new_last_layer = "fc.weight" not in arrays and "fc.bias" not in arrays
     if new_last_layer:
         arrays |= {"fc.weight": to_torch(model.fc.weight.value), "fc.bias": to_torch(model.fc.bias.value)}
-    _fill({name: buffer.value for name, buffer in model.named_buffers()}, arrays, path)
+    fill({name: buffer.value for name, buffer in model.named_buffers()}, arrays, path)
     mean, std = normalisation or NORMALISATIONS["cifar10" if config.stem == "cifar" else "imagenet"]
     size = (config.image_size, config.image_size)
     about = About(dataclasses.asdict(config), names, size, tuple(mean), tuple(std), "unknown", "imported", seed, 0)
