@@ -193,7 +193,7 @@ def _open(path: str | Path):
 
 
 def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
-    """All arrays of a safetensors file, by name, in torch's layout. Raises CheckpointError for other kinds of numbers."""
+    """All arrays of a safetensors file by name, in torch's layout. Raises CheckpointError for other kinds."""
     with _open(path) as file:
         kinds = {name: file.get_slice(name).get_dtype() for name in file.keys()}
         if unknown := [f"{name} ({kind})" for name, kind in kinds.items() if kind not in DTYPES]:
