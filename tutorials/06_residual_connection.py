@@ -35,8 +35,8 @@ from resnet_scratch.exercises import check, show
 from resnet_scratch.gradcheck import gradcheck
 from resnet_scratch.layers import Add, BatchNorm2d, Conv2d, ReLU, Sequential, SubsamplePad
 from resnet_scratch.layers.residual import add_gradients
-from resnet_scratch.models.blocks import BasicBlock, PlainBlock, ReluBeforeAddBlock, make_shortcut
-from resnet_scratch.models.preact import PreActBlock
+from resnet_scratch.models.blocks import BasicBlock, PlainBlock, make_shortcut
+from resnet_scratch.models.variants import PreActBlock, ReluBeforeAddBlock
 
 # %% [markdown]
 # ## The idea: learn the change, not the result
