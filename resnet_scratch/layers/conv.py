@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from ..checks import check_flag, check_whole
 from ..compute.backend import Array, array_module
 from ..compute.batch import Sum, over_batch
 from ..compute.channels import channel_sum
@@ -37,6 +38,9 @@ class Conv2d(Layer):
         *,
         rng: np.random.Generator,
     ) -> None:
+        check_whole("in_channels", in_channels)
+        check_whole("out_channels", out_channels)
+        check_flag("bias", bias)
         self.kernel_size = as_pair("kernel_size", kernel_size, 1)
         self.stride = as_pair("stride", stride, 1)
         self.padding = as_pair("padding", padding, 0)
