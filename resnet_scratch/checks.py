@@ -51,7 +51,8 @@ def check_instance(name: str, value: Any, kind: type, hint: str = "") -> None:
     """Raises TypeError unless `value` is a `kind`; `hint` says what else to do."""
     if not isinstance(value, kind):
         got = f"the class {value.__name__}, not one of its objects" if isinstance(value, type) else type(value).__name__
-        raise TypeError(f"{name} must be a {kind.__name__}, got {got}{hint and '; '}{hint}")
+        a = "an" if kind.__name__[0] in "AEIOU" else "a"
+        raise TypeError(f"{name} must be {a} {kind.__name__}, got {got}{hint and '; '}{hint}")
 
 
 def check_rng(rng: Any) -> None:
@@ -61,6 +62,8 @@ def check_rng(rng: Any) -> None:
 
 def is_array(x: Any) -> bool:
     """Whether x is a NumPy or CuPy array, and not a masked array or a matrix, which compute in another way."""
+    if type(x) is np.ndarray:
+        return True
     if isinstance(x, np.ndarray):
         return not isinstance(x, (np.ma.MaskedArray, np.matrix))
     try:
@@ -113,7 +116,12 @@ def brief(value: Any) -> str:
 
 
 def _fits(shape: tuple[int, ...], wanted: Shape) -> bool:
-    return len(shape) == len(wanted) and all(isinstance(w, str) or w == size for size, w in zip(shape, wanted))
+    if len(shape) != len(wanted):
+        return False
+    for size, want in zip(shape, wanted):
+        if want != size and not isinstance(want, str):
+            return False
+    return True
 
 
 def _written(shape: Shape) -> str:

@@ -480,3 +480,19 @@ def test_a_layer_without_arrays_may_be_used_twice():
 def test_an_optimizer_takes_any_parameters_that_can_be_listed():
     layer = network()
     assert SGD(p for p in layer.parameters()).parameters == SGD(tuple(layer.parameters())).parameters
+
+
+def test_numpy_numbers_are_taken_as_they_are_and_make_nothing_float64():
+    three = np.int64(3)
+    layer = Sequential(
+        Conv2d(three, three, three, np.int8(1), np.int8(1), rng=rng),
+        BatchNorm2d(three, np.float64(1e-5), np.float64(0.1)),
+        Flatten(),
+        Linear(np.int64(48), np.int16(2), bias=np.True_, rng=rng),
+    )
+    (step,) = train(
+        layer, SGD(layer.parameters(), np.float64(0.9)), [(X, LABELS)], constant(np.float64(0.1)), np.int64(1)
+    )
+    dtypes = {buffer.value.dtype for _, buffer in layer.named_buffers()} | {p.grad.dtype for p in layer.parameters()}
+    assert dtypes == {np.dtype(np.float32)} and layer(X).dtype == step.loss.dtype == np.float32
+    assert "np." not in repr(layer)

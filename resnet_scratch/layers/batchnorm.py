@@ -25,7 +25,7 @@ class BatchNorm2d(Layer):
         check_whole("channels", channels)
         check_number("eps", eps, at_least=0)
         check_number("momentum", momentum, at_least=0, at_most=1)
-        self.channels, self.eps, self.momentum = channels, eps, momentum
+        self.channels, self.eps, self.momentum = int(channels), float(eps), float(momentum)  # no NumPy float64
         self.weight = Parameter(np.ones(channels, np.float32))  # the paper's gamma
         self.bias = Parameter(np.zeros(channels, np.float32))  # the paper's beta
         self.running_mean = Buffer(np.zeros(channels, np.float32))

@@ -44,7 +44,7 @@ class Conv2d(Layer):
         self.kernel_size = as_pair("kernel_size", kernel_size, 1)
         self.stride = as_pair("stride", stride, 1)
         self.padding = as_pair("padding", padding, 0)
-        self.in_channels, self.out_channels = in_channels, out_channels
+        self.in_channels, self.out_channels = int(in_channels), int(out_channels)
         self.weight = Parameter(kaiming_normal((*self.kernel_size, in_channels, out_channels), rng, "fan_out"))
         self.bias = Parameter(np.zeros(out_channels, np.float32)) if bias else None
 

@@ -23,7 +23,7 @@ class Linear(Layer):
         check_whole("in_features", in_features)
         check_whole("out_features", out_features)
         check_flag("bias", bias)
-        self.in_features, self.out_features = in_features, out_features
+        self.in_features, self.out_features = int(in_features), int(out_features)
         self.weight = Parameter(kaiming_uniform((in_features, out_features), rng, gain=math.sqrt(1 / 3)))
         self.bias = Parameter(np.zeros(out_features, np.float32)) if bias else None
 

@@ -45,12 +45,12 @@ class MaxPool2d(_Pool2d):
 
         def largest(x: Array) -> tuple[Array, Array]:
             slices = list(self._slices(pad(x, self.padding, -xp.inf)))
-            y, winner = slices[0], xp.zeros(slices[0].shape, integer) + first
+            y, winner = slices[0], xp.zeros(slices[0].shape, integer)
             for k, values in enumerate(slices[1:], start=1):
                 # positions come in rising order, so the largest one that wins strictly is the first of equals
                 winner = xp.maximum(winner, (values > y) * integer(k))
                 y = xp.maximum(y, values)
-            return y, winner
+            return y, xp.maximum(winner, first)  # where all are -inf, the first in the image wins
 
         y, winner = over_batch(largest, x)
         return y, (winner, x.shape)

@@ -58,7 +58,7 @@ class SubsamplePad(Layer):
         check_whole("stride", stride)
         if out_channels < in_channels:
             raise ValueError(f"out_channels must be at least in_channels {in_channels}, got {out_channels}")
-        self.in_channels, self.out_channels, self.stride = in_channels, out_channels, stride
+        self.in_channels, self.out_channels, self.stride = int(in_channels), int(out_channels), int(stride)
         before = (out_channels - in_channels) // 2
         self.channels = slice(before, before + in_channels)
 
