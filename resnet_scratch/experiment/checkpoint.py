@@ -3,8 +3,8 @@
 `safetensors.torch.load_file` turns a file of weights into a state dict that torch loads as it is.
 
 Every file is complete in itself and written atomically: under its name is always the whole old file or the whole new
-one. What a file says besides its arrays is one JSON text in its metadata, under one key: safetensors writes several keys
-in no fixed order, and the same run should give the same file to the bit.
+one. What a file says besides its arrays is one JSON text in its metadata, under one key: safetensors writes several
+keys in no fixed order, and the same run should give the same file to the bit.
 """
 
 from __future__ import annotations
