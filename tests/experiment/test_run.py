@@ -26,7 +26,8 @@ def test_a_run_learns_logs_and_writes_its_files(finished):
         float(rows[-1]["test_accuracy"]) == evaluation.accuracy == np.mean(evaluation.predictions == evaluation.labels)
     )
     assert evaluation.accuracy > 0.5  # of 4 classes
-    assert len(lines) == 3 and "epoch 3/3" in lines[2] and f"accuracy {evaluation.accuracy:6.1%}" in lines[2]
+    assert len(lines) == 4 and lines[0].split()[:4] == ["epoch", "train", "loss", "accuracy"]
+    assert lines[3].split()[0] == "3/3" and lines[3].split()[4] == f"{evaluation.accuracy:.1%}"
     assert {path.name for path in write_figures(done, evaluation)} == FILES
     assert {path.name for path in done.folder.iterdir()} == FILES | {"config.json", ".lock"}
     assert json.loads((done.folder / "config.json").read_text())["recipe"]["learning_rate"] == 0.05
@@ -66,7 +67,7 @@ def test_held_out_images_replace_the_test_images(tmp_path, tiny_dataset):
     recipe = dataclasses.replace(RECIPE, epochs=1)
     done, evaluation = go(tmp_path / "run", tiny_dataset, lines, recipe, validation=12)
     assert len(done.dataset.train_images) == 36 and len(evaluation.labels) == 12
-    assert "validation loss" in lines[0]
+    assert "val loss" in lines[0]
 
 
 def test_mistakes_about_folders_and_data_are_told(finished, tmp_path, tiny_dataset):
