@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import shlex
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -173,7 +174,8 @@ def _new_folder(recipe: Recipe, folder: Path | None) -> Path:
 def _check_new(folder: Path) -> None:
     """Raise RunError when a run's files would overwrite something."""
     if (folder / STATE_FILE).exists():
-        raise RunError(f"{folder} holds a run already: continue it with --resume {folder}, or choose another folder")
+        resume = f"--resume {shlex.quote(str(folder))}"
+        raise RunError(f"{folder} holds a run already: continue it with {resume}, or choose another folder")
     for name in (WEIGHTS_FILE, BEST_FILE, LOG_FILE):
         if (folder / name).exists():
             raise RunError(f"{folder} holds a {name} that is not of a run in it: choose another folder")

@@ -38,11 +38,12 @@ def test_train_says_what_it_does_and_where_things_are(trained, tmp_path):
 
 
 def test_train_takes_another_optimizer_than_the_recipe_s(invoke):
-    result = invoke(*TRAIN, "--epochs", 1, "--optimizer", "adam")
+    result = invoke(*TRAIN, "--epochs", 1, "--optimizer", "adam", "--momentum", 0.5, "--weight-decay", 0.01)
     assert result.exit_code == 0, result.output
     with open("run/config.json") as file:
         recipe = json.load(file)["recipe"]
     assert (recipe["optimizer"], recipe["learning_rate"], recipe["epochs"]) == ("adam", 0.05, 1)
+    assert (recipe["momentum"], recipe["weight_decay"]) == (0.5, 0.01)
     assert is_one_message(invoke("train", "--optimizer", "lion"), "--optimizer", "lion", "adam")
 
 
