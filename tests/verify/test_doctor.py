@@ -60,8 +60,8 @@ def test_a_wrong_layer_is_found(monkeypatch):
 
 def test_a_loss_that_does_not_fall_is_found(monkeypatch):
     only_the_cpu(monkeypatch)
-    right = doctor.SGD.step
-    monkeypatch.setattr(doctor.SGD, "step", lambda self, learning_rate: right(self, -learning_rate))  # uphill
+    right = doctor.SGD.update
+    monkeypatch.setattr(doctor.SGD, "update", lambda self, w, g, state, rate: right(self, w, -g, state, rate))  # uphill
     assert any(line.startswith("  ten steps on one batch: WRONG: loss") for line in doctor.examine())
 
 
