@@ -74,28 +74,29 @@ def zero_everything(layer, grad_x, grad_y, cache):
     return grad_x * 0
 
 
-# beside those that the library can plant itself, which test_mistakes.py plants
+# beside those that the library can plant itself, which test_mistakes.py plants; each test makes a layer of its own,
+# since it moves it to a device
 MISTAKES = {
-    "conv: sign of grad_x": (spoil(conv(), lambda l, g, *_: -g), images()),
-    "conv, stride 2: grad_x shifted by a pixel": (spoil(conv(2), rolled(1)), images()),
-    "conv, stride 2: a border lost": (spoil(conv(2), without_top_row), images()),
-    "ReLU: the other half": (spoil(ReLU(), lambda l, g, grad_y, y: grad_y * (y <= 0)), images()),
-    "max-pool: the last of the window wins": (spoil(MaxPool2d(2), last_of_window), images()),
-    "linear: weight not transposed": (
+    "conv: sign of grad_x": lambda: (spoil(conv(), lambda l, g, *_: -g), images()),
+    "conv, stride 2: grad_x shifted by a pixel": lambda: (spoil(conv(2), rolled(1)), images()),
+    "conv, stride 2: a border lost": lambda: (spoil(conv(2), without_top_row), images()),
+    "ReLU: the other half": lambda: (spoil(ReLU(), lambda l, g, grad_y, y: grad_y * (y <= 0)), images()),
+    "max-pool: the last of the window wins": lambda: (spoil(MaxPool2d(2), last_of_window), images()),
+    "linear: weight not transposed": lambda: (
         spoil(Linear(3, 3, rng=rng), lambda l, g, grad_y, x: grad_y @ l.weight.value), rng.standard_normal((4, 3))),
-    "option A: channels shifted": (spoil(SubsamplePad(2, 5, 2), rolled(3)), images()),
-    "block: branch forgotten": (block_without("branch"), images(4)),
-    "grad_y changed in place": (spoil(Linear(3, 3, rng=rng), in_place), rng.standard_normal((4, 3))),
-    "gradient of another shape": (spoil(ReLU(), lambda l, g, *_: g[:1]), images()),
-    "no gradient at all": (spoil(ReLU(), lambda l, g, *_: None), images()),
-    "a gradient that is not a number": (spoil(ReLU(), lambda l, g, *_: g * np.nan), images()),
-    "zero gradient": (spoil(ReLU(), zero_everything), images()),
+    "option A: channels shifted": lambda: (spoil(SubsamplePad(2, 5, 2), rolled(3)), images()),
+    "block: branch forgotten": lambda: (block_without("branch"), images(4)),
+    "grad_y changed in place": lambda: (spoil(Linear(3, 3, rng=rng), in_place), rng.standard_normal((4, 3))),
+    "gradient of another shape": lambda: (spoil(ReLU(), lambda l, g, *_: g[:1]), images()),
+    "no gradient at all": lambda: (spoil(ReLU(), lambda l, g, *_: None), images()),
+    "a gradient that is not a number": lambda: (spoil(ReLU(), lambda l, g, *_: g * np.nan), images()),
+    "zero gradient": lambda: (spoil(ReLU(), zero_everything), images()),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", MISTAKES)
 def test_a_planted_mistake_is_caught(device, name):
-    layer, x = MISTAKES[name]
+    layer, x = MISTAKES[name]()
     report = gradcheck(layer.astype(np.float64).to(device), to_device(x, device))
     assert not report and not report.passed and "FAILED" in str(report)
 

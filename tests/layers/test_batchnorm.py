@@ -101,6 +101,15 @@ def test_a_mean_of_a_thousand_standard_deviations(rng, xp, put, monkeypatch, sha
         assert other[1] > times[0] * ours[1] and other[2] > times[1] * ours[2]
 
 
+def test_channels_far_from_one_another(rng, put):
+    """Each channel's deviations are taken from a mean of its own: float32, means -3000, 0 and 3000, deviations of 1."""
+    x = (np.array([-3000, 0, 3000]) + rng.standard_normal((9, 7, 5, 3))).astype(np.float32)
+    layer = put(BatchNorm2d(3, momentum=1.0), np.float32)
+    layer.forward(put(x, np.float32), training=True)
+    exact = x.astype(np.float64).reshape(-1, 3)
+    np.testing.assert_allclose(to_numpy(layer.running_var.value), exact.var(0, ddof=1), rtol=1e-5)
+
+
 @pytest.mark.parametrize("chunk_bytes", [1, batch.CHUNK_BYTES])
 @pytest.mark.parametrize("place", [0, -1])
 @pytest.mark.parametrize("images", [33, 128])

@@ -113,3 +113,8 @@ def test_weights_begin_kaiming_normal_by_fan_out(rng):
     layer = Conv2d(32, 64, 3, rng=rng)
     assert layer.weight.value.std() == pytest.approx((2 / (9 * 64)) ** 0.5, rel=0.02)
     assert not layer.bias.value.any()
+
+
+def test_multiply_adds_by_hand(rng):
+    """Each of 4 * 6 * 5 numbers sums a window of 3 * 2 pixels of 7 channels."""
+    assert Conv2d(7, 5, (3, 2), rng=rng).multiply_adds((4, 6, 5)) == 120 * 42
