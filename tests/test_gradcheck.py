@@ -232,3 +232,131 @@ def test_the_report_fits_a_terminal():
     assert max(map(len, text.splitlines())) <= 78
     assert text.splitlines()[1].split() == [name, "1x1x4x8", "1.5e-11", "direction", "12", "16", "FAILED"]
     assert text.splitlines()[2] == f"FAILED: {name}: wrong"
+
+
+class Affine(Layer):
+    """y = offset + scale * x. Keeps what forward and backward were given."""
+
+    def __init__(self, offset=0.0, scale=1.0):
+        self.offset, self.scale, self.inputs = offset, scale, []
+
+    def forward(self, x, training=False):
+        self.inputs.append(x.copy())
+        return self.offset + self.scale * x, None
+
+    def backward(self, grad_y, cache):
+        self.cotangent = grad_y.copy()
+        return self.scale * grad_y
+
+
+def test_the_report_by_hand():
+    right = TensorCheck("input", (2, 3), 2e-9, "(0, 1)", 6)
+    wrong = TensorCheck("weight", (3,), 0.5, "(2,)", 2, skipped=1, problem="it is wrong")
+    assert str(Report([right, wrong])).splitlines() == [
+        "gradient w.r.t.  shape    error  at      checked",
+        "input            2x3    2.0e-09  (0, 1)        6  ok",
+        "weight           3      5.0e-01  (2,)          2  FAILED",
+        "FAILED: weight: it is wrong",
+    ]
+    assert Report([right]).passed and not Report([right, wrong]).passed and not Report([wrong, right])
+    assert Report([right, wrong, right]).error == 0.5
+    assert not Report().passed and Report().error == np.inf  # nothing was shown
+
+
+def test_every_tensor_is_named_with_its_shape(put):
+    report = gradcheck(put(Conv2d(2, 3, (3, 1), rng=rng)), put(images()))
+    named = [("input", (2, 6, 6, 2)), ("weight", (3, 1, 2, 3)), ("bias", (3,))]
+    assert report and [(tensor.name, tensor.shape) for tensor in report.tensors] == named
+    assert [tensor.name for tensor in gradcheck(Add(), images(), images()).tensors] == ["input 0", "input 1"]
+
+
+@pytest.mark.parametrize("change, problem", [
+    (in_place, "backward changed, in place, the gradient it was given"),
+    (lambda l, g, *_: g[:1], "the gradient must have shape (2, 3), got shape (1, 3)"),
+    (lambda l, g, *_: None, "the gradient must have shape (2, 3), got none"),
+    (lambda l, g, *_: (g, g, g), "backward returned 2 gradients more than there are inputs"),
+    (lambda l, g, *_: -g, "backward and forward disagree by more than 1e-06"),
+])  # fmt: skip
+def test_what_is_wrong_is_said(change, problem):
+    report = gradcheck(spoil(Affine(), change), np.ones((2, 3)))
+    assert [tensor.problem for tensor in report.tensors] == [problem]
+
+
+@pytest.mark.parametrize("size", [257, 256, 10])
+def test_large_tensors_are_checked_along_random_directions_of_length_one(size):
+    """From 257 numbers on, 16 of them; smaller ones number by number. Each step is of 1e-5 along its direction."""
+    layer, x = Affine(), rng.standard_normal((size, 1))
+    report = gradcheck(layer, x)
+    assert report and report.tensors[0].compared == (16 if size == 257 else size)
+    steps = np.array([made - x for made in layer.inputs])
+    lengths = np.linalg.norm(steps, axis=(1, 2))
+    assert np.isclose(lengths, 1e-5).sum() == 2 * report.tensors[0].compared
+    assert np.isclose(lengths, 1e-5)[lengths > 0].all()
+    assert np.linalg.matrix_rank(steps[..., 0], tol=1e-8) == report.tensors[0].compared  # no direction comes twice
+
+
+@pytest.mark.parametrize("size", [300, 6])
+@pytest.mark.parametrize("factor", [2, 0.5])
+def test_the_error_is_relative_to_the_larger_of_both(size, factor):
+    """Twice or half as much: the difference is half of the larger one."""
+    report = gradcheck(spoil(Affine(), lambda l, g, *_: factor * g), rng.standard_normal((size, 1)))
+    assert report.error == pytest.approx(0.5) and not report
+
+
+def test_the_error_in_a_number_near_zero_is_relative_to_the_rms_of_the_gradient():
+    def nudged(layer, grad_x, grad_y, cache):
+        return grad_x + 1e-5 * rms * (np.abs(grad_x) == np.abs(grad_x).min())
+
+    layer, x = Affine(), rng.standard_normal((50, 1))
+    assert gradcheck(layer, x)
+    rms, smallest = np.sqrt((layer.cotangent**2).mean()), np.abs(layer.cotangent).argmin()
+    report = gradcheck(spoil(layer, nudged), x)
+    assert report.error == pytest.approx(1e-5, rel=1e-3) and report.tensors[0].where == f"({smallest}, 0)"
+    assert not report and gradcheck(layer, x, tolerance=1.1e-5)
+
+
+def test_of_equal_errors_the_first_is_named():
+    tensor = gradcheck(spoil(Affine(), zero_everything), np.ones((2, 3))).tensors[0]
+    assert (tensor.error, tensor.where, tensor.compared) == (1, "(0, 0)", 6)
+
+
+@pytest.mark.parametrize("offset", [0, 1000])
+def test_a_slope_that_rounding_can_produce_counts_as_zero(offset):
+    """That is eps times the sum of all |terms| of the loss, which is at least 1, over the smallest step of 1e-7."""
+    layer, x = Affine(offset), np.ones((200, 1))
+    gradcheck(layer, x)
+    terms = max(1, offset * np.abs(layer.cotangent).sum())
+    for times, problem in ((0.9, "zero everywhere, so nothing was compared"), (1.1, "")):
+        layer.scale = times * np.finfo(float).eps * terms / 1e-7 / np.abs(layer.cotangent).max()
+        assert gradcheck(layer, x, tolerance=0.1).tensors[0].problem == problem
+
+
+@pytest.mark.parametrize("ties, problem", [(2, ""), (3, "3 of 8 points lie on a kink")])
+def test_a_quarter_may_lie_on_kinks(put, ties, problem):
+    x = np.arange(8.0).reshape(8, 1) + 1
+    x[:ties] = 0
+    report = gradcheck(ReLU(), put(x))
+    assert report.tensors[0].problem == problem and report.tensors[0].skipped == ties
+    assert report.passed == (problem == "")
+
+
+def test_a_kink_nearby_is_stepped_around(put):
+    """A step of 1e-5 or 1e-6 would cross the kink, one of 1e-7 does not."""
+    report = gradcheck(ReLU(), put([[5e-7, 1.0, -1.0]]))
+    assert report and report.tensors[0].compared == 3
+
+
+def test_a_wrong_gradient_near_no_kink_is_not_excused(put):
+    """The second derivative of x^3 bends it too, but by far less than a kink."""
+
+    class Cube(Layer):
+        def forward(self, x, training=False):
+            return x**3, x
+
+        def backward(self, grad_y, x):
+            return 3 * x**2 * grad_y
+
+    x = put([[1.0, 2.0], [3.0, -1.0]])
+    assert gradcheck(Cube(), x)
+    report = gradcheck(spoil(Cube(), lambda l, g, *_: 1.001 * g), x)
+    assert not report and report.tensors[0].skipped == 0 and report.error == pytest.approx(0.001, rel=1e-2)
