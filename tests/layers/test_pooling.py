@@ -60,6 +60,9 @@ def test_a_position_takes_one_byte_where_that_is_enough(put, positions, bytes_ea
 def test_errors_name_the_argument():
     with pytest.raises(ValueError, match=r"padding must be at most half of kernel_size \(2, 2\), got \(2, 2\)"):
         MaxPool2d(2, padding=2)
+    for kind in (MaxPool2d, AvgPool2d):
+        with pytest.raises(ValueError, match=r"\(4, 4\) does not fit into an image of \(3, 1\) padded by \(1, 1\)"):
+            kind(4, 1, 1).forward(np.zeros((1, 3, 1, 2)))
     for name, least in (("kernel_size", 1), ("stride", 1), ("padding", 0)):
         with pytest.raises(ValueError, match=f"^{name} must be .* at least {least}, got {least - 1}$"):
             AvgPool2d(**{"kernel_size": 2, name: least - 1})
