@@ -60,6 +60,9 @@ def test_a_position_takes_one_byte_where_that_is_enough(put, positions, bytes_ea
 def test_errors_name_the_argument():
     with pytest.raises(ValueError, match=r"padding must be at most half of kernel_size \(2, 2\), got \(2, 2\)"):
         MaxPool2d(2, padding=2)
+    for padding in ((2, 0), (0, 3)):  # one axis is enough
+        with pytest.raises(ValueError, match="^padding must be at most half of kernel_size"):
+            AvgPool2d((3, 4), padding=padding)
     for kind in (MaxPool2d, AvgPool2d):
         with pytest.raises(ValueError, match=r"\(4, 4\) does not fit into an image of \(3, 1\) padded by \(1, 1\)"):
             kind(4, 1, 1).forward(np.zeros((1, 3, 1, 2)))
