@@ -44,6 +44,28 @@ def test_softmax_of_any_number_of_axes_is_along_the_last(put):
     assert_same(softmax(put(np.log([[[1, 3], [2, 2], [4, 1]]]))), expected)
 
 
+def test_logits_far_below_zero_do_not_underflow(put):
+    loss, _ = softmax_cross_entropy(put([[-1e4, -1e4]], np.float32), put([0], np.int64))
+    assert float(loss) == pytest.approx(np.log(2))
+
+
+@pytest.mark.parametrize("images", [1, 2, 5])
+@pytest.mark.parametrize("smoothing", [0, 0.3])
+def test_the_mean_is_over_the_batch_however_it_is_cut(rng, small_chunks, images, smoothing):
+    """Image by image; five images are cut into chunks of one and two."""
+    logits, labels = rng.standard_normal((images, 3)), rng.integers(0, 3, images)
+    expected_loss, expected_gradient = 0.0, np.zeros((images, 3))
+    for n in range(images):
+        p = np.exp(logits[n]) / np.exp(logits[n]).sum()
+        for k in range(3):
+            q = smoothing / 3 + (1 - smoothing) * (k == labels[n])
+            expected_loss -= q * np.log(p[k]) / images
+            expected_gradient[n, k] = (p[k] - q) / images
+    loss, gradient = softmax_cross_entropy(logits, labels, smoothing)
+    assert float(loss) == pytest.approx(expected_loss, rel=1e-12)
+    assert_same(gradient, expected_gradient)
+
+
 @pytest.mark.parametrize("kind", [np.uint8, np.int64])
 def test_labels_of_any_integer_type(put, kind):
     loss, _ = softmax_cross_entropy(put(np.log([[1, 3]])), put([1], kind))

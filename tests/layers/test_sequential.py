@@ -44,6 +44,19 @@ def test_without_layers_it_is_the_identity():
     assert Sequential().backward_to_parameters(x, cache) is None
 
 
+def test_on_the_way_back_to_the_parameters_the_first_layer_leaves_its_input_out():
+    class First(Times):
+        def backward_to_parameters(self, grad_y, cache):
+            self.diary.append(("to parameters", *cache, grad_y.tolist()))
+
+    diary = []
+    layer = Sequential(First(2, diary), Times(5, diary), Times(7, diary))
+    _, caches = layer.forward(np.ones(1))
+    diary.clear()
+    assert layer.backward_to_parameters(np.ones(1), caches) is None
+    assert diary == [("backward", "cache of", 7), ("backward", "cache of", 5), ("to parameters", "cache of", 2, [35])]
+
+
 @pytest.mark.parametrize("caches", [1, 3])
 def test_there_must_be_a_cache_for_each_layer(caches):
     layer = Sequential(Times(2, []), Times(5, []))
