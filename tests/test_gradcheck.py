@@ -166,7 +166,7 @@ def test_an_input_drawn_with_the_same_seed_is_not_the_cotangent_as_well():
 
 
 def test_there_must_be_an_input():
-    with pytest.raises(ValueError, match="at least one input"):
+    with pytest.raises(ValueError, match="^gradcheck needs at least one input$"):
         gradcheck(ReLU())
 
 
@@ -238,10 +238,11 @@ class Affine(Layer):
     """y = offset + scale * x. Keeps what forward and backward were given."""
 
     def __init__(self, offset=0.0, scale=1.0):
-        self.offset, self.scale, self.inputs = offset, scale, []
+        self.offset, self.scale, self.inputs, self.trained = offset, scale, [], []
 
     def forward(self, x, training=False):
         self.inputs.append(x.copy())
+        self.trained.append(training)
         return self.offset + self.scale * x, None
 
     def backward(self, grad_y, cache):
@@ -261,6 +262,22 @@ def test_the_report_by_hand():
     assert Report([right]).passed and not Report([right, wrong]).passed and not Report([wrong, right])
     assert Report([right, wrong, right]).error == 0.5
     assert not Report().passed and Report().error == np.inf  # nothing was shown
+
+
+@pytest.mark.parametrize("settings, training", [({}, True), ({"training": True}, True), ({"training": False}, False)])
+def test_every_forward_is_told_whether_it_trains(settings, training):
+    layer = Affine()
+    gradcheck(layer, np.ones((2, 1)), **settings)
+    assert layer.trained == [training] * 7  # one for backward; for each of 2 numbers one in the middle and 2 around it
+
+
+def test_the_seed_decides_the_cotangent():
+    def cotangent(**seed):
+        layer = Affine()
+        gradcheck(layer, np.ones((2, 1)), **seed)
+        return layer.cotangent.tolist()
+
+    assert cotangent() == cotangent(seed=0) != cotangent(seed=1)
 
 
 def test_every_tensor_is_named_with_its_shape(put):
