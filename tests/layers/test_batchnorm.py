@@ -38,10 +38,10 @@ def test_evaluation_uses_the_running_statistics_and_leaves_them(put):
 
 
 def test_in_evaluation_the_way_back_takes_the_statistics_as_constants_by_hand(put):
-    """xhat = (x - 2) / 2 = 0, 1, -1 and y = 3 xhat + 1, so grad_x = 3/2 grad_y."""
+    """xhat = (x - 2) / 2 = 0, 1, -1 and y = 3 xhat + 1, so grad_x = 3/2 grad_y. Unless told, it is evaluation."""
     layer = BatchNorm2d(1, eps=0)
     layer.running_mean.value[:], layer.running_var.value[:], layer.weight.value[:], layer.bias.value[:] = 2, 4, 3, 1
-    _, cache = put(layer).forward(put([2, 4, 0]).reshape(3, 1, 1, 1), training=False)
+    _, cache = put(layer).forward(put([2, 4, 0]).reshape(3, 1, 1, 1))
     grad_x = layer.backward(put([10, 20, 6]).reshape(3, 1, 1, 1), cache)
     assert grad_x[:, 0, 0, 0].tolist() == [15, 30, 9]
     assert layer.weight.grad.tolist() == [20 - 6] and layer.bias.grad.tolist() == [36]
