@@ -357,6 +357,19 @@ def test_a_quarter_may_lie_on_kinks(put, ties, problem):
     assert report.passed == (problem == "")
 
 
+def test_a_layer_that_uses_its_memory_again_is_checked_all_the_same():
+    class Doubles(Layer):
+        memory = np.zeros((2, 3))
+
+        def forward(self, x, training=False):
+            return np.multiply(x, 2, out=self.memory).copy(), None
+
+        def backward(self, grad_y, cache):
+            return np.multiply(grad_y, 2, out=self.memory)
+
+    assert gradcheck(Doubles(), rng.standard_normal((2, 3)))
+
+
 def test_a_kink_nearby_is_stepped_around(put):
     """A step of 1e-5 or 1e-6 would cross the kink, one of 1e-7 does not."""
     report = gradcheck(ReLU(), put([[5e-7, 1.0, -1.0]]))
