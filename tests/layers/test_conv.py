@@ -90,9 +90,9 @@ def test_errors_name_the_argument(rng):
         Conv2d(3, 4, 3, (1, 0), rng=rng)
     with pytest.raises(ValueError, match=r"^padding must be .* at least 0, got \(0, -1\)$"):
         Conv2d(3, 4, 3, 1, (0, -1), rng=rng)
-    with pytest.raises(ValueError, match="floating-point numbers, got uint8; data.normalise"):
+    with pytest.raises(ValueError, match="x must be float32 or float64, got uint8; data.normalise"):
         Conv2d(3, 4, 3, rng=rng).forward(np.zeros((2, 8, 8, 3), np.uint8))
-    with pytest.raises(ValueError, match=r"at least one image, got \(0, 8, 8, 3\)"):
+    with pytest.raises(ValueError, match=r"x must be non-empty, got \(0, 8, 8, 3\)"):
         Conv2d(3, 4, 3, rng=rng).forward(np.zeros((0, 8, 8, 3), np.float32))
 
 
