@@ -12,7 +12,7 @@ from resnet_scratch.checks import (
     check_rng,
     check_whole,
 )  # fmt: skip
-from resnet_scratch.layers import ReLU, Sequential
+from resnet_scratch.layers import ReLU, Sequential, SubsamplePad
 from resnet_scratch.layers.layer import Layer, Parameter
 from resnet_scratch.optim import SGD
 
@@ -50,10 +50,21 @@ def test_limits_are_within():
             check_whole("n", wrong, 3, 5)
 
 
+class Integer:
+    """A kind with a vowel at the beginning."""
+
+
+class Rational:
+    """One with a vowel as its second letter only."""
+
+
 @pytest.mark.parametrize("call, message", [
     (lambda: check_number("n", "3"), "n must be a number, got '3'"),
     (lambda: check_number("n", 3, above=3, at_most=4), "n must be above 3 and at most 4, got 3"),
     (lambda: check_instance("n", 3, str), "n must be a str, got int"),
+    (lambda: check_instance("n", 3, Integer), "n must be an Integer, got int"),
+    (lambda: check_instance("n", 3, Rational), "n must be a Rational, got int"),
+    (lambda: SubsamplePad(2, 0, 1), "out_channels must be a whole number of at least 1, got 0"),
     (lambda: check_rng(0), "rng must be a Generator, got int; np.random.default_rng(0) makes one"),
     (lambda: check_floats("x", np.ones(1, np.float16)), "x must be float32 or float64, got float16"),
     (lambda: check_floats("x", np.ones(1, np.uint8)),
