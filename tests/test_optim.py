@@ -55,6 +55,23 @@ def test_adams_weight_decay_does_not_pass_through_the_moments(put):
     assert steps(put, 2, value=2.0, kind=Adam, weight_decay=0.5, eps=1e-12) == pytest.approx([1.8, 1.61])
 
 
+def test_adams_corrections_fade_by_hand(put):
+    """A gradient that stays at 2: m_hat = 2 and v_hat = 4 at every step, which is therefore the learning rate."""
+    assert steps(put, 4, grads=(2.0,), kind=Adam, eps=1e-12) == pytest.approx([0.9, 0.8, 0.7, 0.6])
+
+
+def test_adams_eps_is_1e_8_unless_told_otherwise(put):
+    """A gradient of 1e-8 is then halved."""
+    assert steps(put, 1, grads=(1e-8,), kind=Adam) == pytest.approx([0.95])
+
+
+@pytest.mark.parametrize("kind", [SGD, Adam, Optimizer])
+def test_unless_told_otherwise_nothing_decays_and_with_a_decay_everything(kind):
+    parameters = [Parameter(np.ones(2)), Parameter(np.ones((2, 2)))]
+    assert [kind(parameters).decay(p.value) for p in parameters] == [0, 0]
+    assert [kind(parameters, weight_decay=0.5).decay(p.value) for p in parameters] == [0.5, 0.5]
+
+
 @pytest.mark.parametrize("kind", [SGD, Adam])
 def test_decay_can_leave_biases_and_norms_out(put, kind):
     matrix, vector = Parameter(put(np.ones((2, 2)))), Parameter(put(np.ones(2)))
@@ -115,7 +132,7 @@ def test_adams_errors_name_the_argument(settings, message):
     [
         ({"momentum": 1.0}, "momentum must be at least 0 and below 1, got 1.0"),
         ({"weight_decay": -1}, "weight_decay must be at least 0, got -1"),
-        ({"momentum": 0, "nesterov": True}, "nesterov needs a momentum above 0"),
+        ({"momentum": 0, "nesterov": True}, "^nesterov needs a momentum above 0, got 0$"),
     ],
 )
 def test_errors_name_the_argument(settings, message):
@@ -125,11 +142,28 @@ def test_errors_name_the_argument(settings, message):
 
 @pytest.mark.parametrize("kind", [SGD, Adam])
 def test_nothing_to_learn_and_nothing_to_learn_from(kind):
-    with pytest.raises(ValueError, match="parameters is empty"):
+    with pytest.raises(ValueError, match="^parameters is empty: there is nothing to learn$"):
         kind([])
     first, second = Parameter(np.ones(1)), Parameter(np.ones(1))
     first.grad = np.ones(1)
     optimizer = kind([first, second])
-    with pytest.raises(ValueError, match="call backward before step"):
+    with pytest.raises(ValueError, match="^a parameter has no gradient: call backward before step$"):
         optimizer.step(0.1)
     assert first.value == 1 and not any(optimizer.scalars.values())  # nothing is changed by half
+
+
+def test_a_parameter_that_came_later_is_refused():
+    parameters = [Parameter(np.ones(1)), Parameter(np.ones(1))]
+    for parameter in parameters:
+        parameter.grad = np.ones(1)
+    optimizer = SGD(parameters[:1])
+    optimizer.parameters = parameters
+    with pytest.raises(ValueError, match="zip"):
+        optimizer.step(0.1)
+
+
+def test_an_optimizer_must_say_how_it_updates():
+    parameter = Parameter(np.ones(1))
+    parameter.grad = np.ones(1)
+    with pytest.raises(NotImplementedError):
+        Optimizer([parameter]).step(0.1)

@@ -170,5 +170,13 @@ def test_on_a_gpu_the_whole_batch_is_one_chunk(gpu, small_chunks, set_threads):
 
 
 def test_a_kernel_that_returns_too_few_rows_is_refused(small_chunks):
-    with pytest.raises(ValueError, match=r"a row for each of its \d+ images, got \(1, 2\)"):
+    with pytest.raises(ValueError, match=r"^a kernel must return a row for each of its 2 images, got \(1, 2\)$"):
         over_batch(lambda x: x[:1], np.zeros((3, 2)))  # two chunks, the second of two images
+
+
+@pytest.mark.parametrize("others", [1, 3])
+def test_a_kernel_that_returns_more_or_less_for_another_chunk_is_refused(small_chunks, set_threads, others):
+    set_threads(1)
+    parts = iter([2, others])
+    with pytest.raises(ValueError, match="zip"):
+        over_batch(lambda x: (x,) * next(parts), np.zeros((2, 3)))

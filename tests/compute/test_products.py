@@ -42,3 +42,21 @@ def test_only_a_processor_gets_blocks(rng, gpu):
     blocks = products._rows_per_block(144 * 16)
     assert blocks == 256  # 256 * 144 * 16 = 589,824 is less than a million, twice as much is not
     assert products._rows_per_block(10**6) == 1 and products._rows_per_block(10**6 + 1) == 0
+
+
+@pytest.mark.parametrize("M, K, N, there, back", [
+    (1500, 144, 16, [(5, 256, 144)], [(5, 144, 256)]),  # 2304 multiply-adds a row, so 256 rows are less than a million
+    (255, 144, 16, [], []),  # less than a block
+    (17, 1250, 100, [(2, 8, 1250)], []),  # 125,000 a row: blocks of 8 rows, which is enough without an addition
+    (17, 1250, 101, [], []),  # blocks of 4 are not
+    (130, 125, 125, [(2, 64, 125)], [(2, 125, 64)]),  # 15,625 a row: blocks of 64, which is enough with one
+    (130, 125, 126, [(4, 32, 125)], []),  # blocks of 32 are not
+])  # fmt: skip
+def test_tall_products_are_taken_apart_into_small_ones(monkeypatch, M, K, N, there, back):
+    stacks, right = [], np.matmul
+    monkeypatch.setattr(np, "matmul", lambda a, b: stacks.append(a.shape) or right(a, b))
+    matmul(np.ones((M, K)), np.ones((K, N)))
+    assert stacks == there
+    stacks.clear()
+    matmul_transposed(np.ones((M, K)), np.ones((M, N)))
+    assert stacks == back

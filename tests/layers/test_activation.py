@@ -7,6 +7,7 @@ def test_by_hand(put):
     layer, x = ReLU(), put([[-2.0, 0, 3, -0.0, np.inf]])
     y, cache = layer.forward(x)
     assert y.tolist() == [[0, 0, 3, 0, np.inf]]
+    assert cache is y  # which the next layer keeps anyway
     assert layer.backward(put(np.full(x.shape, 7)), cache).tolist() == [[0, 0, 7, 0, 7]]
 
 

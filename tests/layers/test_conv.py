@@ -84,8 +84,12 @@ def test_errors_name_the_argument(rng):
     ):
         Conv2d(3, 4, 9, padding=1, rng=rng).forward(np.zeros((1, 4, 4, 3), np.float32))
     for wrong in (0, 2.5, None, (3, 3, 3)):
-        with pytest.raises(ValueError, match="kernel_size must be an int or a pair of ints, each at least 1, got"):
+        with pytest.raises(ValueError, match="^kernel_size must be an int or a pair of ints, each at least 1, got"):
             Conv2d(3, 4, wrong, rng=rng)
+    with pytest.raises(ValueError, match=r"^stride must be .* at least 1, got \(1, 0\)$"):
+        Conv2d(3, 4, 3, (1, 0), rng=rng)
+    with pytest.raises(ValueError, match=r"^padding must be .* at least 0, got \(0, -1\)$"):
+        Conv2d(3, 4, 3, 1, (0, -1), rng=rng)
     with pytest.raises(ValueError, match="x must be float32 or float64, got uint8; data.normalise"):
         Conv2d(3, 4, 3, rng=rng).forward(np.zeros((2, 8, 8, 3), np.uint8))
     with pytest.raises(ValueError, match=r"x must be non-empty, got \(0, 8, 8, 3\)"):
@@ -96,20 +100,27 @@ def test_numpys_integers_are_integers(rng):
     assert Conv2d(3, 4, np.int64(3), rng=rng).kernel_size == (3, 3)
 
 
-@pytest.mark.parametrize("stride, padding, way", [
-    (1, 2, "_backward_as_convolution"), (1, 3, "_backward_by_definition"), (2, 1, "_backward_by_definition"),
+@pytest.mark.parametrize("kernel, stride, padding, way", [
+    (3, 1, 2, "as_convolution"), (3, 1, 3, "by_definition"), (3, 2, 1, "by_definition"),
+    ((2, 4), 1, (1, 3), "as_convolution"), ((2, 4), 1, (2, 0), "by_definition"), ((4, 2), 1, (0, 2), "by_definition"),
+    (1, 1, 0, "as_convolution"), (3, (1, 2), 1, "by_definition"), (3, (2, 1), 1, "by_definition"),
 ])  # fmt: skip
-def test_which_way_back_is_taken(rng, monkeypatch, stride, padding, way):
+def test_which_way_back_is_taken(rng, monkeypatch, kernel, stride, padding, way):
     """A 3x3 kernel padded by 3 has windows that lie wholly beyond the border: no convolution turns that round."""
-    layer, taken = Conv2d(2, 3, 3, stride, padding, rng=rng), []
+    layer, taken = Conv2d(2, 3, kernel, stride, padding, rng=rng), []
     for name in ("_backward_as_convolution", "_backward_by_definition"):
         monkeypatch.setattr(layer, name, lambda grad_y, x, name=name: taken.append(name))
     y, cache = layer.forward(np.zeros((1, 4, 4, 2), np.float32))
     layer.backward(y, cache)
-    assert taken == [way]
+    assert taken == [f"_backward_{way}"]
 
 
 def test_weights_begin_kaiming_normal_by_fan_out(rng):
     layer = Conv2d(32, 64, 3, rng=rng)
     assert layer.weight.value.std() == pytest.approx((2 / (9 * 64)) ** 0.5, rel=0.02)
     assert not layer.bias.value.any()
+
+
+def test_multiply_adds_by_hand(rng):
+    """Each of 4 * 6 * 5 numbers sums a window of 3 * 2 pixels of 7 channels."""
+    assert Conv2d(7, 5, (3, 2), rng=rng).multiply_adds((4, 6, 5)) == 120 * 42

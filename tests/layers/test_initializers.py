@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from resnet_scratch.layers.initializers import fans, kaiming_normal, kaiming_uniform
+from resnet_scratch.layers.initializers import fans, kaiming_normal, kaiming_std, kaiming_uniform
 
 
 def rng():
@@ -22,6 +22,19 @@ def test_the_spread_is_he_et_als(draw, mode, std):
     weights = draw((3, 3, 100, 50), rng(), mode)
     assert weights.dtype == np.float32
     assert weights.std() == pytest.approx(std, rel=0.02) and abs(weights.mean()) < 0.02 * std
+
+
+def test_the_standard_deviation_by_hand():
+    """2 * 3 positions of 4 inputs and 5 outputs. Unless told otherwise it is ReLU's, by the inputs."""
+    assert kaiming_std((2, 3, 4, 5)) == pytest.approx((2 / 24) ** 0.5)
+    assert kaiming_std((2, 3, 4, 5), "fan_out", 3) == pytest.approx(3 / 30**0.5)
+
+
+@pytest.mark.parametrize("draw", [kaiming_normal, kaiming_uniform])
+def test_unless_told_otherwise_the_spread_is_relus_by_the_inputs(draw):
+    np.testing.assert_allclose(draw((4, 9), rng()), draw((4, 9), rng(), "fan_in", 2**0.5), rtol=1e-6)
+    np.testing.assert_allclose(draw((4, 9), rng(), gain=3), 3 * draw((4, 9), rng(), gain=1), rtol=1e-6)
+    np.testing.assert_allclose(draw((4, 9), rng(), "fan_out"), draw((4, 9), rng()) * 2 / 3, rtol=1e-6)
 
 
 def test_uniform_weights_fill_their_interval():

@@ -65,6 +65,17 @@ def test_gradients_are_overwritten_not_accumulated():
 def test_a_layer_must_say_what_it_does():
     with pytest.raises(NotImplementedError):
         Layer().forward(np.zeros(1))
+    with pytest.raises(NotImplementedError):
+        Layer().backward(np.zeros(1), None)
+    assert Layer().multiply_adds((3, 4)) == 0  # unless it says what it costs
+
+
+def test_calling_a_layer_is_evaluation():
+    class Told(Layer):
+        def forward(self, x, training):
+            return training, None
+
+    assert Told()(np.zeros(1)) is False
 
 
 def test_moving_to_the_cpu_changes_nothing(network):

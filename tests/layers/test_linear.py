@@ -33,3 +33,16 @@ def test_errors_name_the_argument(rng):
         Linear(3, 2, rng=rng).forward(np.zeros((2, 4), np.float32))
     with pytest.raises(ValueError, match="x must be float32 or float64, got int64"):
         Linear(3, 2, rng=rng).forward(np.zeros((2, 3), np.int64))
+
+
+def test_without_a_bias_by_hand(rng, put):
+    layer = Linear(2, 1, bias=False, rng=rng)
+    layer.weight.value[:] = [[3], [5]]
+    layer = put(layer)
+    y, cache = layer.forward(put([[1, 2]]))
+    assert y.tolist() == [[13]] and layer.backward(put([[10]]), cache).tolist() == [[30, 50]]
+    assert layer.weight.grad.tolist() == [[10], [20]] and [name for name, _ in layer.named_parameters()] == ["weight"]
+
+
+def test_multiply_adds_by_hand(rng):
+    assert Linear(7, 5, rng=rng).multiply_adds((5,)) == 35

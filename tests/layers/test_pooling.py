@@ -46,9 +46,29 @@ def test_a_kernel_of_more_than_256_places_still_finds_its_winner(put):
     assert_same(layer.backward(y, cache), x, 0)
 
 
+@pytest.mark.parametrize("positions, bytes_each", [(256, 1), (257, 4)])
+def test_a_position_takes_one_byte_where_that_is_enough(put, positions, bytes_each):
+    """The last of 256 positions is 255, the largest number of one byte; that of 257 does not fit."""
+    x = np.zeros((1, 1, positions, 1))
+    x[..., -1, 0] = 1
+    layer = MaxPool2d((1, positions))
+    y, cache = layer.forward(put(x))
+    assert cache[0].nbytes == bytes_each and cache[0].item() == positions - 1
+    assert_same(layer.backward(y, cache), x, 0)
+
+
 def test_errors_name_the_argument():
     with pytest.raises(ValueError, match=r"padding must be at most half of kernel_size \(2, 2\), got \(2, 2\)"):
         MaxPool2d(2, padding=2)
+    for padding in ((2, 0), (0, 3)):  # one axis is enough
+        with pytest.raises(ValueError, match="^padding must be at most half of kernel_size"):
+            AvgPool2d((3, 4), padding=padding)
+    for kind in (MaxPool2d, AvgPool2d):
+        with pytest.raises(ValueError, match=r"\(4, 4\) does not fit into an image of \(3, 1\) padded by \(1, 1\)"):
+            kind(4, 1, 1).forward(np.zeros((1, 3, 1, 2)))
+    for name, least in (("kernel_size", 1), ("stride", 1), ("padding", 0)):
+        with pytest.raises(ValueError, match=f"^{name} must be .* at least {least}, got {least - 1}$"):
+            AvgPool2d(**{"kernel_size": 2, name: least - 1})
     for layer in (AvgPool2d(2), GlobalAvgPool2d()):
         with pytest.raises(ValueError, match=r"x must be \(N, H, W, C\), got \(3, 4\)"):
             layer.forward(np.zeros((3, 4)))

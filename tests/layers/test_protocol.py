@@ -1,5 +1,6 @@
 """What the protocol promises, of every layer and block: dtypes, arguments left alone, caches of its own, threads."""
 
+import inspect
 import math
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from reference import assert_same
 
 from resnet_scratch import layers
+from resnet_scratch.compute import batch
 from resnet_scratch.layers import (
     Add,
     AvgPool2d,
@@ -20,6 +22,7 @@ from resnet_scratch.layers import (
     Sequential,
     SubsamplePad,
 )  # fmt: skip
+from resnet_scratch.layers.layer import Layer
 from resnet_scratch.models.blocks import BasicBlock, Bottleneck, PlainBlock
 from resnet_scratch.models.variants import PreActBlock, ReluBeforeAddBlock
 
@@ -81,6 +84,36 @@ def test_dtype_follows_the_input_everywhere(put, rng, name, training, dtype):
     assert {array.dtype for array in found} == {np.dtype(dtype)}
     for parameter in layer.parameters():
         assert parameter.grad.dtype == dtype and parameter.grad.shape == parameter.value.shape
+
+
+@every_layer
+def test_its_numbers_begin_in_float32(rng, name):
+    """In which networks train. One array of float64 would make all that is computed from it float64."""
+    assert {buffer.value.dtype for _, buffer in LAYERS[name][0](rng).named_buffers()} <= {np.dtype(np.float32)}
+
+
+@pytest.mark.parametrize("kind", [Layer, *(getattr(layers, name) for name in layers.__all__)])
+def test_a_forward_pass_is_evaluation_unless_told(kind):
+    assert inspect.signature(kind.forward).parameters["training"].default is False
+
+
+@every_layer
+@pytest.mark.parametrize("training", [True, False])
+def test_chunks_change_nothing_but_rounding(rng, monkeypatch, name, training):
+    layer, shape = LAYERS[name][0](rng).astype(np.float64), LAYERS[name][1]
+    for parameter in layer.parameters():  # no bias is zero, and no scale one
+        parameter.value = parameter.value + rng.standard_normal(parameter.value.shape)
+    x = rng.standard_normal(shape)
+    grad_y = rng.standard_normal(layer(x).shape)
+
+    def results():
+        y, cache = layer.forward(x, training)
+        return [y, layer.backward(grad_y, cache), *gradients(layer)]
+
+    whole = results()
+    monkeypatch.setattr(batch, "CHUNK_BYTES", 1)
+    for ours, expected in zip(results(), whole, strict=True):
+        assert_same(ours, expected)
 
 
 @every_layer

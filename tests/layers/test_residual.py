@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from resnet_scratch.layers import Add, SubsamplePad
+from resnet_scratch.layers.residual import add_gradients
 
 
 def test_an_addition_hands_the_gradient_to_both(put):
@@ -10,6 +11,12 @@ def test_an_addition_hands_the_gradient_to_both(put):
     assert y.reshape(-1).tolist() == [10, 11, 12, 13]
     grad_branch, grad_shortcut = Add().backward(y, cache)
     assert grad_branch is y and grad_shortcut is y
+
+
+def test_the_gradients_of_two_uses_are_added(put):
+    branch, shortcut = put([[1, 2], [3, 4], [5, 6]]), put([[10, 20], [30, 40], [50, 60]])
+    assert add_gradients(branch, shortcut).tolist() == [[11, 22], [33, 44], [55, 66]]
+    assert branch.tolist() == [[1, 2], [3, 4], [5, 6]] and shortcut.tolist() == [[10, 20], [30, 40], [50, 60]]
 
 
 def test_option_a_by_hand(put):

@@ -1,6 +1,7 @@
 import weakref
 
 import numpy as np
+import pytest
 
 from resnet_scratch.layers import Sequential
 from resnet_scratch.layers.layer import Layer
@@ -40,6 +41,28 @@ def test_without_layers_it_is_the_identity():
     x = np.ones(2)
     y, cache = Sequential().forward(x)
     assert y is x and Sequential().backward(x, cache) is x and Sequential()(x) is x
+    assert Sequential().backward_to_parameters(x, cache) is None
+
+
+def test_on_the_way_back_to_the_parameters_the_first_layer_leaves_its_input_out():
+    class First(Times):
+        def backward_to_parameters(self, grad_y, cache):
+            self.diary.append(("to parameters", *cache, grad_y.tolist()))
+
+    diary = []
+    layer = Sequential(First(2, diary), Times(5, diary), Times(7, diary))
+    _, caches = layer.forward(np.ones(1))
+    diary.clear()
+    assert layer.backward_to_parameters(np.ones(1), caches) is None
+    assert diary == [("backward", "cache of", 7), ("backward", "cache of", 5), ("to parameters", "cache of", 2, [35])]
+
+
+@pytest.mark.parametrize("caches", [1, 3])
+def test_there_must_be_a_cache_for_each_layer(caches):
+    layer = Sequential(Times(2, []), Times(5, []))
+    for way in (layer.backward, layer.backward_to_parameters):
+        with pytest.raises(ValueError, match="zip"):
+            way(np.ones(1), [("cache of", 2)] * caches)
 
 
 def test_inference_drops_each_cache_before_the_next_layer_runs():

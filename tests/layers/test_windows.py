@@ -77,9 +77,11 @@ def test_output_size(kernel, stride, padding, expected):
 def test_errors_name_the_argument():
     with pytest.raises(ValueError, match=r"kernel_size \(5, 5\) does not fit into an image of \(4, 4\)"):
         im2col(IMAGE, 5)
-    with pytest.raises(ValueError, match="stride must be an int or a pair of ints, each at least 1, got 0"):
-        im2col(IMAGE, 3, 0)
-    with pytest.raises(ValueError, match="padding must be .* at least 0, got -1"):
-        im2col(IMAGE, 3, 1, -1)
+    for name, wrong in (("kernel_size", 0), ("stride", 0), ("padding", -1)):
+        message = f"^{name} must be an int or a pair of ints, each at least {wrong + 1}, got {wrong}$"
+        with pytest.raises(ValueError, match=message):
+            im2col(IMAGE, **{"kernel_size": 3, name: wrong})
+        with pytest.raises(ValueError, match=message):
+            col2im(np.ones((4, 9)), IMAGE.shape, **{"kernel_size": 3, name: wrong})
     with pytest.raises(ValueError, match=r"columns must be \(4, 9\) .* got \(4, 8\)"):
         col2im(np.ones((4, 8)), (1, 4, 4, 1), 3)
