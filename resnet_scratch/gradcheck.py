@@ -24,7 +24,7 @@ STEPS = (1e-5, 1e-6, 1e-7)  # a smaller one is tried when a larger one disagrees
 SMALL = 256  # tensors of up to so many elements are checked element by element, larger ones in random directions
 DIRECTIONS = 16
 MOST_SKIPPED = 0.25
-NOT_DETERMINISTIC = "forward is not deterministic: the same input gave two outputs; fix its random numbers for the check"
+NOT_DETERMINISTIC = "forward is not deterministic: the same input gave two outputs; let it draw the same numbers"
 
 
 @dataclass

@@ -71,8 +71,8 @@ class Dataset:
         `test` are images and labels to test on; without them a fifth of the images, always the same, are held out at
         random. Raises DataError for arrays of another dtype or shape, and for labels that are no index of a class.
         """
-        train = _in_colour(images), np.asarray(labels)
-        held_out = (_in_colour(test[0]), np.asarray(test[1])) if test else train
+        train = in_colour(images), np.asarray(labels)
+        held_out = (in_colour(test[0]), np.asarray(test[1])) if test else train
         dataset = cls(name, tuple(classes), *train, *held_out, mirror)
         return dataset if test else dataset.split(max(1, len(images) // 5))
 
@@ -125,7 +125,7 @@ class Dataset:
         )
 
 
-def _in_colour(images: np.ndarray) -> np.ndarray:
+def in_colour(images: np.ndarray) -> np.ndarray:
     """Grey images (N, H, W) or (N, H, W, 1) with three equal channels; others as they are."""
     images = np.asarray(images)
     images = images[..., None] if images.ndim == 3 else images
