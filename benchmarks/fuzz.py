@@ -42,7 +42,7 @@ def _stop(*_: object) -> None:
 
 def fuzz(name: str, seed: int, cases: int, seconds: float, kept: Path, answers) -> None:
     """In a process of its own: so many cases, or as many as the time allows."""
-    cifar10.RECORDS = archives.RECORDS
+    cifar10.CIFAR10 = archives.CIFAR10
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     signal.signal(signal.SIGALRM, _stop)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libtiff reports there what it stumbles over

@@ -20,6 +20,7 @@ import numpy as np  # noqa: E402
 from PIL import Image  # noqa: E402
 
 from resnet_scratch.data import cifar10  # noqa: E402
+from resnet_scratch.data.cifar import Version  # noqa: E402
 from resnet_scratch.data.pictures import read_picture  # noqa: E402
 from resnet_scratch.errors import UserError  # noqa: E402
 from resnet_scratch.experiment.checkpoint import EPOCH_SUMS, load_state, read_arrays, read_state  # noqa: E402
@@ -60,20 +61,20 @@ def from_seeds(seeds: list[bytes]) -> Cases:
 
 # Each of these makes what it needs in `folder` and returns what makes a case and what reads it.
 def records(folder: Path) -> tuple[Cases, Callable]:
-    return _in_folder(cifar10.BINARY, folder)
+    return _in_folder(archives.BINARY, folder)
 
 
 def pickles(folder: Path) -> tuple[Cases, Callable]:
-    return _in_folder(cifar10.PYTHON, folder)
+    return _in_folder(archives.PYTHON, folder)
 
 
-def _in_folder(version: cifar10.Version, folder: Path) -> tuple[Cases, Callable]:
+def _in_folder(version: Version, folder: Path) -> tuple[Cases, Callable]:
     contents = archives.contents(version)
     for name, content in contents.items():
         (folder / name).write_bytes(content)
 
     def read(content: bytes) -> None:
-        (folder / version.files[0]).write_bytes(content)
+        (folder / next(iter(version.records))).write_bytes(content)
         cifar10.load_cifar10(folder)
 
     return from_seeds(list(contents.values())), read
@@ -81,7 +82,7 @@ def _in_folder(version: cifar10.Version, folder: Path) -> tuple[Cases, Callable]
 
 def tars(folder: Path) -> tuple[Cases, Callable]:
     seeds = []
-    for version in cifar10.VERSIONS:
+    for version in archives.CIFAR10.versions:
         for format in (tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
             seeds.append(archives.write(folder / "seed", version, format=format).read_bytes())
     inner = [gzip.decompress(seed) for seed in seeds]

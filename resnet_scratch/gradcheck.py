@@ -25,6 +25,7 @@ STEPS = (1e-5, 1e-6, 1e-7)  # a smaller one is tried when a larger one disagrees
 SMALL = 256  # tensors of up to so many elements are checked element by element, larger ones in random directions
 DIRECTIONS = 16
 MOST_SKIPPED = 0.25
+NOT_DETERMINISTIC = "forward is not deterministic: the same input gave two outputs; let it draw the same numbers"
 
 
 @dataclass
@@ -72,7 +73,7 @@ def gradcheck(layer: Layer, *inputs: Array, training: bool = True, tolerance: fl
     `inputs` are what `layer.forward` takes, float64, as must be the layer's parameters (`layer.astype(np.float64)`):
     float32 has too few digits. The report fails a tensor whose largest relative error is above `tolerance`, whose
     gradient is zero everywhere (then nothing was shown), where kinks left too little to compare, or when backward
-    changed the gradient it was given.
+    changed the gradient it was given. It fails a layer that gives another output for the same input.
 
     The inputs are copied. The layer's parameters, their `grad` and its running statistics have their old values
     afterwards, also when forward or backward raises. Raises ValueError for arrays that are not float64, and when there
@@ -107,12 +108,14 @@ def _restored(layer: Layer) -> Iterator[None]:
             setattr(holder, attribute, array)
 
 
-def _check_all(
-    layer: Layer, inputs: list[Array], training: bool, tolerance: float, rng: np.random.Generator
-) -> Report:
+def _check_all(layer: Layer, inputs: list[Array], training: bool, tolerance: float, rng: np.random.Generator) -> Report:
     """One forward and backward, then each tensor's gradient against differences of further forwards."""
+    names = ["input"] if len(inputs) == 1 else [f"input {k}" for k in range(len(inputs))]
     y, cache = layer.forward(*inputs, training=training)
     xp = array_module(y)
+    again = layer.forward(*inputs, training=training)[0]
+    if again.shape != y.shape or float(xp.abs(again - y).max()) > 1e-9 * float(xp.abs(y).max()):
+        return Report([TensorCheck(names[0], inputs[0].shape, np.inf, problem=NOT_DETERMINISTIC)])
     cotangent = xp.asarray(rng.standard_normal(y.shape))
     grad_y = cotangent.copy()
     gradients = layer.backward(grad_y, cache)
@@ -125,7 +128,6 @@ def _check_all(
 
     # the slope that rounding alone can produce where the true one is zero
     noise = np.finfo(np.float64).eps * max(1.0, float(xp.abs(y * cotangent).sum())) / STEPS[-1]
-    names = ["input"] if len(inputs) == 1 else [f"input {k}" for k in range(len(inputs))]
     tensors = list(zip(names, inputs, gradients))
     tensors += [(name, parameter.value, parameter.grad) for name, parameter in layer.named_parameters()]
     report = Report([_check(name, x, gradient, loss, noise, tolerance, rng) for name, x, gradient in tensors])

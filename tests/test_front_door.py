@@ -22,9 +22,13 @@ def test_functions_named_as_their_modules_work_in_either_order(name, other, orde
     subprocess.run([sys.executable, "-c", "\n".join(imports + checks)], check=True)
 
 
-def test_every_name_is_there_and_is_no_module():
-    assert len(resnet_scratch.__all__) == 10
-    assert all(callable(getattr(resnet_scratch, name)) for name in resnet_scratch.__all__)
+def test_every_name_is_there_and_in_the_docstring_and_is_no_module():
+    assert sorted(resnet_scratch.__all__) == [
+        "Adam", "Dataset", "SGD", "build", "evaluate", "export_model", "gradcheck", "import_model", "load_data",
+        "load_model", "predict", "softmax_cross_entropy", "train", "training_batches",
+    ]  # fmt: skip
+    for name in resnet_scratch.__all__:
+        assert callable(getattr(resnet_scratch, name)) and name in resnet_scratch.__doc__
 
 
 def test_a_network_is_built_trained_and_evaluated_with_these_names_alone(tiny_dataset):

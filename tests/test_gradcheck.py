@@ -153,6 +153,26 @@ def test_nothing_but_ties_does_not_pass(put):
     assert not report and "kink" in str(report)
 
 
+class Dropout(Layer):
+    """Half of the numbers, drawn anew in every call unless there is a `seed`."""
+
+    def __init__(self, seed=None):
+        self.seed = seed
+
+    def forward(self, x, training=False):
+        keep = np.random.default_rng(self.seed).random(x.shape) < 0.5
+        return x * keep * 2, keep
+
+    def backward(self, grad_y, keep):
+        return grad_y * keep * 2
+
+
+def test_a_layer_that_draws_random_numbers_is_told_so_and_passes_with_fixed_ones():
+    report = gradcheck(Dropout(), images())
+    assert not report and "forward is not deterministic" in str(report) and "kink" not in str(report)
+    assert gradcheck(Dropout(seed=3), images())
+
+
 def test_float32_is_refused():
     with pytest.raises(ValueError, match="float64, got input of float32"):
         gradcheck(ReLU(), images().astype(np.float32))
@@ -191,10 +211,10 @@ def test_the_layer_and_its_input_are_left_as_they_were(put):
     assert_as_before(before, layer, x)
 
 
-@pytest.mark.parametrize("calls", range(8))
+@pytest.mark.parametrize("calls", range(9))
 def test_they_are_left_as_they_were_when_forward_raises_too(put, calls):
-    """At its first call, or while the input, the weight or the bias is changed: 1 forward for backward, then 3 for each
-    of 5 numbers (1 input, 2 weights, 2 biases), 16 in all."""
+    """At its first call, or while the input, the weight or the bias is changed: 1 forward for backward, 1 more to see
+    the same output again, then 3 for each of 5 numbers (1 input, 2 weights, 2 biases), 17 in all."""
     layer, x = put(Linear(1, 2, rng=rng)), put([[1.5]])
     before, right, count = state(layer, x), layer.forward, itertools.count()
 

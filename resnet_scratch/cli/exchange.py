@@ -1,4 +1,4 @@
-"""The commands that take weights from PyTorch, and give them back."""
+"""The commands that take weights from PyTorch, and give networks to other programs."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class NormalisationType(click.ParamType):
     "--normalisation",
     type=NormalisationType(),
     metavar="NAME|R,G,B,R,G,B",
-    help="As in training: cifar10, imagenet, or three means and three standard deviations.  "
+    help="As in training: cifar10, cifar100, imagenet, or three means and three standard deviations.  "
     "[default: imagenet if the first convolution is 7x7, else cifar10]",
 )
 def import_command(
@@ -78,20 +78,33 @@ def import_command(
     click.echo(f"Written: {out / WEIGHTS_FILE}\nTo use it:\n    {program()} predict {out} cat.png")
 
 
-@click.command("export", short_help="Give a network's weights to PyTorch.")
+@click.command("export", short_help="Give a network to PyTorch or ONNX Runtime.")
 @weights_argument
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 def export_command(weights: Path, file: Path) -> None:
-    """Write the network in WEIGHTS (a run's folder or its model.safetensors) to FILE, for PyTorch: .safetensors, or a
-    state dict as .pth or .pt. The names are torchvision's.
+    """Write the network in WEIGHTS (a run's folder or its model.safetensors) to FILE, whose ending says how.
+
+    .onnx is the whole network, for ONNX Runtime and the like. For PyTorch, .pth and .pt are a state dict, and
+    .safetensors is the same in another form; the names are torchvision's.
 
     \b
+    resnet-scratch export runs/resnet20 resnet20.onnx
     resnet-scratch export runs/resnet20 resnet20.pth
     """
     model, about = load_model(weights)
     export_model(file, model, about)
     click.echo(f"Written: {file}")
-    click.echo("In PyTorch: model.load_state_dict(torch.load(file)), or safetensors.torch.load_file(file)")
+    if file.suffix == ".onnx":
+        H, W = about.image_size
+        click.echo(
+            f"It takes `images` (N, 3, {H}, {W}) float32: red, green, blue, each (pixel / 255 - mean) / std, with\n"
+            f"mean {_three(about.mean)}, standard deviation {_three(about.std)};\n"
+            f"it returns `logits` (N, {len(about.classes)}). These numbers and the classes' names are in its metadata."
+        )
+    elif file.suffix == ".safetensors":
+        click.echo("In PyTorch: model.load_state_dict(safetensors.torch.load_file(file))")
+    else:
+        click.echo("In PyTorch: model.load_state_dict(torch.load(file))")
 
 
 def _three(values: tuple[float, ...]) -> str:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
+import shlex
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
 
-from ..data import load
+from ..data import UnknownDataError, load
 from ..data.pictures import PictureError, find_pictures, read_picture
-from ..errors import printable
+from ..errors import UserError, printable
 from ..experiment import plots
 from ..experiment.evaluation import evaluate, predict
+from ..experiment.exchange import UNKNOWN
 from ..experiment.weights import load_model, recorded_data_dir
 from ..measure.summary import format_summary, summarise, training_memory
 from ..models import build
@@ -29,6 +31,7 @@ from .options import (
     device_option,
     image_size_option,
     option,
+    program,
     resolved,
     threads_option,
     weights_argument,
@@ -50,7 +53,14 @@ def evaluate_command(weights: Path, data: str | None, data_dir: Path | None, dev
     model, about = load_model(weights, device)
     if data in (None, about.dataset):
         data_dir = data_dir or recorded_data_dir(weights)
-    dataset = load(data or about.dataset, data_dir, about.image_size[0])
+    try:
+        dataset = load(data or about.dataset, data_dir, about.image_size[0])
+    except UnknownDataError as error:
+        unknown = "does not say what it was trained on"
+        what = unknown if about.dataset == UNKNOWN else f"was trained on {about.dataset!r}, which is not here"
+        example = {10: "cifar10", 100: "cifar100"}.get(len(about.classes), "FOLDER_OF_IMAGES")
+        command = f"{program()} evaluate {shlex.quote(str(weights))} --data {example}"
+        raise UserError(f"{weights} {what}: name a data set with --data, for example {command}") from error
     if about.classes not in (tuple(dataset.classes), tuple(map(str, range(len(dataset.classes))))):
         raise click.UsageError(f"{weights} knows the classes {', '.join(about.classes)}; {dataset.name} has others")
     dataset = dataset.to(device)

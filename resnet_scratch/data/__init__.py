@@ -10,6 +10,7 @@ from ..checks import check_instance
 from .augment import normalise, random_crop, random_flip
 from .batches import test_batches, training_batches
 from .cifar10 import load_cifar10
+from .cifar100 import load_cifar100
 from .dataset import DataError, Dataset
 from .folder import load_folder
 from .shapes import load_shapes
@@ -18,26 +19,31 @@ from .shapes import load_shapes
 _LOADERS: dict[str, Callable[[str | os.PathLike | None], Dataset]] = {
     "shapes": lambda data_dir: load_shapes(),
     "cifar10": load_cifar10,
+    "cifar100": load_cifar100,
 }
 NAMES = tuple(_LOADERS)
 
 
-def load(name: str = "shapes", data_dir: str | os.PathLike | None = None, image_size: int = 32) -> Dataset:
-    """The data set of this name: "shapes" is generated; "cifar10" is read from `data_dir` or downloaded. Any other name
-    is the path of a folder of your own, with a folder of images for each class: see `load_folder`. They are scaled to
-    `image_size`.
+class UnknownDataError(DataError):
+    """There is no data set of this name, and no such folder."""
 
-    Raises DataError if there is no data set of this name, or if CIFAR-10 cannot be read or downloaded.
+
+def load(name: str = "shapes", data_dir: str | os.PathLike | None = None, image_size: int = 32) -> Dataset:
+    """The data set of this name: "shapes" is generated; "cifar10" and "cifar100" are read from `data_dir`, or
+    downloaded. Any other name is the path of a folder of your own, with a folder of images for each class: see
+    `load_folder`. They are scaled to `image_size`.
+
+    Raises UnknownDataError if there is no data set of this name, and DataError if it cannot be read or downloaded.
     """
     check_instance("name", name, str)
     if name not in _LOADERS and Path(name).expanduser().is_dir():
         return load_folder(name, image_size)
     if name not in _LOADERS:
-        raise DataError(f"there is no data set {name!r}; choose from {', '.join(NAMES)}, or a folder of images")
+        raise UnknownDataError(f"there is no data set {name!r}; choose from {', '.join(NAMES)}, or a folder of images")
     return _LOADERS[name](data_dir)
 
 
 __all__ = [
-    "DataError", "Dataset", "NAMES", "load", "load_cifar10", "load_folder", "load_shapes", "normalise", "random_crop",
-    "random_flip", "test_batches", "training_batches",
+    "DataError", "Dataset", "NAMES", "UnknownDataError", "load", "load_cifar10", "load_cifar100", "load_folder",
+    "load_shapes", "normalise", "random_crop", "random_flip", "test_batches", "training_batches",
 ]  # fmt: skip

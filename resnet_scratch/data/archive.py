@@ -50,7 +50,7 @@ class _Bounded:
         """At most `size` bytes; fewer only at the end of the stream."""
         self.left -= size
         if self.left < 0:
-            raise DataError(f"{self.path} unpacks to more than {self.limit:,} bytes, so it is not CIFAR-10")
+            raise DataError(f"{self.path} unpacks to more than {self.limit:,} bytes, so it is another archive")
         return self.stream.read(size)
 
     def read_exactly(self, size: int) -> bytes:

@@ -77,8 +77,8 @@ class Dataset:
             raise DataError(f"classes must be a list of names, got {brief(classes)}")
         if test is not None and not (isinstance(test, (tuple, list)) and len(test) == 2):
             raise DataError(f"test must be a pair, images and labels, got {brief(test)}")
-        train = _in_colour(images), np.asanyarray(labels)
-        held_out = (_in_colour(test[0]), np.asanyarray(test[1])) if test else train
+        train = in_colour(images), np.asanyarray(labels)
+        held_out = (in_colour(test[0]), np.asanyarray(test[1])) if test else train
         dataset = cls(name, tuple(classes), *train, *held_out, mirror)
         if test is None and len(train[0]) == 1:
             raise DataError("images must be at least 2, of which one is held out to test on, got 1")
@@ -142,7 +142,7 @@ class Dataset:
         )
 
 
-def _in_colour(images: np.ndarray) -> np.ndarray:
+def in_colour(images: np.ndarray) -> np.ndarray:
     """Grey images (N, H, W) or (N, H, W, 1) with three equal channels; others as they are."""
     images = np.asanyarray(images)
     images = images[..., None] if images.ndim == 3 else images

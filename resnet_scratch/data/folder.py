@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from .dataset import DataError, Dataset
-from .pictures import read_picture
+from .pictures import FORMATS, read_picture
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
+SUFFIXES = sum(FORMATS.values(), ())
 TEST_FOLDERS = ("test", "val")
 
 
@@ -38,7 +38,7 @@ def _read(folder: Path, classes: tuple[str, ...], size: int) -> tuple[np.ndarray
     for label, name in enumerate(classes):
         files = sorted(file for file in folder.glob(f"{name}/*") if file.suffix.lower() in SUFFIXES)
         if not files:
-            raise DataError(f"{folder / name} has no image files ({', '.join(sorted(SUFFIXES))})")
+            raise DataError(f"{folder / name} has no image files ({', '.join(SUFFIXES)})")
         images += [read_picture(file, (size, size)) for file in files]
         labels += [label] * len(files)
     return np.stack(images), np.array(labels, np.int64)

@@ -1,6 +1,6 @@
 """The values in a pickle, without executing it.
 
-A pickle is a program: `pickle.load` calls whatever functions it names. The files of CIFAR-10's python version need only
+A pickle is a program: `pickle.load` calls whatever functions it names. The files of CIFAR's python version need only
 dicts, lists, numbers, strings and a uint8 array, so this interprets the dozen or so instructions that make these, calls
 nothing, and refuses every other instruction. `python -m pickletools FILE` shows such a program.
 """
@@ -96,7 +96,7 @@ def _run(content: bytes, most_steps: int) -> Any:
             names = [argument] if name == "GLOBAL" else [stack.pop(-2), stack.pop()]
             wanted = " ".join(_checked(name, str) for name in names)
             if wanted not in _GLOBALS:
-                raise ValueError(f"it asks for {wanted}, which no CIFAR-10 file needs")
+                raise ValueError(f"it asks for {wanted}, which no CIFAR file needs")
             stack.append(_Call(wanted, ()))
         elif name == "REDUCE":
             arguments = _checked(stack.pop(), tuple)
@@ -105,7 +105,7 @@ def _run(content: bytes, most_steps: int) -> Any:
             state = _checked(stack.pop(), tuple)
             _checked(stack[-1], _Call).state = state
         else:
-            raise ValueError(f"it has the instruction {name}, which no CIFAR-10 file needs")
+            raise ValueError(f"it has the instruction {name}, which no CIFAR file needs")
     raise ValueError("it does not end")
 
 

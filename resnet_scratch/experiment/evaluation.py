@@ -9,6 +9,8 @@ import numpy as np
 from ..checks import check_instance
 from ..compute.backend import Array, to_device, to_numpy
 from ..data import normalise, test_batches
+from ..data.dataset import in_colour
+from ..errors import UserError
 from ..layers.layer import Layer
 from ..losses import softmax, softmax_cross_entropy
 from .weights import About
@@ -47,6 +49,16 @@ def evaluate(model: Layer, images: Array, labels: Array, mean: np.ndarray, std: 
 
 
 def predict(model: Layer, images: np.ndarray, about: About, device: str = "cpu") -> np.ndarray:
-    """Probabilities (N, classes) for images uint8 (N, H, W, 3); `device` is the model's, `about` is from its file."""
-    x = normalise(to_device(images, device), *about.normalisation())
+    """Probabilities (N, classes) for images uint8 (N, H, W, 3), or grey ones, (N, H, W) or (N, H, W, 1).
+
+    `device` is the model's, `about` is from its file. Raises UserError for images of another shape or dtype.
+    """
+    colour = in_colour(images)
+    is_one_image = np.ndim(images) == 3 and np.shape(images)[2] in (1, 3)
+    if is_one_image or colour.ndim != 4 or colour.shape[3] != 3 or colour.dtype != np.uint8:
+        hint = "; a single image is image[None]" if is_one_image else ""
+        raise UserError(
+            f"images must be (N, H, W, 3) uint8, or grey (N, H, W), got {np.shape(images)} {colour.dtype}{hint}"
+        )
+    x = normalise(to_device(colour, device), *about.normalisation())
     return to_numpy(softmax(model(x)))

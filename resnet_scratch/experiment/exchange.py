@@ -1,4 +1,4 @@
-"""Weights from PyTorch, and back: files that other programs wrote, or will read."""
+"""Weights from PyTorch, and back; networks for ONNX Runtime: files that other programs wrote, or will read."""
 
 from __future__ import annotations
 
@@ -16,13 +16,16 @@ from ..models.recognise import recognise, torchvision_names
 from ..models.torch_layout import to_torch
 from .checkpoint import CheckpointError, fill, read_arrays
 from .files import atomic_write
+from .onnx_graph import onnx_model
 from .weights import About, save_model
 
 STATE_DICTS = ("state_dict", "model_state_dict", "model", "net")  # what training scripts call it in their checkpoints
 NORMALISATIONS = {  # mean and standard deviation of the training images: red, green, blue, scaled to 0..1
     "cifar10": ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)),
+    "cifar100": ((0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762)),
     "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
 }
+UNKNOWN = "unknown"  # the data set of a network whose file does not say what it was trained on
 Normalisation = tuple[Sequence[float], Sequence[float]]
 
 
@@ -60,20 +63,24 @@ def import_model(
     fill({name: buffer.value for name, buffer in model.named_buffers()}, arrays, path)
     mean, std = normalisation or NORMALISATIONS["cifar10" if config.stem == "cifar" else "imagenet"]
     size = (config.image_size, config.image_size)
-    about = About(dataclasses.asdict(config), names, size, tuple(mean), tuple(std), "unknown", "imported", seed, 0)
+    about = About(dataclasses.asdict(config), names, size, tuple(mean), tuple(std), UNKNOWN, "imported", seed, 0)
     return Imported(model, about, new_last_layer)
 
 
 def export_model(path: str | Path, model: ResNet, about: About) -> None:
-    """Write the weights under torchvision's names for PyTorch: a .safetensors file, or a state dict as .pth or .pt.
+    """Write the network for other programs, in the form that the ending names.
 
-    `model.load_state_dict` takes it as it is. Raises UserError for another ending, or where .pth needs torch.
+    .onnx is the whole network, for ONNX Runtime: `onnx_model` says what it takes. .safetensors, .pth and .pt are its
+    weights under torchvision's names, for PyTorch: `model.load_state_dict` takes them as they are. Raises UserError
+    for another ending, or where .onnx needs onnx, or .pth torch.
     """
     suffix = Path(path).suffix
     if suffix == ".safetensors":
         return save_model(path, model, about)
+    if suffix == ".onnx":
+        return atomic_write(path, onnx_model(model, about).SerializeToString())
     if suffix not in (".pth", ".pt"):
-        raise UserError(f"the file to write must end in .safetensors, .pth or .pt, got {str(path)!r}")
+        raise UserError(f"the file to write must end in .onnx, .safetensors, .pth or .pt, got {str(path)!r}")
     torch = _torch(f"writing {path}")
     arrays = {name: to_torch(buffer.value).astype(np.float32) for name, buffer in model.named_buffers()}
     content = io.BytesIO()

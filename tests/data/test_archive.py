@@ -14,10 +14,10 @@ from resnet_scratch.data.archive import read_archive
 
 @pytest.fixture(autouse=True)
 def few_records(monkeypatch):
-    monkeypatch.setattr(cifar10, "RECORDS", archives.RECORDS)
+    monkeypatch.setattr(cifar10, "CIFAR10", archives.CIFAR10)
 
 
-@pytest.mark.parametrize("version", cifar10.VERSIONS, ids=lambda version: version.folder)
+@pytest.mark.parametrize("version", archives.CIFAR10.versions, ids=lambda version: version.folder)
 def test_flipped_bits_never_load_silently(tmp_path, version):
     path = archives.write(tmp_path / "c.tar.gz", version)
     whole, content = load("cifar10", path), bytearray(path.read_bytes())
@@ -38,7 +38,7 @@ def test_flipped_bits_never_load_silently(tmp_path, version):
 
 
 def test_a_truncated_archive_is_refused_wherever_it_ends(tmp_path):
-    content = archives.write(tmp_path / "c.tar.gz", cifar10.BINARY).read_bytes()
+    content = archives.write(tmp_path / "c.tar.gz", archives.BINARY).read_bytes()
     for length in (*range(0, len(content), 97), len(content) - 1):
         (tmp_path / "cut").write_bytes(content[:length])
         with pytest.raises(DataError, match="cut is not a complete .tar.gz archive"):
@@ -63,7 +63,7 @@ def test_a_member_that_is_no_file_is_refused(tmp_path, kind, name, format):
         if member.name.endswith("data_batch_2.bin"):
             member.type, member.linkname, member.size = kind, member.name, 0  # a link: to itself
 
-    path = archives.write(tmp_path / "c.tar.gz", cifar10.BINARY, change, format=format)
+    path = archives.write(tmp_path / "c.tar.gz", archives.BINARY, change, format=format)
     with pytest.raises(DataError, match=f"data_batch_2.bin must be a file, got {name}$"):
         load("cifar10", path)
 
@@ -96,7 +96,7 @@ def test_a_bomb_is_refused_once_it_is_larger_than_cifar10(tmp_path, first):
         for _ in range(64):
             file.write(bytes(2**20))
     limits = {"a": 1000, "b": 1000}
-    with pytest.raises(DataError, match="unpacks to more than 1,050,576 bytes, so it is not CIFAR-10"):
+    with pytest.raises(DataError, match="unpacks to more than 1,050,576 bytes, so it is another archive"):
         read_archive(tmp_path / "c.tar.gz", limits)
 
 

@@ -1,4 +1,5 @@
 import dataclasses
+import hashlib
 import io
 import tarfile
 
@@ -84,37 +85,51 @@ def test_a_file_that_is_not_an_archive_is_an_error(tmp_path):
 def test_an_archive_of_something_else_is_an_error(tmp_path):
     with tarfile.open(tmp_path / "c.tar.gz", "w:gz") as archive:
         archive.addfile(tarfile.TarInfo("hello.txt"), io.BytesIO())
-    with pytest.raises(DataError, match="has no cifar-10-batches-bin/data_batch_1.bin"):
+    with pytest.raises(DataError, match="has no cifar-10-batches-bin/data_batch_1.bin.*--data-dir"):
         load("cifar10", tmp_path / "c.tar.gz")
 
 
-@pytest.mark.parametrize("version", cifar10.VERSIONS, ids=lambda version: version.folder)
-def test_a_damaged_official_archive_is_refused_by_its_name_and_by_its_size(tmp_path, monkeypatch, version):
-    monkeypatch.setattr(cifar10, "RECORDS", archives.RECORDS)
+@pytest.fixture
+def few(monkeypatch):
+    """CIFAR-10 with three images in each file."""
+    monkeypatch.setattr(cifar10, "CIFAR10", archives.CIFAR10)
+
+
+@pytest.mark.parametrize("version", archives.CIFAR10.versions, ids=lambda version: version.folder)
+def test_a_damaged_official_archive_is_refused_by_its_name_and_by_its_size(few, tmp_path, monkeypatch, version):
     official = archives.write(tmp_path / version.archive, version)
     with pytest.raises(DataError, match=f"MD5 is {version.md5}, got [0-9a-f]{{32}}: it is damaged"):
         load("cifar10", official)
     renamed = official.rename(tmp_path / "mine.tar.gz")
     assert len(load("cifar10", renamed).test_images) == archives.RECORDS
     same_size = dataclasses.replace(version, size=renamed.stat().st_size)
-    monkeypatch.setattr(cifar10, "VERSIONS", (same_size,))
+    monkeypatch.setattr(cifar10, "CIFAR10", dataclasses.replace(archives.CIFAR10, versions=(same_size,)))
     with pytest.raises(DataError, match="it is damaged"):
         load("cifar10", renamed)
 
 
-def test_both_versions_have_the_same_images_as_archives_and_as_folders(tmp_path, monkeypatch):
-    monkeypatch.setattr(cifar10, "RECORDS", archives.RECORDS)
-    for version in cifar10.VERSIONS:
-        (tmp_path / version.folder).mkdir()
-        for name, content in archives.contents(version).items():
-            (tmp_path / version.folder / name).write_bytes(content)
-        for path in (archives.write(tmp_path / "c.tar.gz", version), tmp_path / version.folder):
+def test_both_versions_have_the_same_images_as_archives_and_as_folders(few, tmp_path):
+    for version in archives.CIFAR10.versions:
+        for path in (archives.write(tmp_path / "c.tar.gz", version), archives.unpack(tmp_path, version)):
             data = load("cifar10", path)
             images = [archives.records(f)[:, 1:].reshape(-1, 3, 32, 32) for f in range(6)]
             np.testing.assert_array_equal(data.train_images.transpose(0, 3, 1, 2), np.concatenate(images[:5]))
             np.testing.assert_array_equal(data.test_images.transpose(0, 3, 1, 2), images[5])
             assert data.train_labels.tolist() == [0, 1, 2, 1, 2, 3, 2, 3, 4, 3, 4, 5, 4, 5, 6]
             assert data.test_labels.tolist() == [5, 6, 7] and data.train_labels.dtype == np.int64
+
+
+@pytest.mark.parametrize("version", archives.CIFAR10.versions, ids=lambda version: version.folder)
+def test_an_archive_is_found_in_its_folder_unless_its_files_are_there_too(few, tmp_path, monkeypatch, version):
+    path = archives.write(tmp_path / version.archive, version)
+    right = dataclasses.replace(version, md5=hashlib.md5(path.read_bytes()).hexdigest())
+    monkeypatch.setattr(cifar10, "CIFAR10", dataclasses.replace(archives.CIFAR10, versions=(right,)))
+    assert load("cifar10", tmp_path).test_labels.tolist() == [5, 6, 7]
+    path.write_bytes(b"damaged")
+    with pytest.raises(DataError, match="is damaged"):
+        load("cifar10", tmp_path)
+    archives.unpack(tmp_path, version)
+    assert load("cifar10", tmp_path).test_labels.tolist() == [5, 6, 7]
 
 
 @pytest.mark.parametrize(
@@ -129,11 +144,10 @@ def test_both_versions_have_the_same_images_as_archives_and_as_folders(tmp_path,
         ({b"data": [1]}, "an array expected"),
     ],
 )
-def test_a_batch_of_something_else_is_named(tmp_path, monkeypatch, change, message):
-    monkeypatch.setattr(cifar10, "RECORDS", 3)
+def test_a_batch_of_something_else_is_named(few, tmp_path, change, message):
     batch = {b"labels": [0, 1, 2], b"data": np.zeros((3, 3072), np.uint8)}
     (tmp_path / "data_batch_1").write_bytes(archives.pickled({**batch, **change}))
-    for name in cifar10.PYTHON.files[1:]:
+    for name in list(archives.PYTHON.records)[1:]:
         (tmp_path / name).write_bytes(archives.pickled(batch))
     with pytest.raises(DataError, match=f"data_batch_1 .*{message}"):
         load("cifar10", tmp_path)

@@ -93,16 +93,14 @@ def versions(server, tmp_path, monkeypatch):
     """CIFAR-10 as small archives on the server: the python version at /nowhere, the binary one."""
     monkeypatch.delenv("RESNET_SCRATCH_DATA", raising=False)
     monkeypatch.setattr("pooch.os_cache", lambda name: tmp_path / "cache")
-    monkeypatch.setattr(cifar10, "RECORDS", archives.RECORDS)
     monkeypatch.setattr(Handler, "asked", [])
     versions = []
-    for version, page in ((cifar10.PYTHON, "/nowhere"), (cifar10.BINARY, "/binary")):
+    for version, page in zip(archives.CIFAR10.versions, ("/nowhere", "/binary")):
         content = archives.write(tmp_path / "x", version).read_bytes()
         monkeypatch.setitem(Handler.files, "/binary", content)
         md5 = hashlib.md5(content).hexdigest()
         versions.append(dataclasses.replace(version, size=len(content), md5=md5, urls=(server + page,)))
-    monkeypatch.setattr(cifar10, "DOWNLOADS", tuple(versions))
-    monkeypatch.setattr(cifar10, "VERSIONS", tuple(versions))
+    monkeypatch.setattr(cifar10, "CIFAR10", dataclasses.replace(archives.CIFAR10, versions=tuple(versions)))
     return versions
 
 
@@ -113,7 +111,7 @@ def test_cifar10_is_downloaded_once_from_whoever_has_it(versions):
 
 
 def test_without_a_network_the_message_says_what_to_do(versions, monkeypatch):
-    monkeypatch.setattr(cifar10, "DOWNLOADS", tuple(dataclasses.replace(v, urls=("http://127.0.0.1:9/x",)) for v in
-                                                    versions))  # nothing listens on port 9  # fmt: skip
+    nowhere = tuple(dataclasses.replace(v, urls=("http://127.0.0.1:9/x",)) for v in versions)  # nobody listens there
+    monkeypatch.setattr(cifar10, "CIFAR10", dataclasses.replace(archives.CIFAR10, versions=nowhere))
     with pytest.raises(DataError, match="python.tar.gz could not be .*binary.tar.gz could not be .*--data-dir"):
         load("cifar10")

@@ -22,7 +22,8 @@ def write(folder, count):
 def test_train_and_test_folders(tmp_path, test):
     write(tmp_path / "train", 3)
     write(tmp_path / test, 2)
-    (tmp_path / "train" / "red" / "notes.txt").write_text("not an image")
+    for name in ("notes.txt", "map.pgm"):  # Pillow could read the second one, `read_picture` does not
+        (tmp_path / "train" / "red" / name).write_text("P2 1 1 255 9")
     Image.new("L", (9, 9), 77).save(tmp_path / "train" / "red" / "grey.png")
     data = load(str(tmp_path), image_size=8)
     assert data.classes == ("blue", "red") and data.train_images.shape == (7, 8, 8, 3) and len(data.test_images) == 4

@@ -51,3 +51,12 @@ def test_pth_needs_torch_and_says_so(arrays, tmp_path, monkeypatch):
     (tmp_path / "b.pth").write_bytes(b"")
     with pytest.raises(ValueError, match="needs PyTorch .pip install torch"):
         import_model(tmp_path / "b.pth")
+
+
+def test_onnx_needs_onnx_and_says_so(arrays, tmp_path, monkeypatch):
+    save_file(arrays, tmp_path / "a.safetensors")
+    model, about, _ = import_model(tmp_path / "a.safetensors")
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(ValueError, match="needs onnx .pip install onnx"):
+        export_model(tmp_path / "a.onnx", model, about)
+    assert not (tmp_path / "a.onnx").exists()

@@ -102,7 +102,7 @@ def test_the_commands_go_to_pytorch_and_back(tmp_path, monkeypatch):
     state = torch.load("back.pth", weights_only=True)
     for name, value in module.state_dict().items():
         assert name.endswith("num_batches_tracked") or torch.equal(state[name], value), name
-    assert "must end in .safetensors" in CliRunner().invoke(main, ["export", "runs/mine", "back.onnx"]).output
+    assert "must end in .onnx, .safetensors" in CliRunner().invoke(main, ["export", "runs/mine", "back.h5"]).output
 
 
 @pytest.mark.parametrize("content, message", [

@@ -1,0 +1,64 @@
+"""What a user may hand to `predict`, and what the command `evaluate` says of a network from elsewhere."""
+
+import dataclasses
+import sys
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from resnet_scratch.cli import main
+from resnet_scratch.errors import UserError
+from resnet_scratch.experiment.evaluation import predict
+from resnet_scratch.experiment.exchange import UNKNOWN
+from resnet_scratch.experiment.weights import About, save_model
+from resnet_scratch.models import build
+
+
+@pytest.fixture
+def trained(tiny_dataset):
+    model = build("resnet8", 4, rng=np.random.default_rng(0))
+    return model, About.of(model, tiny_dataset, "shapes", 0, 0)
+
+
+def test_a_grey_image_is_one_with_three_equal_channels(trained):
+    model, about = trained
+    grey = np.random.default_rng(0).integers(0, 256, (2, 8, 9), dtype=np.uint8)
+    colour = np.stack([grey, grey, grey], axis=-1)
+    for images in (grey, grey[..., None]):
+        np.testing.assert_array_equal(predict(model, images, about), predict(model, colour, about))
+
+
+@pytest.mark.parametrize("shape, dtype, message", [
+    ((8, 8, 3), np.uint8, r"got \(8, 8, 3\) uint8; a single image is image\[None\]"),
+    ((8, 8, 1), np.uint8, r"a single image is image\[None\]"),
+    ((8, 8), np.uint8, r"images must be \(N, H, W, 3\) uint8, or grey \(N, H, W\), got \(8, 8\) uint8$"),
+    ((2, 3, 8, 8), np.uint8, r"got \(2, 3, 8, 8\)"),
+    ((2, 8, 8, 3), np.float32, r"got \(2, 8, 8, 3\) float32"),
+])  # fmt: skip
+def test_other_images_are_refused(trained, shape, dtype, message):
+    with pytest.raises(UserError, match=message):
+        predict(*trained[:1], np.zeros(shape, dtype), trained[1])
+
+
+@pytest.mark.parametrize("dataset, message", [
+    (UNKNOWN, "a b does not say what it was trained on: name a data set with --data, for example "
+              "resnet-scratch evaluate 'a b' --data FOLDER_OF_IMAGES"),
+    ("/moved", "a b was trained on '/moved', which is not here: name"),
+])  # fmt: skip
+def test_evaluate_asks_for_data_that_it_cannot_know(trained, tmp_path, monkeypatch, dataset, message):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["resnet-scratch"])
+    model, about = trained
+    (tmp_path / "a b").mkdir()
+    save_model("a b/model.safetensors", model, dataclasses.replace(about, dataset=dataset))
+    result = CliRunner().invoke(main, ["evaluate", "a b"])
+    assert result.exit_code == 2 and result.output.startswith(f"Error: {message}") and result.output.count("\n") == 1
+
+
+def test_evaluate_suggests_the_data_set_that_has_as_many_classes(trained, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    model, about = build("resnet8", 100, rng=np.random.default_rng(0)), trained[1]
+    about = dataclasses.replace(about, dataset=UNKNOWN, classes=tuple(map(str, range(100))))
+    save_model("m.safetensors", model, about)
+    assert "evaluate m.safetensors --data cifar100" in CliRunner().invoke(main, ["evaluate", "m.safetensors"]).output

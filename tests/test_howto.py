@@ -1,0 +1,90 @@
+"""Every recipe of docs/howto.md runs, and does what it promises."""
+
+import contextlib
+import io
+import re
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from resnet_scratch.cli import main
+from resnet_scratch.models import build
+
+PAGE = (Path(__file__).parent.parent / "docs" / "howto.md").read_text(encoding="utf-8")
+RECIPES = dict(re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", PAGE, re.DOTALL | re.MULTILINE))  # heading: text
+NEEDS = {
+    "Use weights from PyTorch, and give them back": ("torch",),
+    "Export to ONNX": ("onnx", "onnxruntime"),
+}
+PROMISES = {  # what a recipe must print, as far as it follows from what it says
+    "Train on your own images": r"photos: 39 training and 9 test images, 32 x 32 .*\ncat.jpg: (cat|dog) ",
+    "Train on arrays": r"\n30 .*\ntest accuracy (9\d|100)%",
+    "Write your own layer": r"\ninput .* ok\nslope .* ok\n\Z",
+    "Build your own network": r"\n20 0\.0",
+    "Write your own optimizer": r"\n20 0\.0",
+    "Compare learning rates": r"rate 0.001: mean.*\n.*rate 0.01: mean.*\n.*rate 0.1: mean",
+    "Draw a confusion matrix": r"\[\[ *\d+ +\d+\]\n \[ *\d+ +\d+\]\]",
+    "Use weights from PyTorch, and give them back": r"\Aresnet20: basic .*\ncat.jpg: .*\nWritten: back.pth",
+    "Export to ONNX": r"\AWritten: photos.onnx\n.*\n(cat|dog)\n\Z",
+}
+
+
+def run(recipe: str) -> str:
+    """What the blocks of a recipe print, run in the current folder: Python, and our commands."""
+    printed = io.StringIO()
+    for language, block in re.findall(r"^```(\w+)\n(.*?)^```", RECIPES[recipe], re.DOTALL | re.MULTILINE):
+        if language == "python":
+            assert block.count("\n") < 20, f"{recipe}: a recipe has less than 20 lines"
+            with contextlib.redirect_stdout(printed):
+                exec(compile(block, f"docs/howto.md, {recipe}", "exec"), {})
+            continue
+        for command in block.splitlines():
+            program, *arguments = shlex.split(command)
+            assert program == "resnet-scratch"
+            result = CliRunner().invoke(main, arguments)
+            assert result.exit_code == 0, f"{command}: {result.output}"
+            printed.write(result.output)
+    return printed.getvalue()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Where the files are that the recipes name; runs/photos is trained, as in the first recipe."""
+    folder = tmp_path_factory.mktemp("howto")
+    rng = np.random.default_rng(0)
+    for name, colour in (("cat", (180, 120, 60)), ("dog", (60, 60, 120))):
+        (folder / "photos" / name).mkdir(parents=True)
+        for k in range(24):
+            pixels = rng.integers(0, 60, (30, 40, 3)) + colour
+            Image.fromarray(pixels.astype(np.uint8)).save(folder / "photos" / name / f"{k}.png")
+    Image.new("RGB", (50, 50), (200, 140, 80)).save(folder / "cat.jpg")
+    (folder / "names.txt").write_text("".join(f"class {k}\n" for k in range(10)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        (folder / "printed.txt").write_text(run("Train on your own images"))
+    return folder
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_a_recipe_works(recipe, folder, monkeypatch):
+    for package in NEEDS.get(recipe, ()):
+        pytest.importorskip(package, reason=f"the recipe {recipe!r} needs {package}")
+    monkeypatch.chdir(folder)
+    if "torch" in NEEDS.get(recipe, ()):
+        import torch
+
+        from resnet_scratch.models.torch_twin import twin
+
+        torch.save(twin(build("resnet20", rng=np.random.default_rng(0))).state_dict(), "resnet20.th")
+    first = recipe == "Train on your own images"
+    printed = (folder / "printed.txt").read_text() if first else run(recipe)
+    assert re.search(PROMISES[recipe], printed, re.DOTALL), printed
+
+
+def test_the_contents_name_every_recipe():
+    anchors = [re.sub(r"[^\w-]", "", heading.lower().replace(" ", "-")) for heading in RECIPES]
+    assert sorted(re.findall(r"\]\(#(.*?)\)", PAGE)) == sorted(anchors) and set(RECIPES) == set(PROMISES)
