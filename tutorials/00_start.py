@@ -39,6 +39,7 @@ from contextlib import closing
 import matplotlib.pyplot as plt
 import numpy as np
 
+from resnet_scratch.exercises import task
 from resnet_scratch.data import load, training_batches
 from resnet_scratch.gradcheck import gradcheck
 from resnet_scratch.experiment.evaluation import evaluate
@@ -203,29 +204,14 @@ assert gradcheck(conv, x), "and after the with block the layer is right again"
 # Each tutorial ends with some. `show` prints a task, `check` says whether an answer is right, and if not, why. Here the
 # answer is the library's own; put yours in its place:
 
-# %%
-from resnet_scratch.exercises import ch00_start as tasks
-from resnet_scratch.exercises import check, show
+# %% tags=["task"]
+task("0.1")
 
-show(tasks.relu_forward)
+# %% tags=["task"]
+task("0.2")
 
-# %%
-answer = tasks.relu_forward  # your turn: replace this by your own function
-check("0.1", answer)
-
-# %%
-show(tasks.relu_backward)
-
-# %%
-answer = tasks.relu_backward  # your turn: replace this by your own function
-check("0.2", answer)
-
-# %%
-show(tasks.accuracy)
-
-# %%
-answer = tasks.accuracy  # your turn: replace this by your own function
-check("0.3", answer)
+# %% tags=["task"]
+task("0.3")
 
 # %% [markdown]
 # Or solve them as files, with your editor and pytest: `resnet-scratch exercises my-exercises` writes all tasks of all

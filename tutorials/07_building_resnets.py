@@ -30,8 +30,7 @@ from dataclasses import replace
 import matplotlib.pyplot as plt
 import numpy as np
 
-from resnet_scratch.exercises import ch07_building_resnets as tasks
-from resnet_scratch.exercises import check, show
+from resnet_scratch.exercises import task
 from resnet_scratch.insight.receptive import receptive_fields
 from resnet_scratch.layers import Conv2d, Linear, Sequential
 from resnet_scratch.models import CONFIGS, ResNet, ResNetConfig, build
@@ -412,40 +411,20 @@ for config in candidates:
 #
 # ## Exercises
 
-# %%
-show(tasks.depth)
+# %% tags=["task"]
+task("7.1")
 
-# %%
-answer = tasks.depth  # your turn: replace this by your own function
-check("7.1", answer)
+# %% tags=["task"]
+task("7.2")
 
-# %%
-show(tasks.block_parameters)
+# %% tags=["task"]
+task("7.3")
 
-# %%
-answer = tasks.block_parameters  # your turn: replace this by your own function
-check("7.2", answer)
+# %% tags=["task"]
+task("7.4")
 
-# %%
-show(tasks.multiply_adds)
-
-# %%
-answer = tasks.multiply_adds  # your turn: replace this by your own function
-check("7.3", answer)
-
-# %%
-show(tasks.receptive_field)
-
-# %%
-answer = tasks.receptive_field  # your turn: replace this by your own function
-check("7.4", answer)
-
-# %%
-show(tasks.small_network)
-
-# %%
-answer = tasks.small_network  # your turn: replace this by your own function
-check("7.5", answer)
+# %% tags=["task"]
+task("7.5")
 
 # %% [markdown]
 # ## What PyTorch calls this

@@ -36,6 +36,7 @@ from statistics import median
 import matplotlib.pyplot as plt
 import numpy as np
 
+from resnet_scratch.exercises import task
 from resnet_scratch.compute.backend import array_module, devices, resolve_device, to_numpy
 from resnet_scratch.measure.bench import race, sgemm_peak
 from resnet_scratch.verify.crosscheck import crosscheck, format_differences, first_difference
@@ -115,6 +116,7 @@ assert float(to_numpy(losses[-1])) < 4, "eight steps in, the loss should be a sm
 #     print(time.perf_counter() - start)
 #
 # A right one waits before it stops the clock, and warms up first: the first call compiles.
+
 
 # %%
 def seconds(job, repeats=5):
@@ -256,36 +258,17 @@ else:
 # %% [markdown]
 # ## Exercises
 
-# %%
-from resnet_scratch.exercises import ch12_gpu as tasks
-from resnet_scratch.exercises import check, show
+# %% tags=["task"]
+task("12.1")
 
-show(tasks.leaky_relu)
+# %% tags=["task"]
+task("12.2")
 
-# %%
-answer = tasks.leaky_relu  # your turn: replace this by your own function
-check("12.1", answer)
+# %% tags=["task"]
+task("12.3")
 
-# %%
-show(tasks.mean_loss)
-
-# %%
-answer = tasks.mean_loss  # your turn: replace this by your own function
-check("12.2", answer)
-
-# %%
-show(tasks.training_bytes)
-
-# %%
-answer = tasks.training_bytes  # your turn: replace this by your own function
-check("12.3", answer)
-
-# %%
-show(tasks.roofline_seconds)
-
-# %%
-answer = tasks.roofline_seconds  # your turn: replace this by your own function
-check("12.4", answer)
+# %% tags=["task"]
+task("12.4")
 
 # %% [markdown]
 # ## What PyTorch calls this

@@ -35,6 +35,7 @@ try:
 except ImportError:
     sys.exit("This tutorial compares with PyTorch, which is not installed here: pip install torch, then start again.")
 
+from resnet_scratch.exercises import task
 from resnet_scratch.experiment.checkpoint import load_weights, save_weights
 from resnet_scratch.layers import Conv2d
 from resnet_scratch.losses import softmax_cross_entropy
@@ -101,6 +102,7 @@ print(inspect.getsource(BasicBlock.backward))
 
 # %% [markdown]
 # In PyTorch the same block is its forward alone:
+
 
 # %%
 class TorchBlock(torch.nn.Module):
@@ -278,36 +280,17 @@ print(" <- ".join(chain))
 #
 # Task 14.3 is the best of all: autograd, written by you, in some thirty lines.
 
-# %%
-from resnet_scratch.exercises import ch14_pytorch as tasks
-from resnet_scratch.exercises import check, show
+# %% tags=["task"]
+task("14.1")
 
-show(tasks.to_torch_layout)
+# %% tags=["task"]
+task("14.2")
 
-# %%
-answer = tasks.to_torch_layout  # your turn: replace this by your own function
-check("14.1", answer)
+# %% tags=["task"]
+task("14.3")
 
-# %%
-show(tasks.fold_batchnorm)
-
-# %%
-answer = tasks.fold_batchnorm  # your turn: replace this by your own function
-check("14.2", answer)
-
-# %%
-show(tasks.Value)
-
-# %%
-answer = tasks.Value  # your turn: replace this by your own class
-check("14.3", answer)
-
-# %%
-show(tasks.largest_difference)
-
-# %%
-answer = tasks.largest_difference  # your turn: replace this by your own function
-check("14.4", answer)
+# %% tags=["task"]
+task("14.4")
 
 # %% [markdown]
 # ## What PyTorch calls this

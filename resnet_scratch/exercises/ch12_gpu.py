@@ -8,12 +8,12 @@ from ..compute.backend import Array, array_module
 
 
 def leaky_relu(x: Array, slope: float) -> Array:
-    """Task 12.1: one function, two libraries.
+    """Task 12.1 (**, 15 minutes): one function, two libraries.
 
     TODO: return x where it is above zero and slope * x elsewhere, in x's dtype, for a NumPy array or a CuPy array: what
         comes out is of the same library as x.
-    APPROACH: 1. Ask which library x belongs to. 2. Call that library's functions, never `np`'s.
-    HINT: `xp = array_module(x)`; `xp.where` takes a condition and two arrays.
+    QUESTION: `xp = array_module(x)`; `xp.where` takes a condition and two arrays.
+    POINTER: 1. Ask which library x belongs to. 2. Call that library's functions, never `np`'s.
     """
     ### BEGIN SOLUTION
     xp = array_module(x)
@@ -22,13 +22,13 @@ def leaky_relu(x: Array, slope: float) -> Array:
 
 
 def mean_loss(losses: Iterable[Array]) -> float:
-    """Task 12.2: wait once.
+    """Task 12.2 (**, 15 minutes): wait once.
 
     TODO: `losses` yields 0-d arrays, the losses of the steps of an epoch, which live on a GPU. Return their mean as a
         Python float. `float(loss)` makes the processor wait until the GPU has finished everything up to that loss: do
         it once only.
-    APPROACH: 1. Add up on the device: adding does not wait. 2. Count on the host. 3. Bring over the result.
-    HINT: there is one `float(...)` in the right answer, in its last line.
+    QUESTION: there is one `float(...)` in the right answer, in its last line.
+    POINTER: 1. Add up on the device: adding does not wait. 2. Count on the host. 3. Bring over the result.
     """
     ### BEGIN SOLUTION
     total, count = None, 0
@@ -40,14 +40,14 @@ def mean_loss(losses: Iterable[Array]) -> float:
 
 
 def training_bytes(parameters: int, activations: int, batch_size: int) -> int:
-    """Task 12.3: will it fit?
+    """Task 12.3 (**, 15 minutes): will it fit?
 
     TODO: a network has so many parameters, and keeps so many numbers per image for its backward pass (`activations`).
         All are float32. Return the bytes that training with SGD and momentum keeps at the end of a forward pass, when
         the gradients of the last step are still there.
-    APPROACH: 1. What does the optimizer keep for each parameter, beside its value and its gradient? 2. What grows with
+    QUESTION: three numbers for each parameter, four bytes for each number.
+    POINTER: 1. What does the optimizer keep for each parameter, beside its value and its gradient? 2. What grows with
         the batch?
-    HINT: three numbers for each parameter, four bytes for each number.
     """
     ### BEGIN SOLUTION
     return 4 * (3 * parameters + activations * batch_size)
@@ -55,13 +55,13 @@ def training_bytes(parameters: int, activations: int, batch_size: int) -> int:
 
 
 def roofline_seconds(operations: float, moved: float, peak: float, bandwidth: float) -> float:
-    """Task 12.4: how long must it take at least?
+    """Task 12.4 (**, 15 minutes): how long must it take at least?
 
     TODO: something does `operations` floating-point operations and moves `moved` bytes to or from memory, on a device
         that can do `peak` operations and move `bandwidth` bytes a second, both at the same time. Return the least
         number of seconds that it takes.
-    APPROACH: 1. How long would it take if memory were infinitely fast? 2. And if arithmetic were? 3. Both run at once.
-    HINT: at the same time means: the slower of the two decides.
+    QUESTION: at the same time means: the slower of the two decides.
+    POINTER: 1. How long would it take if memory were infinitely fast? 2. And if arithmetic were? 3. Both run at once.
     """
     ### BEGIN SOLUTION
     return max(operations / peak, moved / bandwidth)

@@ -8,15 +8,15 @@ import numpy as np
 
 
 def to_torch_layout(name: str, array: np.ndarray) -> np.ndarray:
-    """Task 14.1: an array of ours as PyTorch lays it out.
+    """Task 14.1 (**, 15 minutes): an array of ours as PyTorch lays it out.
 
     TODO: `array` is one of this library's: images or activations (N, H, W, C) when `name` is "images", else a
         parameter: a convolution's weight (KH, KW, C, O), a linear layer's weight (in, out), or one with a single axis.
         Return it in PyTorch's order of axes: (N, C, H, W), (O, C, KH, KW), (out, in), unchanged; and contiguous in
         memory.
-    APPROACH: 1. Tell the cases apart by the name and the number of axes. 2. Say for each axis of the result which axis
+    QUESTION: `array.transpose(...)` takes the old axes in the new order; `np.ascontiguousarray` copies where it must.
+    POINTER: 1. Tell the cases apart by the name and the number of axes. 2. Say for each axis of the result which axis
         of the array it is. 3. A transposed array is a view: make it contiguous.
-    HINT: `array.transpose(...)` takes the old axes in the new order; `np.ascontiguousarray` copies where it must.
     """
     ### BEGIN SOLUTION
     if name == "images":
@@ -30,16 +30,16 @@ def to_torch_layout(name: str, array: np.ndarray) -> np.ndarray:
 def fold_batchnorm(
     weight: np.ndarray, scale: np.ndarray, shift: np.ndarray, mean: np.ndarray, var: np.ndarray, eps: float = 1e-5
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Task 14.2: a batch norm disappears into the convolution before it.
+    """Task 14.2 (**, 15 minutes): a batch norm disappears into the convolution before it.
 
     When networks are carried over for use, not for training, batch norms are often folded into their convolutions.
 
     TODO: `weight` (KH, KW, C, O) is that of a convolution without bias; the others, each (O,), are the batch norm's
         weight, bias and running statistics. Return (new weight, bias (O,)) of one convolution that does what both did
         in evaluation. The arguments are not changed.
-    APPROACH: 1. Write down y = scale * (conv(x) - mean) / sqrt(var + eps) + shift. 2. A convolution is linear in its
+    QUESTION: output channels are the last axis of `weight`, so a factor (O,) multiplies just the right numbers.
+    POINTER: 1. Write down y = scale * (conv(x) - mean) / sqrt(var + eps) + shift. 2. A convolution is linear in its
         weights: what multiplies conv(x), per output channel? 3. What is left is the bias.
-    HINT: output channels are the last axis of `weight`, so a factor (O,) multiplies just the right numbers.
     """
     ### BEGIN SOLUTION
     factor = scale / np.sqrt(var + eps)
@@ -48,7 +48,7 @@ def fold_batchnorm(
 
 
 class Value:
-    """Task 14.3: autograd, in thirty lines.
+    """Task 14.3 (**, 15 minutes): autograd, in thirty lines.
 
     A number that remembers how it was made: `parents` are the values it came from, and `local_grads` the derivative of
     this number with respect to each. `+` and `*` are done, and so is `Value(3.0)`, a number that came from nowhere.
@@ -56,10 +56,10 @@ class Value:
     TODO: write `relu()`, which gives a new Value, and `backward()`, which sets `grad` of this number to 1 and of every
         number that it was made from, however far back, to the derivative of this one with respect to it. A number that
         was used twice gets the sum of both ways.
-    APPROACH: 1. Put all numbers into an order in which each stands before those it was made from: visit the parents
+    QUESTION: without the order, a number could hand its gradient on before it has got all of it.
+    POINTER: 1. Put all numbers into an order in which each stands before those it was made from: visit the parents
         first, then append yourself; then reverse. 2. Set all gradients to 0 and this one's to 1. 3. Go through the
         order and add to each parent's gradient: your own gradient times the local one.
-    HINT: without the order, a number could hand its gradient on before it has got all of it.
     """
 
     def __init__(self, data: float, parents: tuple[Any, ...] = (), local_grads: tuple[float, ...] = ()) -> None:
@@ -101,13 +101,13 @@ class Value:
 
 
 def largest_difference(ours: dict[str, np.ndarray], theirs: dict[str, np.ndarray]) -> tuple[str, float]:
-    """Task 14.4: do two sets of gradients agree?
+    """Task 14.4 (**, 15 minutes): do two sets of gradients agree?
 
     TODO: both dictionaries hold arrays under names. Return (name, difference) of the array that differs most, where the
         difference of two arrays is max |a - b| / max |b|, b from `theirs`. Raise ValueError, naming the names, when one
         has a name that the other lacks, or when two arrays differ in shape (NumPy would stretch one to fit).
-    APPROACH: 1. Compare the sets of names. 2. For each name compare shapes, then numbers. 3. Keep the largest.
-    HINT: `ours.keys() ^ theirs.keys()` are the names that only one of them has.
+    QUESTION: `ours.keys() ^ theirs.keys()` are the names that only one of them has.
+    POINTER: 1. Compare the sets of names. 2. For each name compare shapes, then numbers. 3. Keep the largest.
     """
     ### BEGIN SOLUTION
     alone = ours.keys() ^ theirs.keys()

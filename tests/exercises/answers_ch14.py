@@ -86,6 +86,8 @@ def stretched(ours, theirs):
     return worst, distance[worst]
 
 
+RIGHT: list = []
+
 WRONG = [
     ("14.1", reshaped, "transpose moves them"),
     ("14.1", as_view, "contiguous"),

@@ -43,6 +43,8 @@ def whole_windows(layers):
     return size
 
 
+RIGHT: list = []
+
 WRONG = [
     ("7.1", lambda config: each(config) * sum(config.blocks), "count too"),
     ("7.1", lambda config: 2 * sum(config.blocks) + 2, "three convolutions"),
