@@ -24,6 +24,7 @@ def to_torch_layout(name: str, array: np.ndarray) -> np.ndarray:
     else:
         axes = {4: (3, 2, 0, 1), 2: (1, 0), 1: (0,)}[array.ndim]
     return np.ascontiguousarray(array.transpose(axes))
+    ### END SOLUTION
 
 
 def largest_difference(ours: dict[str, np.ndarray], theirs: dict[str, np.ndarray]) -> tuple[str, float]:
@@ -45,6 +46,7 @@ def largest_difference(ours: dict[str, np.ndarray], theirs: dict[str, np.ndarray
     differences = {name: float(abs(ours[name] - b).max() / abs(b).max()) for name, b in theirs.items()}
     worst = max(differences, key=differences.__getitem__)
     return worst, differences[worst]
+    ### END SOLUTION
 
 
 def fold_batchnorm(
@@ -64,6 +66,7 @@ def fold_batchnorm(
     ### BEGIN SOLUTION
     factor = scale / np.sqrt(var + eps)
     return weight * factor, shift - mean * factor
+    ### END SOLUTION
 
 
 class Value:
@@ -119,3 +122,4 @@ class Value:
         for value in reversed(order):
             for parent, local in zip(value.parents, value.local_grads):
                 parent.grad += value.grad * local
+        ### END SOLUTION
