@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent / "resnet_scratch"
 ROOMS = [
     "errors", "table",
     "compute", "checks", "layers", "losses", "optim", "schedules", "gradcheck", "data", "models", "train", "experiment",
-    "measure", "verify", "insight", "exercises", "cli", "__main__",
+    "measure", "verify", "insight", "figures", "exercises", "cli", "__main__",
 ]  # fmt: skip
 MODULES = sorted(path.relative_to(ROOT).with_suffix("") for path in ROOT.rglob("*.py"))
 

@@ -8,28 +8,29 @@
 # %% [markdown]
 # # 00 Five minutes to a trained ResNet
 #
-# A residual network learns to tell shapes apart, on this machine, now. Every line of what trains it is Python that you
-# can open: no autograd, no compiled layers. The tutorials behind this one take it apart, piece by piece.
+# In the next few minutes you train a residual network on your own machine. Every line that trains it is Python you can
+# open and read: there is no autograd and no compiled layer. The tutorials after this one take it apart, piece by piece.
 #
-# At the end you will
+# By the end you will have
 #
-# * have trained a network, and know how well it does on pictures that it has never seen;
-# * have seen the five steps of training, as they stand in the library;
-# * have checked a gradient, broken a layer, and seen the check catch it;
-# * know what is ahead, and how the exercises work.
+# * trained a network and measured how well it does on images it has never seen;
+# * read the five steps of training in the library's own code;
+# * checked a gradient numerically, broken a layer on purpose, and watched the check catch it;
+# * solved your first three tasks.
 #
-# **Needs:** Python 3.10 or newer and this repository; some Python and NumPy, some linear algebra.
-# **Time:** 15 minutes to read; it trains for two minutes.
+# **Needs:** Python 3.10 or newer and this repository; some Python and NumPy; some linear algebra.
+# **Time:** 15 minutes to read, of which the network trains for two; 20 minutes for the tasks.
 #
-# Set-up, in a terminal, in the folder of the repository (on Windows `py` for `python3` and `.venv\Scripts\` for
-# `.venv/bin/`):
+# To set up, run this in a terminal in the repository's folder (on Windows, write `py` instead of `python3` and
+# `.venv\Scripts\` instead of `.venv/bin/`):
 #
 #     python3 -m venv .venv
 #     .venv/bin/pip install -e ".[tutorials,test]"
 #     .venv/bin/jupyter notebook tutorials/notebooks/00_start.ipynb
 #
-# Or open this very file, `tutorials/00_start.py`, in an editor that knows cells (VS Code, Spyder, PyCharm), or run it
-# as a whole with `.venv/bin/python tutorials/00_start.py`.
+# You can also open `tutorials/00_start.py` in an editor that understands cells (VS Code, Spyder, PyCharm), or run the
+# whole file with `.venv/bin/python tutorials/00_start.py`. The file shows each task with the library's answer; the
+# notebook leaves the answers to you.
 
 # %%
 import inspect
@@ -40,71 +41,88 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from resnet_scratch.data import load, training_batches
-from resnet_scratch.gradcheck import gradcheck
+from resnet_scratch.exercises import task
 from resnet_scratch.experiment.evaluation import evaluate
+from resnet_scratch.experiment.recipe import find
+from resnet_scratch.figures.start import draw_loss, draw_one_of_each, draw_predictions
+from resnet_scratch.gradcheck import gradcheck
 from resnet_scratch.layers import Conv2d
-from resnet_scratch.verify.mistakes import planted
+from resnet_scratch.measure.summary import summarise
 from resnet_scratch.models import build
 from resnet_scratch.optim import SGD
-from resnet_scratch.experiment.recipe import find
-from resnet_scratch.measure.summary import summarise
 from resnet_scratch.train import train
+from resnet_scratch.verify.mistakes import planted
 
 FAST = "RESNET_SCRATCH_FAST" in os.environ  # shorter runs, for automatic tests
 
 # %% [markdown]
-# ## The pictures
+# ## The images
 #
-# The library draws its own data set, so nothing needs to be downloaded: 32 by 32 pixels, ten shapes, in all colours, on
-# all grounds, with noise and a line across. Only the shape tells the class.
+# The library draws its own data set, so there is nothing to download. Each image is 32 by 32 pixels and shows one of
+# ten shapes or textures. Colour, size, rotation and background are random, and a bar covers part of the image. Only the
+# shape tells you the class.
 
 # %%
 dataset = load("shapes")
-print(f"{len(dataset.train_images):,} pictures to learn from, {len(dataset.test_images):,} to be tested on")
-print(f"each is {dataset.train_images.shape[1:]} (height, width, colours), {dataset.train_images.dtype}")
-
-fig, axes = plt.subplots(2, 5, figsize=(7, 3.2))
-for label, ax in enumerate(axes.flat):
-    ax.imshow(dataset.train_images[dataset.train_labels == label][0])
-    ax.set_title(dataset.classes[label], fontsize=9)
-    ax.set_axis_off()
+print(f"{len(dataset.train_images):,} training images, {len(dataset.test_images):,} test images")
+print(
+    f"each has the shape {dataset.train_images.shape[1:]} (height, width, channels) and is {dataset.train_images.dtype}"
+)
+draw_one_of_each(dataset)
 plt.show()
 
 # %% [markdown]
 # ## The network
 #
-# ResNet-8: one convolution, three blocks of two convolutions each with a shortcut around them, a linear layer. An image
-# goes in, ten numbers come out, one for each class: the largest is its answer.
+# ResNet-8 is one convolution, then three blocks of two convolutions, each with a shortcut around it, then a linear
+# layer. An image goes in and ten numbers come out, one for each class. The largest number is the network's answer.
 
 # %%
 model = build("resnet8", len(dataset.classes), rng=np.random.default_rng(0))
 rows = summarise(model, 32)
-print(f"{sum(row.parameters for row in rows):,} numbers to learn, in {len(rows)} layers")
-print(f"{sum(row.multiply_adds for row in rows) / 1e6:.1f} million multiplications for one picture")
+print(f"{sum(row.parameters for row in rows):,} parameters in {len(rows)} layers")
+print(f"{sum(row.multiply_adds for row in rows) / 1e6:.1f} million multiply-adds per image")
 
 before = evaluate(model, dataset.test_images[:500], dataset.test_labels[:500], dataset.mean, dataset.std)
-print(f"before training it gets {before.accuracy:.1%} right; guessing gets {1 / len(dataset.classes):.0%}")
-assert before.accuracy < 0.3, "an untrained network knows nothing: did you run this cell after training?"
+print(f"accuracy before training: {before.accuracy:.1%}; guessing gets {1 / len(dataset.classes):.0%}")
+assert before.accuracy < 0.3, "an untrained network knows nothing; did you run this cell after training?"
 
 # %% [markdown]
 # ## The five steps
 #
-# Initialise, then again and again: forward, loss, backward, update. This is all of it, the library's own loop.
-# (`backward_to_parameters` is `backward` without the gradient with respect to the images, which nobody changes.)
+# Training has five steps. You initialise the weights once. Then you repeat four steps for each batch of images:
+# forward, loss, backward, update. The next cell prints the library's training loop, which is all there is to it.
+# (`backward_to_parameters` is `backward` without the gradient with respect to the images, which nobody needs.)
 
 # %%
 print(inspect.getsource(train))
 
 # %% [markdown]
-# **Predict, then run:** the loss is the mean of $-\log p$, where $p$ is the probability that the network gives to the
-# true class. What is it, before training, if all ten classes get the same? Write the number down; the next cell prints
-# it, then trains.
+# **Predict, then run.** The loss is the mean of $-\log p$, where $p$ is the probability that the network gives to the
+# true class. Suppose it gives the same probability to all ten classes. What is the loss? Write the number down.
 #
-# The recipe `shapes` says how fast to learn and for how long: 12 times through all pictures, some two minutes.
+# An untrained network comes close to that, but it is a little worse: its weights are random, so it prefers some classes
+# for no reason. The next cell computes the loss of the first batch and compares it with your prediction.
 
 # %%
+prediction = None  # your prediction, such as 1.5
+
 recipe = find("shapes")
-print(f"the loss of guessing is -log(1/10) = {np.log(10):.2f}")
+with closing(training_batches(dataset, recipe.batch_size, seed=0)) as batches:
+    first = next(train(model, SGD(model.parameters()), batches, lambda step: 0.0, total_steps=1))  # rate 0: no update
+uniform = np.log(len(dataset.classes))
+print(f"all classes equally likely: -log(1/10) = {uniform:.2f}; loss of the first batch: {float(first.loss):.2f}")
+if prediction is not None:
+    print(
+        "your prediction is right" if abs(prediction - uniform) < 0.05 else "your prediction is off: compute -log(1/10)"
+    )
+assert uniform - 0.1 < float(first.loss) < uniform + 1, "an untrained network is close to guessing, and rather worse"
+
+# %% [markdown]
+# Now train. The recipe `shapes` says how large the steps are and how many to take: it goes 12 times through all training
+# images, which takes about two minutes.
+
+# %%
 full = recipe.total_steps(len(dataset.train_images) // recipe.batch_size)
 steps = 25 if FAST else full
 optimizer = SGD(model.parameters(), recipe.momentum, recipe.weight_decay)
@@ -114,65 +132,50 @@ with closing(training_batches(dataset, recipe.batch_size, seed=0)) as batches:
         losses.append(float(step.loss))
         if step.number % max(1, steps // 8) == 0:
             print(f"step {step.number:4} of {steps}: loss {np.mean(losses[-10:]):.2f}")
-
-# %%
-fig, ax = plt.subplots(figsize=(6, 2.8))
-ax.plot(losses, color="#4477aa", linewidth=1)
-ax.axhline(np.log(10), color="#999999", linewidth=1, linestyle="--")
-ax.text(len(losses), np.log(10), "guessing", ha="right", va="bottom", fontsize=8, color="#666666")
-ax.set_xlabel("step")
-ax.set_ylabel("loss")
-ax.set_ylim(bottom=0)
-fig.tight_layout()
+draw_loss(losses, guessing=uniform)
 plt.show()
 
 # %% [markdown]
 # ## How good is it?
 #
-# On pictures that it has not seen:
+# What counts is the accuracy on images the network was not trained on.
 
 # %%
 result = evaluate(model, dataset.test_images, dataset.test_labels, dataset.mean, dataset.std)
-print(f"{result.accuracy:.1%} of {len(result.labels):,} test pictures are right")
+print(f"test accuracy: {result.accuracy:.1%} of {len(result.labels):,} images")
 if FAST:
-    print(f"({steps} steps are too few for more; the full mode makes {full})")
+    print(f"({steps} steps are too few; the full mode takes {full})")
 else:
     assert result.accuracy > 0.9, "it should know nearly all shapes by now; was it trained in the cell above?"
-
-fig, axes = plt.subplots(2, 6, figsize=(8, 3.4))
-for k, ax in enumerate(axes.flat):
-    said, true = dataset.classes[result.predictions[k]], dataset.classes[result.labels[k]]
-    ax.imshow(dataset.test_images[k])
-    right = said == true
-    ax.set_title(said if right else f"{said},\nis {true}", fontsize=8, color="#227733" if right else "#bb2222")
-    ax.set_axis_off()
-fig.tight_layout()
+draw_predictions(dataset, result.predictions)
 plt.show()
 
 # %% [markdown]
-# The whole recipe, with a progress bar, a log, plots and a file of weights at the end, is one command, and
-# `resnet-scratch --help` lists the others:
+# The same recipe is one command in a terminal. It shows a progress bar and leaves a log, plots and the trained weights
+# in a folder. `resnet-scratch --help` lists the other commands.
 #
 #     .venv/bin/resnet-scratch train
 #
 # ## A gradient, checked
 #
-# Training works because `backward` says how the loss changes with each weight. Each layer's backward is written by
-# hand, so how do we know that it is right? We change a number a little, look how the output changes, and compare:
+# Training works because `backward` computes how the loss changes with each weight. Here every `backward` is written by
+# hand. How do you know that it is right? You change one number a little, observe how the output changes, and compare
+# that with the gradient. The library does it for every number:
 
 # %%
 conv = Conv2d(2, 3, kernel_size=3, padding=1, rng=np.random.default_rng(0)).astype(np.float64)
 x = np.random.default_rng(1).standard_normal((2, 5, 5, 2))
 report = gradcheck(conv, x)
 print(report)
-assert report, "the library's own convolution passes; if not, somebody has changed it"
+assert report, "the library's own convolution passes; if it does not, somebody has changed it"
 
 # %% [markdown]
 # ## A layer, broken
 #
-# The backward of a convolution needs its kernel flipped along both axes; forward does not, so it is easily forgotten.
-# The loss still falls then: trained like above (the same seed, all 936 steps) the network ends at 30.2 % instead of 97.1 %.
-# Somebody who has never seen the 97.1 would take it for a poor recipe. The check takes it for what it is:
+# The backward pass of a convolution needs its kernel flipped along both axes. The forward pass does not, so the flip is
+# easy to forget. A network with this mistake still learns: trained as above, with the same seed and all 936 steps, it
+# ends at 30.2 % instead of 97.1 %. If you had never seen the 97.1 %, you might blame the recipe. The gradient check
+# tells you where the mistake is:
 
 # %%
 with planted("conv-kernel-not-flipped") as mistake:
@@ -180,56 +183,74 @@ with planted("conv-kernel-not-flipped") as mistake:
     broken = gradcheck(conv, x)
 print(broken)
 assert not broken, "a broken backward must not pass"
-assert gradcheck(conv, x), "and after the with block the layer is right again"
+assert gradcheck(conv, x), "after the with block the layer is right again"
 
 # %% [markdown]
-# `resnet-scratch break` lists the mistakes that can be planted like this. Or break something yourself: open
+# `resnet-scratch break` lists the mistakes you can plant like this. Or break something yourself: open
 # `resnet_scratch/layers/conv.py`, change a sign, and run `resnet-scratch gradcheck`.
 #
-# ## What is ahead
+# ## Your first tasks
+#
+# Every tutorial has tasks, placed where you can solve them. A task has one to three stars, an estimate of the time, two
+# hints and the answer, all folded. `check` tells you whether your answer is right and, if not, what is wrong with it.
+# Right answers are kept in the folder `my-answers`; in tutorials 02, 05 and 08 you will train networks made of them.
+#
+# The first two tasks are a layer: ReLU, the *rectified linear unit*, which replaces negative numbers by zero.
+
+# %% tags=["task"]
+task("0.1")
+
+# %% [markdown]
+# For the backward pass, think of one number. If $x > 0$, then $y = x$, and $y$ changes exactly as $x$ does. If $x < 0$,
+# then $y = 0$, and $y$ does not change at all. At $x = 0$ there is no derivative; by convention, it is taken as 0.
+
+# %% tags=["task"]
+task("0.2")
+
+# %% tags=["task"]
+task("0.3")
+
+# %% [markdown]
+# If you prefer your own editor to a notebook, `resnet-scratch exercises my-exercises` writes all tasks without their
+# solutions into a folder. `pytest -m task0_1` there checks the first one.
+#
+# ## Questions to think about
+#
+# <details><summary>The network gives a probability to each class. Which loss does it get for an image if it is certain
+# and wrong?</summary>
+#
+# If the true class gets the probability $p \to 0$, then $-\log p \to \infty$: there is no limit to how bad a single
+# image can be. So an untrained network that prefers some classes at random has a larger loss than one that gives each
+# class 1/10, although both are right equally often.
+#
+# </details>
+#
+# <details><summary>Why do we measure the accuracy on images the network was not trained on?</summary>
+#
+# A network can memorise its training images. What you want to know is how it does on new ones. For the same reason you
+# must not use the test images to choose between networks, or they become part of the training.
+#
+# </details>
+#
+# <details><summary>The broken layer's loss still falls. Why, if the gradient is wrong?</summary>
+#
+# The gradient with respect to the kernel itself is still right, and so is everything in the last layer. Only what
+# the broken convolution passes on to earlier layers is wrong. The network still learns a part of what it could, which
+# makes such mistakes hard to notice without a check.
+#
+# </details>
+#
+# ## What comes next
 #
 # | | |
 # |---|---|
-# | 01, 02 | convolution as one matrix product, and its gradient |
+# | 01, 02 | convolution as one matrix product; the chain rule, and the gradient of a convolution |
 # | 03 | the gradient check itself |
 # | 04, 05 | batch norm, ReLU, pooling, the loss, each with its gradient |
 # | 06, 07 | the residual connection; whole networks |
 # | 08, 09 | training; why depth was hard, and what the shortcut changes |
 # | 10, 11 | CIFAR-10; what the network sees |
 # | 12, 13, 14 | the GPU; fast NumPy; PyTorch and back |
-#
-# ## Exercises
-#
-# Each tutorial ends with some. `show` prints a task, `check` says whether an answer is right, and if not, why. Here the
-# answer is the library's own; put yours in its place:
-
-# %%
-from resnet_scratch.exercises import ch00_start as tasks
-from resnet_scratch.exercises import check, show
-
-show(tasks.relu_forward)
-
-# %%
-answer = tasks.relu_forward  # your turn: replace this by your own function
-check("0.1", answer)
-
-# %%
-show(tasks.relu_backward)
-
-# %%
-answer = tasks.relu_backward  # your turn: replace this by your own function
-check("0.2", answer)
-
-# %%
-show(tasks.accuracy)
-
-# %%
-answer = tasks.accuracy  # your turn: replace this by your own function
-check("0.3", answer)
-
-# %% [markdown]
-# Or solve them as files, with your editor and pytest: `resnet-scratch exercises my-exercises` writes all tasks of all
-# tutorials, without the solutions, into a folder; `pytest -m task0_1` there checks the first.
 #
 # ## What PyTorch calls this
 #
@@ -245,6 +266,6 @@ check("0.3", answer)
 # ## Sources
 #
 # * He, Zhang, Ren and Sun 2015, "Deep Residual Learning for Image Recognition": the residual network.
-# * Rumelhart, Hinton and Williams 1986, "Learning representations by back-propagating errors": backward.
+# * Rumelhart, Hinton and Williams 1986, "Learning representations by back-propagating errors": the backward pass.
 #
-# Next: [01 Convolution](01_convolution.py), where nearly all of the work is done.
+# Next: [01 Convolution](01_convolution.py), the layer that does nearly all of the work.

@@ -31,6 +31,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import Rectangle
 
+from resnet_scratch.exercises import task
 from resnet_scratch.measure.bench import race
 from resnet_scratch.data import load
 from resnet_scratch.layers import Conv2d
@@ -468,43 +469,20 @@ assert same[:, 5:-1].all(), "away from the borders, moving first or convolving f
 # `show` prints a task, `check` tells you whether your answer is right and, if not, what it looks like. The answer
 # below is the solution's name, so that the notebook runs; put your own function in its place.
 
-# %%
-from resnet_scratch.exercises import ch01_convolution as tasks
-from resnet_scratch.exercises import check, show
+# %% tags=["task"]
+task("1.1")
 
-show(tasks.output_size)
+# %% tags=["task"]
+task("1.2")
 
-# %%
-answer = tasks.output_size  # your turn: replace this by your own function
-check("1.1", answer)
+# %% tags=["task"]
+task("1.3")
 
-# %%
-show(tasks.design_kernels)
+# %% tags=["task"]
+task("1.4")
 
-# %%
-answer = tasks.design_kernels  # your turn: replace this by your own function
-check("1.2", answer)
-
-# %%
-show(tasks.columns_of)
-
-# %%
-answer = tasks.columns_of  # your turn: replace this by your own function
-check("1.3", answer)
-
-# %%
-show(tasks.convolution)
-
-# %%
-answer = tasks.convolution  # your turn: replace this by your own function
-check("1.4", answer)
-
-# %%
-show(tasks.cost)
-
-# %%
-answer = tasks.cost  # your turn: replace this by your own function
-check("1.5", answer)
+# %% tags=["task"]
+task("1.5")
 
 # %% [markdown]
 # ## What PyTorch calls this

@@ -31,6 +31,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import Rectangle
 
+from resnet_scratch.exercises import task
 from resnet_scratch.measure.bench import race
 from resnet_scratch.gradcheck import gradcheck
 from resnet_scratch.layers import Conv2d
@@ -473,43 +474,20 @@ for name, kernel in [("all the same", np.ones((3, 3))), ("a blur", np.outer([1, 
 #
 # ## Exercises
 
-# %%
-from resnet_scratch.exercises import ch02_convolution_backward as tasks
-from resnet_scratch.exercises import check, show
+# %% tags=["task"]
+task("2.1")
 
-show(tasks.times_seen)
+# %% tags=["task"]
+task("2.2")
 
-# %%
-answer = tasks.times_seen  # your turn: replace this by your own function
-check("2.1", answer)
+# %% tags=["task"]
+task("2.3")
 
-# %%
-show(tasks.weight_gradient)
+# %% tags=["task"]
+task("2.4")
 
-# %%
-answer = tasks.weight_gradient  # your turn: replace this by your own function
-check("2.2", answer)
-
-# %%
-show(tasks.add_back)
-
-# %%
-answer = tasks.add_back  # your turn: replace this by your own function
-check("2.3", answer)
-
-# %%
-show(tasks.picture_gradient)
-
-# %%
-answer = tasks.picture_gradient  # your turn: replace this by your own function
-check("2.4", answer)
-
-# %%
-show(tasks.DepthwiseConv2d)
-
-# %%
-answer = tasks.DepthwiseConv2d  # your turn: replace this by your own class
-check("2.5", answer)
+# %% tags=["task"]
+task("2.5")
 
 # %% [markdown]
 # ## What PyTorch calls this

@@ -28,9 +28,8 @@ import inspect
 import matplotlib.pyplot as plt
 import numpy as np
 
+from resnet_scratch.exercises import task
 from resnet_scratch.verify.cases import cases
-from resnet_scratch.exercises import ch03_gradient_checking as tasks
-from resnet_scratch.exercises import check, show
 from resnet_scratch.gradcheck import DIRECTIONS, _compare, gradcheck
 from resnet_scratch.layers import AvgPool2d, BatchNorm2d, Conv2d, Linear, ReLU
 from resnet_scratch.models import ResNetConfig, build
@@ -608,33 +607,17 @@ assert report, "every gradient of the network must agree with its forward"
 # Each cell shows a task. Write your own function or class in the cell below it, in place of the library's solution, and
 # run the check.
 
-# %%
-show(tasks.numerical_gradient)
+# %% tags=["task"]
+task("3.1")
 
-# %%
-answer = tasks.numerical_gradient  # your turn: replace this by your own function
-check("3.1", answer)
+# %% tags=["task"]
+task("3.2")
 
-# %%
-show(tasks.relative_error)
+# %% tags=["task"]
+task("3.3")
 
-# %%
-answer = tasks.relative_error  # your turn: replace this by your own function
-check("3.2", answer)
-
-# %%
-show(tasks.best_step)
-
-# %%
-answer = tasks.best_step  # your turn: replace this by your own function
-check("3.3", answer)
-
-# %%
-show(tasks.UnitLength)
-
-# %%
-answer = tasks.UnitLength  # your turn: replace this by your own class
-check("3.4", answer)
+# %% tags=["task"]
+task("3.4")
 
 # %% [markdown]
 # ## What PyTorch calls this

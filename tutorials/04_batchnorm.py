@@ -28,6 +28,7 @@ import math
 import matplotlib.pyplot as plt
 import numpy as np
 
+from resnet_scratch.exercises import task
 from resnet_scratch.data import load, normalise
 from resnet_scratch.gradcheck import gradcheck
 from resnet_scratch.layers import BatchNorm2d, Conv2d, GlobalAvgPool2d, Linear, ReLU, Sequential
@@ -653,36 +654,17 @@ assert accuracies[1] < 0.4 < 0.9 < accuracies[64], "with one picture a batch not
 #
 # ## Exercises
 
-# %%
-from resnet_scratch.exercises import ch04_batchnorm as tasks
-from resnet_scratch.exercises import check, show
+# %% tags=["task"]
+task("4.1")
 
-show(tasks.batch_norm)
+# %% tags=["task"]
+task("4.2")
 
-# %%
-answer = tasks.batch_norm  # your turn: replace this by your own function
-check("4.1", answer)
+# %% tags=["task"]
+task("4.3")
 
-# %%
-show(tasks.batch_norm_backward)
-
-# %%
-answer = tasks.batch_norm_backward  # your turn: replace this by your own function
-check("4.2", answer)
-
-# %%
-show(tasks.update_running)
-
-# %%
-answer = tasks.update_running  # your turn: replace this by your own function
-check("4.3", answer)
-
-# %%
-show(tasks.LayerNorm)
-
-# %%
-answer = tasks.LayerNorm  # your turn: replace this by your own class
-check("4.4", answer)
+# %% tags=["task"]
+task("4.4")
 
 # %% [markdown]
 # ## What PyTorch calls this

@@ -28,6 +28,7 @@ import warnings
 import matplotlib.pyplot as plt
 import numpy as np
 
+from resnet_scratch.exercises import task
 from resnet_scratch.gradcheck import gradcheck
 from resnet_scratch.layers import AvgPool2d, GlobalAvgPool2d, Linear, MaxPool2d, ReLU
 from resnet_scratch.losses import log_softmax, softmax, softmax_cross_entropy
@@ -274,36 +275,17 @@ for classes in (10, 100, 1000):
 # %% [markdown]
 # ## Exercises
 
-# %%
-from resnet_scratch.exercises import ch05_relu_pooling_linear_loss as tasks
-from resnet_scratch.exercises import check, show
+# %% tags=["task"]
+task("5.1")
 
-show(tasks.Sigmoid)
+# %% tags=["task"]
+task("5.2")
 
-# %%
-answer = tasks.Sigmoid  # your turn: replace this by your own class
-check("5.1", answer)
+# %% tags=["task"]
+task("5.3")
 
-# %%
-show(tasks.max_pool_backward)
-
-# %%
-answer = tasks.max_pool_backward  # your turn: replace this by your own function
-check("5.2", answer)
-
-# %%
-show(tasks.softmax)
-
-# %%
-answer = tasks.softmax  # your turn: replace this by your own function
-check("5.3", answer)
-
-# %%
-show(tasks.cross_entropy_gradient)
-
-# %%
-answer = tasks.cross_entropy_gradient  # your turn: replace this by your own function
-check("5.4", answer)
+# %% tags=["task"]
+task("5.4")
 
 # %% [markdown]
 # ## What PyTorch calls this

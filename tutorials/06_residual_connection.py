@@ -29,9 +29,8 @@ import math
 import matplotlib.pyplot as plt
 import numpy as np
 
+from resnet_scratch.exercises import task
 from resnet_scratch.data import load, normalise
-from resnet_scratch.exercises import ch06_residual_connection as tasks
-from resnet_scratch.exercises import check, show
 from resnet_scratch.gradcheck import gradcheck
 from resnet_scratch.layers import Add, BatchNorm2d, Conv2d, ReLU, Sequential, SubsamplePad
 from resnet_scratch.layers.residual import add_gradients
@@ -558,33 +557,17 @@ for kind, names in BRANCH.items():
 # Each cell shows a task. Write your own function or class in the cell below it, in place of the library's solution, and
 # run the check.
 
-# %%
-show(tasks.TinyResidual)
+# %% tags=["task"]
+task("6.1")
 
-# %%
-answer = tasks.TinyResidual  # your turn: replace this by your own class
-check("6.1", answer)
+# %% tags=["task"]
+task("6.2")
 
-# %%
-show(tasks.AveragePad)
+# %% tags=["task"]
+task("6.3")
 
-# %%
-answer = tasks.AveragePad  # your turn: replace this by your own class
-check("6.2", answer)
-
-# %%
-show(tasks.NormAfterAddBlock)
-
-# %%
-answer = tasks.NormAfterAddBlock  # your turn: replace this by your own class
-check("6.3", answer)
-
-# %%
-show(tasks.mean_after)
-
-# %%
-answer = tasks.mean_after  # your turn: replace this by your own function
-check("6.4", answer)
+# %% tags=["task"]
+task("6.4")
 
 # %% [markdown]
 # ## What PyTorch calls this

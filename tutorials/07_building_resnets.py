@@ -8,19 +8,19 @@
 # %% [markdown]
 # # 07 Building ResNets
 #
-# A ResNet is a line of configuration and some thirty lines of code that stack blocks. This tutorial goes from the
-# line to the network, and then counts: layers, parameters, multiplications, memory, and how much of the image each
-# layer sees.
+# A ResNet is described by one line of configuration, and some thirty lines of code stack its blocks. In this tutorial
+# you go from the line to the network. Then you count: layers, parameters, multiply-adds, memory, and how much of the
+# image each layer sees.
 #
-# At the end you will be able to
+# By the end you will be able to
 #
-# * read a configuration, say how many layers it makes, and write one of your own;
-# * count parameters and multiply-adds by hand and find the paper's numbers, from ResNet-20 to ResNet-152;
-# * say where a network's parameters are, where its time goes and where its memory (three different places);
-# * work out the receptive field of every layer, and measure it with one backward pass.
+# * read a configuration, say how many layers it has, and write your own;
+# * count parameters and multiply-adds by hand, and reproduce the paper's numbers from ResNet-20 to ResNet-152;
+# * say where a network has its parameters, where it spends its time and where its memory (three different places);
+# * compute the receptive field of every layer, and measure it with one backward pass.
 #
 # **Needs:** 01 (convolution), 06 (the residual connection).
-# **Time:** 40 minutes to read and try; about 15 seconds to run.
+# **Time:** 40 minutes to read, about 15 seconds to run; an hour for the tasks.
 
 # %%
 import inspect
@@ -30,39 +30,39 @@ from dataclasses import replace
 import matplotlib.pyplot as plt
 import numpy as np
 
-from resnet_scratch.exercises import ch07_building_resnets as tasks
-from resnet_scratch.exercises import check, show
+from resnet_scratch.exercises import task
+from resnet_scratch.figures.costs import draw_fields, draw_seen, draw_shares
 from resnet_scratch.insight.receptive import receptive_fields
 from resnet_scratch.layers import Conv2d, Linear, Sequential
+from resnet_scratch.measure.summary import format_summary, summarise
 from resnet_scratch.models import CONFIGS, ResNet, ResNetConfig, build
 from resnet_scratch.models.blocks import BasicBlock, Bottleneck
-from resnet_scratch.measure.summary import format_summary, summarise
 
 FAST = "RESNET_SCRATCH_FAST" in os.environ  # shorter runs, for automatic tests
-STAGE_COLOURS = ("#332288", "#44AA99", "#DDCC77", "#CC6677")
 
 # %% [markdown]
 # ## From a line to a network
 #
-# All that distinguishes one ResNet from another:
+# These lines contain everything that distinguishes one ResNet from another:
 
 # %%
 for name in ("resnet20", "resnet110", "resnet18", "resnet152"):
     print(CONFIGS[name])
 
 # %% [markdown]
-# Read one: `block` is what is stacked (`"basic"`: two 3x3 convolutions; `"bottleneck"`: three, of 1x1, 3x3 and 1x1);
-# `blocks` says how many of it each **stage** has, `widths` how many channels; `stem` is what comes before the first
-# stage. Between two stages the image is halved and the channels are doubled.
+# `block` is what is stacked: a `"basic"` block has two 3x3 convolutions, a `"bottleneck"` has three convolutions of 1x1,
+# 3x3 and 1x1. `blocks` is the number of blocks in each **stage**, and `widths` is the number of channels in each stage.
+# `stem` is what comes before the first stage. From one stage to the next, the height and width of the image are halved
+# and the channels are doubled.
 #
-# And this makes a network of it:
+# This code turns a configuration into a network:
 
 # %%
 print(inspect.getsource(ResNet.__init__))
 
 # %% [markdown]
-# Everything else is inherited: a `ResNet` is a `Sequential` of named layers. Here is the smallest one. (The weights
-# come from a random generator that *you* hand in. The same seed makes the same network.)
+# Everything else is inherited: a `ResNet` is a `Sequential` of named layers. Here is the smallest one. Its weights are
+# drawn by a random generator that *you* pass in, so the same seed gives the same network.
 
 # %%
 model = build("resnet8", classes=10, rng=np.random.default_rng(0))
@@ -71,25 +71,34 @@ for name, layer in model.children():
 
 again = build("resnet8", classes=10, rng=np.random.default_rng(0))
 same = all((a.value == b.value).all() for a, b in zip(model.parameters(), again.parameters()))
-print("the same seed, the same weights:", same)
+print("the same seed gives the same weights:", same)
 assert same, "all randomness comes from the generator"
 
 # %% [markdown]
-# One forward pass shows what each layer makes of a 32x32 image. `summarise` runs it and writes everything down.
-#
-# **Predict** before you look: what is the shape behind `layer2.0.conv1`? Which layer has the most parameters?
+# **Predict, then run.** The next cell sends one 32x32 image through the network and prints the shape after each layer.
+# What is the shape after `layer2.0.conv1`? Which layer has the most parameters?
 
 # %%
 rows = summarise(model, image_size=32)
 print(format_summary(rows))
+shapes = {row.name: row.output_shape for row in rows}
+assert shapes["layer2.0.conv1"] == (16, 16, 32), "half of the height and width, twice the channels"
+assert max(rows, key=lambda row: row.parameters).name == "layer3.0.conv2", "64 channels in, 64 channels out"
 
 # %% [markdown]
 # ## How deep is it?
 #
-# By custom one counts the layers with weights on the longest way through: convolutions and the linear layer. Batch
-# norm does not count, nor do shortcuts. A CIFAR network has one convolution in the stem, three stages of $n$ blocks
-# with two convolutions each, and the linear layer: $1 + 3 \cdot 2n + 1 = 6n + 2$ (paper, section 4.2). So the depths
-# are 8, 14, 20, 32, 44, 56, 110 ... and there is no ResNet-50 of basic blocks for CIFAR-10.
+# The depth of a network is, by convention, the number of layers with weights on the longest path through it:
+# convolutions and linear layers. Batch norms do not count, and neither do the convolutions of shortcuts. Every network
+# has one convolution in its stem (7x7 or 3x3) and one linear layer at its end.
+
+# %% tags=["task"]
+task("7.1")
+
+# %% [markdown]
+# A CIFAR network has three stages of $n$ basic blocks, so its depth is $1 + 3 \cdot 2n + 1 = 6n + 2$ (paper, section
+# 4.2). The paper uses $n = 3, 5, 7, 9, 18$ and 200, which gives depths of 20, 32, 44, 56, 110 and 1202. Depths of 26, 38 or
+# 50 are possible too; the paper just skips them.
 
 
 # %%
@@ -106,18 +115,23 @@ for name in ("resnet8", "resnet20", "resnet110", "resnet18", "resnet50"):
 # %% [markdown]
 # ## Counting parameters
 #
-# A convolution with $K \times K$ windows from $C$ to $O$ channels, without a bias, has $K^2 C O$ weights. A batch
-# norm has two numbers per channel. (Its running averages are not learned and do not count.) So a basic block that
-# keeps its shape has $2 (9 C^2 + 2 C)$. **Predict** for $C = 16$, then compare.
+# A convolution with $K \times K$ windows, $C$ input channels and $O$ output channels has $K^2 C O$ weights if it has no
+# bias. A batch norm learns two numbers per channel. (Its running averages are not learned, so they do not count.)
+
+# %% tags=["task"]
+task("7.2")
+
+# %% [markdown]
+# A basic block that keeps its shape has $2\,(9 C^2 + 2 C)$ parameters. Compute this for $C = 16$, then compare.
 
 # %%
 block = BasicBlock(16, 16, 1, "A", np.random.default_rng(0))
 counted = sum(p.value.size for p in block.parameters())
 print(f"by the formula {2 * (9 * 16**2 + 2 * 16)}, counted {counted}")
-assert counted == 2 * (9 * 16**2 + 2 * 16)
+assert counted == 2 * (9 * 16**2 + 2 * 16) == 4672
 
 # %% [markdown]
-# All of a CIFAR network, with option A and ten classes. Its three stages have 16, 32 and 64 channels:
+# The same for a whole CIFAR network, with option A and ten classes. Its three stages have 16, 32 and 64 channels:
 
 
 # %%
@@ -138,70 +152,61 @@ for depth, paper in TABLE_6.items():
     by_hand = cifar_parameters((depth - 2) // 6)
     counted = sum(p.value.size for p in build(f"resnet{depth}", rng=np.random.default_rng(0)).parameters())
     print(f"ResNet-{depth:<5} by hand {by_hand:>10,}   counted {counted:>10,}   paper {paper} M")
-    assert by_hand == counted, "the formula must count what is there"
+    assert by_hand == counted, "the formula and the network must agree"
     assert abs(counted / 1e6 / paper - 1) < 0.03, "and it must be the paper's network"
 
 # %% [markdown]
-# ## Counting work
+# ## Counting multiply-adds
 #
-# Every number of a convolution's output is a sum of $K^2 C$ products. There are $H' W' O$ such numbers, so the work is
+# The time of a convolution is spent on multiplications, each followed by an addition. So the usual measure of a
+# network's cost is the number of these *multiply-adds* for one image.
+
+# %% tags=["task"]
+task("7.3")
+
+# %% [markdown]
+# Each number in a convolution's output is a sum of $K^2 C$ products, and there are $OH \cdot OW \cdot O$ such numbers.
+# So the cost is
 #
-# $$ H' W' \cdot O \cdot K^2 C \quad \text{multiply-adds for each image.} $$
+# $$ OH \cdot OW \cdot O \cdot K^2 C \quad \text{multiply-adds per image.} $$
 #
-# The paper calls this FLOPs; others count the multiplication and the addition separately and get twice as much. Batch
-# norm, ReLU and additions are left out by custom: they do a few operations per number, not hundreds.
+# The paper calls this number FLOPs. Others count the multiplication and the addition separately and get twice as much.
+# Batch norm, ReLU and the residual addition are left out by convention, because they take a few operations per number
+# and not hundreds.
 #
-# Why are the channels doubled where the image is halved? Compare the layers *within* each stage.
+# Why are the channels doubled where the image is halved? Compare one layer of each stage:
 
 # %%
 rows = summarise(build("resnet20", rng=np.random.default_rng(0)), 32)
 for row in rows:
     if row.name.endswith(".1.conv2"):
         print(f"{row.name}: output {row.output_shape}, {row.parameters:,} weights, {row.multiply_adds:,} multiply-adds")
+work = [row.multiply_adds for row in rows if row.name.endswith(".1.conv2")]
+assert work[0] == work[1] == work[2], "each stage does the same work per layer"
 
 # %% [markdown]
-# A quarter of the pixels, times twice the channels in, times twice the channels out: the work per layer stays the
-# same. That is the paper's second design rule (section 3.3). The parameters grow fourfold each time, and the
-# activations, which must be kept in memory for the backward pass, are halved. So the three costs lie in three
-# different places:
-
+# There are a quarter of the pixels, twice the input channels and twice the output channels, so the cost per layer stays
+# the same. This is the paper's second design rule (section 3.3). The parameters grow fourfold from stage to stage. The
+# activations, which the backward pass needs, are halved. So the three costs are in three different places:
 
 # %%
-def by_stage(rows, field):
-    """The sum of a field over each stage: {"layer1": ..., ...}."""
-    stages = sorted({row.name.split(".")[0] for row in rows if row.name.startswith("layer")})
-    return {stage: sum(getattr(r, field) for r in rows if r.name.startswith(stage)) for stage in stages}
-
-
 fig, axes = plt.subplots(1, 2, figsize=(8.5, 2.8), layout="constrained", sharey=True)
-for ax, (name, size) in zip(axes, (("resnet20", 32), ("resnet50", 224))):
-    stage_rows = summarise(build(name, rng=np.random.default_rng(0)), size)
-    for k, field in enumerate(("memory", "multiply_adds", "parameters")):
-        sums = by_stage(stage_rows, field)
-        left = 0.0
-        for j, (stage, value) in enumerate(sums.items()):
-            share = 100 * value / sum(sums.values())
-            ax.barh(k, share, left=left, color=STAGE_COLOURS[j], label=stage if k == 0 else None)
-            if share > 8:
-                light = j in (0, 3)
-                ax.text(left + share / 2, k, f"{share:.0f}", ha="center", va="center", color="w" if light else "k")
-            left += share
-    ax.set(title=f"{name}, {size}x{size}", xlabel="% of all stages", xlim=(0, 100))
-    ax.legend(ncols=4, fontsize=7, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.22), handlelength=1)
-    ax.spines[["top", "right"]].set_visible(False)
-axes[0].set_yticks(range(3), ["memory", "multiply-adds", "parameters"])
+stage_rows = summarise(build("resnet50", rng=np.random.default_rng(0)), 224)
+draw_shares(axes[0], rows, "resnet20, 32x32")
+draw_shares(axes[1], stage_rows, "resnet50, 224x224")
 plt.show()
 
 # %% [markdown]
-# Memory at the front, parameters at the back, work spread over all. (ResNet-50 works most in its third stage, which
-# has the most blocks.) To fit a network into less memory one looks at the first stage; to make the file of its
-# weights smaller, at the last one.
+# Most of the memory is in the first stages, most of the parameters are in the last one, and the work is spread over all.
+# (ResNet-50 works hardest in its third stage, which has the most blocks.) To fit a network into less memory, look at its
+# first stage. To make its file of weights smaller, look at its last stage.
 #
 # ## The networks for ImageNet
 #
-# A photograph of 224x224 pixels is too large for a first stage at full size. The stem, a 7x7 convolution with stride
-# 2 and a 3x3 max-pool with stride 2, brings it down to 56x56, and four stages follow. From 50 layers on the block is
-# the **bottleneck**: 1x1 down to a quarter of the channels, 3x3 there, 1x1 up again. Why? Count.
+# An image of 224x224 pixels is too large for a first stage at full resolution. The stem, a 7x7 convolution with stride 2
+# and a 3x3 max-pooling layer with stride 2, reduces it to 56x56. Four stages follow. From 50 layers on, the block is the
+# **bottleneck**: a 1x1 convolution reduces the channels to a quarter, a 3x3 convolution works there, and another 1x1
+# convolution expands them again. Why? Count:
 
 # %%
 rng = np.random.default_rng(0)
@@ -217,10 +222,10 @@ for label, block in (
     print(f"{label:40} {weights:>9,} weights, as many multiply-adds per pixel")
 
 # %% [markdown]
-# The bottleneck hands on 256 channels for the price of a basic block with 64. (For a convolution with stride 1, weights
-# and multiply-adds per pixel are the same number. Can you say why?)
+# The bottleneck handles 256 channels for the price of a basic block with 64. (For a convolution with stride 1, the number
+# of weights equals the number of multiply-adds per pixel. Can you say why?)
 #
-# Now the paper's table 1. **Predict:** which of these numbers will not fit?
+# Now compare with the paper's table 1. **Predict, then run.** Which of these numbers will not agree?
 
 # %%
 # multiply-adds in units of 10^9: He et al. 2015, table 1; parameters: torchvision's documentation of its models
@@ -240,10 +245,10 @@ for name, rows in imagenet.items():
     assert parameters == TORCHVISION[name], "as many parameters as torchvision's network"
 
 # %% [markdown]
-# ResNet-18 and 34 fit to two per cent. The networks of bottlenecks take some 0.2 G too much. Here is why: where a
-# stage begins, the paper has the stride in the first 1x1 convolution of the block, and we, like torchvision, have it
-# in the 3x3. The 1x1 then runs at the full size of the image: four times as many places. Take three quarters of these
-# few layers off again:
+# ResNet-18 and 34 agree with the paper to within two per cent. The networks with bottlenecks need about 0.2 billion
+# multiply-adds too many. The reason is the first block of each stage. The paper gives the stride to its first 1x1
+# convolution; this library and torchvision give it to the 3x3 convolution. Our first 1x1 convolution then runs at full
+# resolution, at four times as many positions. Subtract three quarters of its cost:
 
 # %%
 for name, rows in imagenet.items():
@@ -254,14 +259,14 @@ for name, rows in imagenet.items():
         assert abs(work / 1e9 / TABLE_1[name] - 1) < 0.02, "now it must be the paper's number"
 
 # %% [markdown]
-# A 1x1 convolution with stride 2 looks at one pixel of four and throws the others away, so our version sees more. It is
+# A 1x1 convolution with stride 2 looks at one pixel in four and ignores the others, so our version sees more. It is
 # known as ResNet v1.5.
 #
 # ## Memory
 #
-# While a network trains it keeps, for every parameter, the value, the gradient and the velocity of SGD: three numbers
-# of four bytes. And for every image of the batch it keeps what the backward pass will need: the caches. Which is
-# more?
+# During training, a network keeps three numbers for every parameter: the value, the gradient, and the velocity of SGD.
+# Each takes four bytes. For every image of the batch it also keeps the caches of all layers, which the backward pass
+# will need. **Predict, then run.** Which takes more memory?
 
 # %%
 for name, batch in (("resnet20", 128), ("resnet110", 128), ("resnet50", 32)):
@@ -270,23 +275,30 @@ for name, batch in (("resnet20", 128), ("resnet110", 128), ("resnet50", 32)):
     weights = 3 * 4 * sum(row.parameters for row in memory_rows) / 1e6
     caches = batch * sum(row.memory for row in memory_rows) / 1e6
     print(f"{name:10} batch of {batch:3} at {size}x{size}: {weights:6.1f} MB for weights, {caches:7.1f} MB for caches")
+    assert caches > 5 * weights, "the caches take most of the memory"
 
 # %% [markdown]
-# The caches, by far. That is why a batch that is too large runs out of memory, why inference (which keeps no caches)
-# needs so much less, and why some programs throw caches away and compute them again on the way back (Chen et al.
-# 2016).
+# The caches, by far. That is why training runs out of memory if the batch is too large, and why inference, which keeps
+# no caches, needs so much less. Some programs discard caches and recompute them in the backward pass (Chen et al. 2016).
 #
 # ## What does a layer see? The receptive field
 #
-# One output number of a 3x3 convolution depends on 3x3 pixels. One of a second such layer depends on 3x3 numbers of
-# the first, and so on 5x5 pixels. Work out the size $r$ layer by layer, together with the **jump** $j$, how many
-# pixels of the image lie between two neighbours of this layer's output. Before the first layer, $r = 1$ and $j = 1$.
-# Then, for a window of $K$ and a stride of $S$:
+# One output of a 3x3 convolution depends on 3x3 pixels of its input. One output of a second such layer depends on 3x3
+# outputs of the first, and these overlap, so it depends on 5x5 pixels. This region is the **receptive field**. A stride
+# makes it grow faster: after a layer with stride 2, neighbouring outputs are two pixels apart.
+
+# %% tags=["task"]
+task("7.4")
+
+# %% [markdown]
+# The usual way is to compute two numbers layer by layer: the size $r$ of the field and the **jump** $j$, the distance
+# in pixels between neighbouring outputs. Before the first layer, $r = 1$ and $j = 1$. Then, for a window of size $K$ and
+# a stride $S$,
 #
-# $$ r \leftarrow r + (K - 1) \, j, \qquad j \leftarrow j \cdot S $$
+# $$ r \leftarrow r + (K - 1) \, j, \qquad j \leftarrow j \cdot S. $$
 #
-# A window of $K$ reaches over $K - 1$ gaps, and each gap is $j$ pixels wide. **Predict:** three 3x3 convolutions, the
-# second with stride 2. How large is the field behind each?
+# A window of size $K$ has $K - 1$ gaps between its elements, and each gap is $j$ pixels wide. **Predict, then run.** What
+# are the fields after each of three 3x3 convolutions, if the second has stride 2?
 
 # %%
 size, jump = 1, 1
@@ -296,8 +308,8 @@ for kernel, stride in ((3, 1), (3, 2), (3, 1)):
 assert (size, jump) == (9, 2)
 
 # %% [markdown]
-# The library does that along the branches of a whole network (a shortcut sees less: the field of a block is the
-# largest of its ways).
+# The library does this for a whole network. Where paths join, as in a residual block, the field is the largest of
+# theirs; the shortcut sees less than the branch.
 
 # %%
 resnet20 = build("resnet20", rng=np.random.default_rng(0))
@@ -312,29 +324,21 @@ def convolution_fields(network):
     return [field.size for field in receptive_fields(network) if "conv" in field.name]
 
 
-fig, ax = plt.subplots(figsize=(7.5, 3), layout="constrained")
-for name, style in (("resnet8", ":"), ("resnet20", "-"), ("resnet56", "--"), ("resnet18", "-.")):
-    sizes = convolution_fields(build(name, rng=np.random.default_rng(0)))
-    ax.plot(np.linspace(0, 1, len(sizes)), sizes, style, lw=2, label=name)
-ax.axhline(32, color="grey", lw=0.8)
-ax.text(0.005, 34, "a 32x32 image", color="grey", fontsize=8)
-ax.set(xlabel="where in the network (0: first layer, 1: last)", ylabel="receptive field (pixels)", yscale="log")
-ax.set_yticks([3, 10, 32, 100, 300], ["3", "10", "32", "100", "300"])
-ax.legend(frameon=False)
-ax.spines[["top", "right"]].set_visible(False)
+names = ("resnet8", "resnet20", "resnet56", "resnet18")
+draw_fields({name: convolution_fields(build(name, rng=np.random.default_rng(0))) for name in names}, image_size=32)
 plt.show()
 
 # %% [markdown]
-# Is it so? A backward pass can tell. Send a gradient back from a *single* output pixel: where the gradient at the
-# image is not zero, that pixel sees. We do it behind the first two stages of ResNet-20, on images of 96x96 random
-# numbers (nothing in the network minds another size).
+# Is the formula right? A backward pass can tell you. Send back a gradient from a *single* position of the output. Where
+# the gradient with respect to the image is not zero, that position sees the pixel. The next cell does this after the
+# first two stages of ResNet-20, with random images of 96x96 pixels. (The network accepts images of any size.)
 #
-# One thing to think about first: with `training=True` the answer would be "everything". **Why?**
+# Before you run it: why would `training=True` make every pixel count?
 
 
 # %%
 def seen(layers, images):
-    """|gradient| at the images (H, W), summed over images and colours, of one output pixel in the middle."""
+    """|gradient with respect to the images| (H, W), summed over images and colours, of one position in the middle."""
     trunk = Sequential(**layers)
     y, cache = trunk.forward(images, training=False)
     grad_y = np.zeros_like(y)
@@ -343,7 +347,7 @@ def seen(layers, images):
 
 
 def extent(gradient):
-    """How many rows there are from the first to the last with a gradient."""
+    """The number of rows from the first to the last that has a gradient."""
     rows = np.flatnonzero(gradient.any(axis=1))
     return int(rows[-1] - rows[0] + 1)
 
@@ -354,41 +358,45 @@ for last, name in (("layer1", "layer1.2.conv2"), ("layer2", "layer2.2.conv2")):
     used = {key: children[key] for key in list(children)[: list(children).index(last) + 1]}
     computed = next(field.size for field in fields if field.name == name)
     measured = extent(seen(used, noise))
-    print(f"behind {last}: computed {computed}, measured {measured}")
+    print(f"after {last}: computed {computed}, measured {measured}")
     assert computed == measured, "the gradient must reach as far as the formula says, and no further"
 
 # %% [markdown]
-# (With `training=True` batch norm takes the mean over the whole batch, so every pixel of *every image* has an
-# influence, though a small one, on every output.)
+# (With `training=True`, batch norm uses the mean over the whole batch. Then every pixel of *every image* influences every
+# output a little.)
 #
-# Seeing is not the same as caring. Look at how *much* each pixel counts:
+# Being inside the receptive field is not the same as being important. Here is how *much* each pixel counts:
 
 # %%
-fig, axes = plt.subplots(1, 3, figsize=(8.5, 2.8), layout="constrained", width_ratios=(1, 1, 1.3))
-for ax, name, colour, style in zip(axes, ("plain20", "resnet20"), ("#D55E00", "#0072B2"), ("--", "-")):
+gradients = {}
+for name in ("plain20", "resnet20"):
     network = build(name, rng=np.random.default_rng(0))
     used = {key: layer for key, layer in network.children() if key not in ("layer3", "avgpool", "fc")}
-    gradient = seen(used, noise)
-    gradient /= gradient.sum()
-    ax.imshow(np.sqrt(gradient), cmap="magma")
-    ax.set_title(f"{name}, behind layer2", fontsize=9)
-    ax.set_axis_off()
-    axes[2].plot(gradient.sum(0), style, color=colour, label=name, lw=1.8)
-axes[2].set(xlabel="column of the image", title="share of each column")
-axes[2].title.set_fontsize(9)
-axes[2].legend(frameon=False, fontsize=8)
-axes[2].spines[["top", "right"]].set_visible(False)
+    gradients[name] = seen(used, noise)
+draw_seen(gradients)
 plt.show()
 
+
+def share_of_middle(gradient):
+    """The share of the 9x9 pixels around the position with the largest gradient."""
+    row, column = np.unravel_index(gradient.argmax(), gradient.shape)
+    return gradient[row - 4 : row + 5, column - 4 : column + 5].sum() / gradient.sum()
+
+
+shares = {name: share_of_middle(gradient) for name, gradient in gradients.items()}
+print({name: f"{share:.0%} of the gradient in the middle 9x9 pixels" for name, share in shares.items()})
+assert shares["resnet20"] > shares["plain20"], "the residual network's gradient is more concentrated"
+
 # %% [markdown]
-# The middle of the field counts most, its rim hardly: there are many ways through the windows to the middle, and one
-# to each corner. Luo et al. 2016 call the part that counts the *effective* receptive field. In the residual network
-# it is more peaked than in the plain one: the shortcuts carry a pixel straight up, past all windows. (Both are
-# untrained here. Training changes this: Luo et al. find that it grows.)
+# The middle of the field counts most and its rim hardly at all: many paths lead through the windows to the middle, and
+# only one leads to each corner. Luo et al. 2016 call the part that counts the *effective* receptive field. In the residual
+# network it is more concentrated than in the plain one, because the shortcuts carry a pixel straight up, past all
+# windows. (Both networks are untrained. Luo et al. find that the effective field grows during training.)
 #
 # ## A network of your own
 #
-# To make another network, write another line. Say that it should cost what ResNet-20 does, and be wider or deeper:
+# To make another network, write another configuration. Here are three that cost as much as ResNet-20 but are wider,
+# deeper, or made of bottlenecks:
 
 # %%
 base = CONFIGS["resnet20"]
@@ -407,47 +415,38 @@ for config in candidates:
           f"{convolution_fields(network)[-1]:5}")  # fmt: skip
 
 # %% [markdown]
-# The same work, and very different parameters, memory and fields. Which one is best is a question for an experiment,
-# not for a table: in tutorial 08 you train.
-#
-# ## Exercises
+# They do about the same work, but their parameters, memory and receptive fields are very different. Which one is best is a
+# question for an experiment: in tutorial 08 you train. First, design one yourself.
 
-# %%
-show(tasks.depth)
-
-# %%
-answer = tasks.depth  # your turn: replace this by your own function
-check("7.1", answer)
-
-# %%
-show(tasks.block_parameters)
-
-# %%
-answer = tasks.block_parameters  # your turn: replace this by your own function
-check("7.2", answer)
-
-# %%
-show(tasks.multiply_adds)
-
-# %%
-answer = tasks.multiply_adds  # your turn: replace this by your own function
-check("7.3", answer)
-
-# %%
-show(tasks.receptive_field)
-
-# %%
-answer = tasks.receptive_field  # your turn: replace this by your own function
-check("7.4", answer)
-
-# %%
-show(tasks.small_network)
-
-# %%
-answer = tasks.small_network  # your turn: replace this by your own function
-check("7.5", answer)
+# %% tags=["task"]
+task("7.5")
 
 # %% [markdown]
+# ## Questions to think about
+#
+# <details><summary>For a convolution with stride 1 and "same" padding, why is the number of weights equal to the number
+# of multiply-adds per pixel?</summary>
+#
+# At each output position, every weight of every kernel is used exactly once.
+#
+# </details>
+#
+# <details><summary>You double all widths of a network. What happens to its parameters, its multiply-adds, and the memory
+# of its caches?</summary>
+#
+# The weights of a convolution are $K^2 C O$, so parameters and multiply-adds grow about fourfold (the first layer, with
+# its 3 input channels, only twofold). The caches have one number per pixel and channel, so they double.
+#
+# </details>
+#
+# <details><summary>The last convolution of ResNet-56 has a receptive field far larger than a 32x32 image. Are its last
+# layers wasted?</summary>
+#
+# No. A larger field is one thing that a layer adds, but each layer also computes a further function of what it sees. And
+# the effective field is much smaller than the theoretical one.
+#
+# </details>
+#
 # ## What PyTorch calls this
 #
 # | here | PyTorch, torchvision |
@@ -470,4 +469,4 @@ check("7.5", answer)
 # * Luo, Li, Urtasun, Zemel 2016, "Understanding the Effective Receptive Field in Deep Convolutional Neural Networks".
 # * Chen, Xu, Zhang, Guestrin 2016, "Training Deep Nets with Sublinear Memory Cost".
 #
-# Next, in 08, the network is trained: five steps, and how to see what goes wrong in them.
+# Next: [08 Training](08_training.py), the five steps, and how to see what goes wrong in them.

@@ -33,9 +33,8 @@ from itertools import repeat
 import matplotlib.pyplot as plt
 import numpy as np
 
+from resnet_scratch.exercises import task
 from resnet_scratch.data import load, normalise, random_crop, random_flip, training_batches
-from resnet_scratch.exercises import ch08_training as tasks
-from resnet_scratch.exercises import check, show
 from resnet_scratch.experiment.evaluation import evaluate
 from resnet_scratch.layers.initializers import kaiming_normal
 from resnet_scratch.insight.learning_rate import find_learning_rate
@@ -608,40 +607,20 @@ if not FAST:
 #
 # ## Exercises
 
-# %%
-show(tasks.sgd_step)
+# %% tags=["task"]
+task("8.1")
 
-# %%
-answer = tasks.sgd_step  # your turn: replace this by your own function
-check("8.1", answer)
+# %% tags=["task"]
+task("8.2")
 
-# %%
-show(tasks.warmup_cosine)
+# %% tags=["task"]
+task("8.3")
 
-# %%
-answer = tasks.warmup_cosine  # your turn: replace this by your own function
-check("8.2", answer)
+# %% tags=["task"]
+task("8.4")
 
-# %%
-show(tasks.cutout)
-
-# %%
-answer = tasks.cutout  # your turn: replace this by your own function
-check("8.3", answer)
-
-# %%
-show(tasks.largest_stable_rate)
-
-# %%
-answer = tasks.largest_stable_rate  # your turn: replace this by your own function
-check("8.4", answer)
-
-# %%
-show(tasks.smooth)
-
-# %%
-answer = tasks.smooth  # your turn: replace this by your own function
-check("8.5", answer)
+# %% tags=["task"]
+task("8.5")
 
 # %% [markdown]
 # ## What PyTorch calls this

@@ -31,6 +31,7 @@ from dataclasses import replace
 import matplotlib.pyplot as plt
 import numpy as np
 
+from resnet_scratch.exercises import task
 from resnet_scratch.data import load, normalise, training_batches
 from resnet_scratch.gradcheck import gradcheck
 from resnet_scratch.insight.landscape import filter_normalised_direction, loss_slice, loss_surface
@@ -320,8 +321,10 @@ blocks = (DEEPEST - 2) // 2
 output = [r.std for r in record(without_batchnorm(network("resnet", DEEPEST)), x[:64], labels[:64])
           if r.name.endswith("add")]  # fmt: skip
 each = (output[-1] / output[0]) ** (1 / (blocks - 1))
-print(f"\nresidual, no batch norm, s = 1: {blocks} blocks bring the signal from {output[0]:.2f} to {output[-1]:.3g}, "
-      f"{each:.2f} per block; a hundred such blocks would make {each**100:.0e}")
+print(
+    f"\nresidual, no batch norm, s = 1: {blocks} blocks bring the signal from {output[0]:.2f} to {output[-1]:.3g}, "
+    f"{each:.2f} per block; a hundred such blocks would make {each**100:.0e}"
+)
 
 # %% [markdown]
 # ### With batch norm
@@ -567,43 +570,20 @@ plt.show()
 #
 # ## Exercises
 
-# %%
-from resnet_scratch.exercises import ch09_why_depth_was_hard as tasks
-from resnet_scratch.exercises import check, show
+# %% tags=["task"]
+task("9.1")
 
-show(tasks.identity_kernel)
+# %% tags=["task"]
+task("9.2")
 
-# %%
-answer = tasks.identity_kernel  # your turn: replace this by your own function
-check("9.1", answer)
+# %% tags=["task"]
+task("9.3")
 
-# %%
-show(tasks.signal_scale)
+# %% tags=["task"]
+task("9.4")
 
-# %%
-answer = tasks.signal_scale  # your turn: replace this by your own function
-check("9.2", answer)
-
-# %%
-show(tasks.growth_per_layer)
-
-# %%
-answer = tasks.growth_per_layer  # your turn: replace this by your own function
-check("9.3", answer)
-
-# %%
-show(tasks.filter_normalise)
-
-# %%
-answer = tasks.filter_normalise  # your turn: replace this by your own function
-check("9.4", answer)
-
-# %%
-show(tasks.ScaledAdd)
-
-# %%
-answer = tasks.ScaledAdd  # your turn: replace this by your own class
-check("9.5", answer)
+# %% tags=["task"]
+task("9.5")
 
 # %% [markdown]
 # A block does not mind which addition it holds: it hands `add` two arrays forward, and gets two gradients back. The

@@ -34,11 +34,11 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 
+from resnet_scratch.exercises import task
 from resnet_scratch.experiment import plots
 from resnet_scratch.data import load, test_batches, training_batches
 from resnet_scratch.data.cifar10 import DATA_VARIABLE, downloaded
 from resnet_scratch.exercises import ch10_cifar10 as tasks
-from resnet_scratch.exercises import check, show
 from resnet_scratch.experiment.evaluation import evaluate
 from resnet_scratch.experiment.log import read_log
 from resnet_scratch.experiment.recipe import RECIPES, find
@@ -408,40 +408,20 @@ print("paper recipe, expect:", RECIPES["paper"].expect)
 #
 # ## Exercises
 
-# %%
-show(tasks.accuracy_interval)
+# %% tags=["task"]
+task("10.1")
 
-# %%
-answer = tasks.accuracy_interval  # your turn: replace this by your own function
-check("10.1", answer)
+# %% tags=["task"]
+task("10.2")
 
-# %%
-show(tasks.confusion_counts)
+# %% tags=["task"]
+task("10.3")
 
-# %%
-answer = tasks.confusion_counts  # your turn: replace this by your own function
-check("10.2", answer)
+# %% tags=["task"]
+task("10.4")
 
-# %%
-show(tasks.worst_mistakes)
-
-# %%
-answer = tasks.worst_mistakes  # your turn: replace this by your own function
-check("10.3", answer)
-
-# %%
-show(tasks.expected_calibration_error)
-
-# %%
-answer = tasks.expected_calibration_error  # your turn: replace this by your own function
-check("10.4", answer)
-
-# %%
-show(tasks.fit_temperature)
-
-# %%
-answer = tasks.fit_temperature  # your turn: replace this by your own function
-check("10.5", answer)
+# %% tags=["task"]
+task("10.5")
 
 # %% [markdown]
 # ## What PyTorch calls this

@@ -30,9 +30,9 @@ from dataclasses import replace
 import matplotlib.pyplot as plt
 import numpy as np
 
+from resnet_scratch.exercises import task
 from resnet_scratch.data import load, normalise, training_batches
 from resnet_scratch.exercises import ch11_what_does_it_see as tasks
-from resnet_scratch.exercises import check, show
 from resnet_scratch.experiment.evaluation import evaluate
 from resnet_scratch.experiment.recipe import find
 from resnet_scratch.experiment.weights import load_model
@@ -383,33 +383,17 @@ for what, trained_maps in (("saliency", maps), ("Grad-CAM", heats)):
 #
 # ## Exercises
 
-# %%
-show(tasks.filter_picture)
+# %% tags=["task"]
+task("11.1")
 
-# %%
-answer = tasks.filter_picture  # your turn: replace this by your own function
-check("11.1", answer)
+# %% tags=["task"]
+task("11.2")
 
-# %%
-show(tasks.saliency_map)
+# %% tags=["task"]
+task("11.3")
 
-# %%
-answer = tasks.saliency_map  # your turn: replace this by your own function
-check("11.2", answer)
-
-# %%
-show(tasks.class_activation_map)
-
-# %%
-answer = tasks.class_activation_map  # your turn: replace this by your own function
-check("11.3", answer)
-
-# %%
-show(tasks.occlusion_map)
-
-# %%
-answer = tasks.occlusion_map  # your turn: replace this by your own function
-check("11.4", answer)
+# %% tags=["task"]
+task("11.4")
 
 # %% [markdown]
 # ## What PyTorch calls this

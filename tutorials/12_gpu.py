@@ -10,25 +10,26 @@
 # %% [markdown]
 # # 12 The GPU: one line changes
 #
-# CuPy is a library that looks like NumPy and computes on an NVIDIA GPU. This library's layers are written so that they
-# take arrays of either: the same `conv.py` runs on both. What changes is one word.
+# CuPy is a library with the interface of NumPy that computes on an NVIDIA GPU. The layers of this project accept arrays
+# of either library: the same `conv.py` runs on both. To move a network to the GPU, you change one word.
 #
-# At the end you will be able to
+# By the end you will be able to
 #
-# * move a network and its data to a GPU, and say how the layers know;
-# * name what is different there: what waits for what, what is copied, which float64 slips in;
-# * measure on a GPU without fooling yourself;
-# * say beforehand whether arithmetic or memory will be the limit (the roofline).
+# * move a network and its data to a GPU, and explain how the layers know where to compute;
+# * explain why calls to a GPU return early, and what makes the processor wait;
+# * find a float64 that slipped into float32 code;
+# * predict whether a layer is limited by arithmetic or by memory (the roofline model).
 #
-# **Needs:** 01 and 08. A GPU is *not* needed: every cell runs without one and says what it could not show.
-# **Time:** 30 minutes to read and try; seconds to run.
+# **Needs:** 07 (parameters and multiply-adds) and 08 (training). You do *not* need a GPU: every cell runs without one,
+# and says what it could not show.
+# **Time:** 30 minutes to read, a few seconds to run; 40 minutes for the tasks.
 #
-# **On Colab:** Runtime, Change runtime type, T4 GPU. Its GPU image brings CuPy; do not install another one beside it,
-# two CuPy packages break each other. On a machine of your own: `pip install -e ".[cuda12x]"` or `".[cuda13x]"`,
-# whichever your driver's CUDA is. `resnet-scratch doctor` says what works. ([docs/gpu.md](../docs/gpu.md) has more.)
+# **On Colab:** choose Runtime, Change runtime type, T4 GPU. The GPU image comes with CuPy. Do not install another CuPy
+# package, because two of them break each other. **On your own machine:** `pip install -e ".[cuda12x]"` or
+# `".[cuda13x]"`, depending on the CUDA version of your driver. `resnet-scratch doctor` reports what works, and
+# [docs/gpu.md](../docs/gpu.md) has more.
 
 # %%
-import inspect
 import time
 from contextlib import closing
 from statistics import median
@@ -37,38 +38,36 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from resnet_scratch.compute.backend import array_module, devices, resolve_device, to_numpy
-from resnet_scratch.measure.bench import race, sgemm_peak
-from resnet_scratch.verify.crosscheck import crosscheck, format_differences, first_difference
 from resnet_scratch.data import load, training_batches
+from resnet_scratch.exercises import task
+from resnet_scratch.figures.roofline import draw_roofline
 from resnet_scratch.insight.passes import record
-from resnet_scratch.layers import ReLU
+from resnet_scratch.measure.bench import race, sgemm_peak
+from resnet_scratch.measure.summary import summarise
 from resnet_scratch.models import build
 from resnet_scratch.optim import SGD
 from resnet_scratch.schedules import constant
-from resnet_scratch.measure.summary import summarise
 from resnet_scratch.train import train
+from resnet_scratch.verify.crosscheck import crosscheck, first_difference, format_differences
 
 print(f"devices that work here: {', '.join(devices())}")
 DEVICE = resolve_device("auto")
 GPU = DEVICE != "cpu"
-print(f"this tutorial runs on {DEVICE}" + ("" if GPU else ": no GPU here, so what needs one is told, not shown"))
+print(f"this tutorial runs on {DEVICE}" + ("" if GPU else "; cells that need a GPU say so"))
 
 # %% [markdown]
 # ## How a layer knows
 #
-# It asks its input. Nowhere in `layers/` is a device chosen; `compute/backend.py` is the only file that names CuPy.
-# `over_batch` asks as well. On a processor it runs the layer's function on a few images at a time (01, 13), on a GPU on
-# the whole batch at once: there one call with much to do is best.
+# A layer asks its input. `array_module(x)` returns the library that x belongs to: NumPy or CuPy. A layer then calls
+# functions of that library, usually under the name `xp`. No layer ever chooses a device.
 
 # %%
-print(inspect.getsource(array_module))
-print(inspect.getsource(ReLU.forward))
 x = np.array([-1.0, 2.0], np.float32)
 print(f"array_module of a NumPy array: {array_module(x).__name__}")
 assert array_module(x) is np, "a NumPy array belongs to NumPy"
 
 # %% [markdown]
-# **Predict, then run:** what does it say of a list? Should it not just convert it?
+# **Predict, then run.** What does `array_module` do with a list? It could convert the list to an array.
 
 # %%
 try:
@@ -76,105 +75,139 @@ try:
 except TypeError as error:
     print(f"TypeError: {error}")
 else:
-    raise AssertionError("silent conversion would hide that data travels between devices, at every call")
+    raise AssertionError("a list must be an error")
+
+# %% [markdown]
+# It refuses. A silent conversion would hide that data travels between the processor and the GPU, at every call. CuPy
+# follows the same rule: it never converts a NumPy array implicitly.
+#
+# Now write a layer's function yourself. *Leaky ReLU* lets a fraction of the negative numbers through. (If you have no
+# GPU, the check tries your answer with a strict imitation of CuPy's arrays.)
+
+# %% tags=["task"]
+task("12.1")
 
 # %% [markdown]
 # ## The line that changes
 #
-# `.to(device)` moves a network or a data set. On the command line it is `resnet-scratch train --device cuda`.
+# `.to(device)` moves a network or a data set. In a terminal, it is `resnet-scratch train --device cuda`.
 
 # %%
 dataset = load("shapes").to(DEVICE)
 model = build("resnet8", rng=np.random.default_rng(0)).to(DEVICE)
 optimizer = SGD(model.parameters(), momentum=0.9)
-print(f"weights are {type(model.conv1.weight.value).__module__} arrays; pictures are {dataset.train_images.dtype}")
+print(f"weights: arrays of {type(model.conv1.weight.value).__module__}; images: {dataset.train_images.dtype}")
 
 losses = []
 with closing(training_batches(dataset, 64, seed=0)) as batches:
     for step in train(model, optimizer, batches, constant(0.05), total_steps=8):
-        losses.append(step.loss)  # an array of no axes, still on the device: nobody has waited for it
+        losses.append(step.loss)  # an array with no axes, still on the device
 print("losses:", " ".join(f"{float(to_numpy(loss)):.3f}" for loss in losses))
 assert float(to_numpy(losses[-1])) < 4, "eight steps in, the loss should be a small number"
 
 # %% [markdown]
-# The data set went over once, as uint8: a quarter of the room of float32. Crops, flips and normalisation then happen
-# where the data are. Random numbers are an exception: they are drawn on the host, so that a run on a GPU starts from
-# the same weights and sees the same batches as one on the processor.
+# The data set is copied to the device once, as uint8, which takes a quarter of the memory of float32. Crops, flips and
+# normalisation then happen on the device. Random numbers are the exception: they are drawn on the processor, so that a
+# run on a GPU starts from the same weights and sees the same batches as a run on the processor.
 #
 # ## What waits for what
 #
-# A call to a GPU returns before the work is done; the next call is queued behind it. That is fast as long as nobody
-# asks for a number. `float(loss)` asks: the processor stands still until the GPU has done everything up to that loss.
-# Once per step, and the GPU idles while Python prepares the next. So the library's loop yields the loss as an array,
-# and the progress bar reads it twice a second.
+# A call to a GPU returns before its work is done. The next call is queued after it, and the processor runs ahead. That
+# is fast as long as nobody asks for a number. `float(loss)` asks for one: the processor waits until the GPU has finished
+# everything up to that loss, and then the GPU waits until Python has queued new work.
 #
-# For the same reason this is a wrong way to time something on a GPU:
+# So the training loop yields the loss as an array and never looks at it. The progress bar of `resnet-scratch train`
+# looks at most twice a second.
+
+# %% tags=["task"]
+task("12.2")
+
+# %% [markdown]
+# For the same reason, this is a wrong way to time a layer on a GPU:
 #
 #     start = time.perf_counter()
 #     y = conv(x)                                  # queued, not done
 #     print(time.perf_counter() - start)
 #
-# A right one waits before it stops the clock, and warms up first: the first call compiles.
+# Correct timing waits for the result before it stops the clock. It also warms up first, because CuPy compiles each
+# kernel at its first use.
+
 
 # %%
 def seconds(job, repeats=5):
-    """The median time of `job`, which returns an array, until that array is there."""
+    """The median time until the array that `job` returns has been computed."""
     to_numpy(job())
     times = []
     for _ in range(repeats):
         start = time.perf_counter()
-        to_numpy(job())  # brings the result over, and so waits for it
+        to_numpy(job())  # copies the result to the processor, and so waits for it
         times.append(time.perf_counter() - start)
     return median(times)
 
 
-images = next(iter_batches := training_batches(dataset, 64, seed=0))[0]
-iter_batches.close()
+with closing(training_batches(dataset, 64, seed=0)) as batches:
+    images = next(batches)[0]
 print(f"inference on {DEVICE}: {64 / seconds(lambda: model(images)):.0f} images/s")
-if not GPU:
-    print("(on a GPU, leave out the waiting and see how absurdly fast it seems)")
 
 # %% [markdown]
 # ## A float64 slips in
 #
-# A GPU of the kind in a laptop or on Colab does float64 many times more slowly than float32, and twice the memory
-# travels. **Predict, then run:** which of these are float64?
+# The T4 that Colab lends computes float64 at 1/32 of the speed of float32, and float64 doubles the memory traffic.
+# **Predict, then run.** Which of these results are float64?
 
 # %%
 a = np.ones(3, np.float32)
-cases = {
+results = {
     "a * 0.5": a * 0.5,
     "a * np.sqrt(2)": a * np.sqrt(2),
-    "a * np.float32(2) ** 0.5": a * np.float32(2) ** 0.5,
+    "a * float(np.sqrt(2))": a * float(np.sqrt(2)),
     "a / len(a)": a / len(a),
     "a + np.arange(3)": a + np.arange(3),
     "a + np.zeros(3)": a + np.zeros(3),
     "a.sum() / 3": a.sum() / 3,
 }
-for expression, value in cases.items():
-    print(f"{expression:26} {value.dtype}")
-assert (a * np.sqrt(2)).dtype == np.float64, "np.sqrt of a Python number is a NumPy float64, which since NumPy 2 counts"
+for expression, value in results.items():
+    print(f"{expression:24} {value.dtype}")
+wide = [expression for expression, value in results.items() if value.dtype == np.float64]
+assert wide == ["a * np.sqrt(2)", "a + np.arange(3)", "a + np.zeros(3)"], "these three are float64, and only these"
 
 # %% [markdown]
-# A Python number takes the array's dtype; a NumPy *scalar* has one of its own (NumPy 2; NEP 50). So the library turns
-# such factors into Python floats, or gives every array it makes a dtype. Here is the check that a training step stays
-# float32, every activation and every gradient of it:
+# A Python number adopts the array's dtype. A NumPy *scalar*, such as `np.sqrt(2)`, has a dtype of its own, and so has a
+# new array (NumPy 2; NEP 50). The remedy is to convert factors to Python floats and to name the dtype of new arrays.
+#
+# Here is a check that a whole training step stays in float32:
 
 # %%
-labels = np.arange(8) % 10
 network = build("resnet8", rng=np.random.default_rng(0))
 logits, cache = network.forward(np.ones((8, 32, 32, 3), np.float32), training=True)
 grad_images = network.backward(logits / 8, cache)
-found = {p.grad.dtype.name for p in network.parameters()} | {logits.dtype.name, grad_images.dtype.name}
-print(f"dtypes of logits and gradients: {found}")
-assert found == {"float32"}, "somewhere a float64 slipped in"
+dtypes = {p.grad.dtype.name for p in network.parameters()} | {logits.dtype.name, grad_images.dtype.name}
+print(f"dtypes of the logits and of all gradients: {dtypes}")
+assert dtypes == {"float32"}, "a float64 slipped in"
 
 # %% [markdown]
-# ## Arithmetic or memory? The roofline
+# ## Will it fit?
 #
-# A device can do so many operations a second, and move so many bytes a second. What does few operations for each byte
-# waits for memory, however fast the arithmetic is. Operations per byte are called arithmetic intensity. Measured here,
-# for the processor that you sit at:
+# A GPU has less memory than the computer around it, and a training run that does not fit stops with an error. You can
+# compute the memory beforehand. `resnet-scratch summary` lists a network's parameters and activations.
+
+# %% tags=["task"]
+task("12.3")
+
+# %% [markdown]
+# ## Arithmetic or memory?
+#
+# A device performs a limited number of operations per second and moves a limited number of bytes per second. If a
+# computation does few operations for each byte it moves, it waits for memory, however fast the arithmetic is. The number
+# of operations per byte is called *arithmetic intensity*.
+
+# %% tags=["task"]
+task("12.4")
+
+# %% [markdown]
+# The *roofline model* (Williams et al. 2009) draws this as a figure: the best possible speed against the arithmetic
+# intensity. On the left the line rises, because memory is the limit. On the right it is flat, because arithmetic is. Here
+# are the two limits of the processor in front of you:
 
 # %%
 peak = 2 * sgemm_peak(1024)  # a multiply-add is two operations
@@ -182,50 +215,39 @@ source = np.ones(1 << 24, np.float32)
 target = np.empty_like(source)
 copy = median(race({"copy": lambda: np.copyto(target, source)}, 5)["copy"])
 bandwidth = 2 * source.nbytes / copy  # read and written
+corner = peak / bandwidth
 print(f"arithmetic {peak / 1e9:.0f} GFLOP/s, memory {bandwidth / 1e9:.1f} GB/s (one thread copies)")
-print(f"to be bound by arithmetic one needs {peak / bandwidth:.0f} operations per byte")
+print(f"below {corner:.0f} operations per byte, memory is the limit")
 
 # %% [markdown]
-# Now each layer of ResNet-20: its operations, and the bytes of its input, output and weights, for a batch of 128.
+# And here are the layers of ResNet-20 for a batch of 128: the operations of each, divided by the bytes of its input, its
+# output and its weights. Layers without multiply-adds are counted with one operation per output.
 
 # %%
-rows = summarise(build("resnet20", rng=np.random.default_rng(0)), 32)
 BATCH = 128
-points, before = [], 32 * 32 * 3
-for row in rows:
+intensities, inputs = {}, 32 * 32 * 3
+for row in summarise(build("resnet20", rng=np.random.default_rng(0)), 32):
     outputs = int(np.prod(row.output_shape))
-    moved = 4 * (BATCH * (before + outputs) + row.parameters)
-    operations = 2 * row.multiply_adds * BATCH or outputs * BATCH  # about one operation a number, where none multiplies
-    points.append((row.kind, operations / moved))
-    before = outputs
-
-fig, ax = plt.subplots(figsize=(7, 3.6))
-intensity = np.geomspace(0.05, 500, 200)
-ax.loglog(intensity, np.minimum(peak, bandwidth * intensity) / 1e9, color="#333333")
-ax.text(500, peak / 1e9 * 0.7, "limit: arithmetic", fontsize=8, color="#333333", ha="right", va="top")
-ax.text(0.4, bandwidth * 0.4 / 1e9 * 1.6, "limit: memory", fontsize=8, color="#333333", ha="right")
-for kinds, colour, marker in (("Conv2d", "#4477aa", "o"), ("Linear", "#777777", "D"),
-                              ("BatchNorm2d, ReLU, Add", "#cc5533", "s")):  # fmt: skip
-    its = [value for kind, value in points if kind in kinds]
-    ax.plot(its, [min(peak, bandwidth * value) / 1e9 for value in its], marker, color=colour, label=kinds, alpha=0.7)
-ax.set_xlabel("operations per byte")
-ax.set_ylabel("at best, GFLOP/s")
-ax.legend(frameon=False, fontsize=8)
-fig.tight_layout()
+    operations = BATCH * (2 * row.multiply_adds or outputs)
+    moved = 4 * (BATCH * (inputs + outputs) + row.parameters)
+    intensities.setdefault(row.kind, []).append(operations / moved)
+    inputs = outputs
+draw_roofline(intensities, peak, bandwidth)
 plt.show()
-convolutions = [value for kind, value in points if kind == "Conv2d"]
-others = [value for kind, value in points if kind in ("BatchNorm2d", "ReLU", "Add")]
-print(f"convolutions {min(convolutions):.0f} to {max(convolutions):.0f} operations per byte, the others at most "
-      f"{max(others):.2f}")  # fmt: skip
-assert min(convolutions) > max(others), "convolutions do more with each byte than the layers around them"
+
+convolutions = intensities["Conv2d"]
+others = [value for kind in ("BatchNorm2d", "ReLU", "Add") for value in intensities[kind]]
+print(f"operations per byte: convolutions {min(convolutions):.0f} to {max(convolutions):.0f}, others {max(others):.2f}")
+assert min(convolutions) > 10 * max(others), "convolutions do far more with each byte than the layers around them"
+assert max(others) < corner, "batch norm, ReLU and addition are limited by memory here"
 
 # %% [markdown]
-# Batch norm, ReLU and addition do next to nothing with what they load: they wait for memory, on every device. It is
-# why they take a good part of a step though they hardly compute, and why frameworks fuse them into their neighbours.
-# For the T4 that Colab lends NVIDIA gives 8.1 TFLOP/s in float32 and about 300 GB/s: the corner is at 27 operations
-# per byte.
+# Batch norm, ReLU and addition do almost nothing with each number they load, so they wait for memory. It is the same on
+# a GPU: for the T4, NVIDIA states 8.1 TFLOP/s in float32 and more than 300 GB/s, so its corner is at about 27 operations
+# per byte. That is why compilers for neural networks fuse such layers into their neighbours: each number is then loaded
+# once for several of them.
 #
-# Where does the time go here, on this machine? A trace of one step:
+# How much of a training step do they take here?
 
 # %%
 small = build("resnet20", rng=np.random.default_rng(0))
@@ -239,55 +261,49 @@ for kind, milliseconds in sorted(times.items(), key=lambda item: -item[1]):
 # %% [markdown]
 # ## Is it the same network there?
 #
-# Sums on a GPU are added up in another order, so the last digits differ. Compare in float64, where that is all: the same
-# weights, the same batch, forward and backward, layer by layer, and the largest difference of each. On the command line
-# it is `resnet-scratch crosscheck resnet8 --device cuda`; and `resnet-scratch gradcheck --device cuda` runs the gradient
-# checks there.
+# A GPU adds the terms of a sum in a different order, so the last digits of a result differ. In float64 that is all that
+# may differ. `crosscheck` runs the same weights and the same batch on two devices, forward and backward, and compares
+# them layer by layer. In a terminal, it is `resnet-scratch crosscheck resnet8 --device cuda`. You can also run the
+# gradient checks there: `resnet-scratch gradcheck --device cuda`.
 
 # %%
 if GPU:
     batch = np.random.default_rng(1).standard_normal((4, 32, 32, 3), np.float32)
     differences = crosscheck(build("resnet8", rng=np.random.default_rng(0)), batch, np.arange(4), DEVICE)
     print(format_differences(differences))
-    assert first_difference(differences) is None, "the same code must compute the same but for rounding"
+    assert first_difference(differences) is None, "the two devices must agree, except for rounding"
 else:
-    print("no GPU here: nothing to compare. On Colab this cell compares the two.")
+    print("no GPU here, so there is nothing to compare; on Colab this cell compares the two devices")
 
 # %% [markdown]
-# ## Exercises
-
-# %%
-from resnet_scratch.exercises import ch12_gpu as tasks
-from resnet_scratch.exercises import check, show
-
-show(tasks.leaky_relu)
-
-# %%
-answer = tasks.leaky_relu  # your turn: replace this by your own function
-check("12.1", answer)
-
-# %%
-show(tasks.mean_loss)
-
-# %%
-answer = tasks.mean_loss  # your turn: replace this by your own function
-check("12.2", answer)
-
-# %%
-show(tasks.training_bytes)
-
-# %%
-answer = tasks.training_bytes  # your turn: replace this by your own function
-check("12.3", answer)
-
-# %%
-show(tasks.roofline_seconds)
-
-# %%
-answer = tasks.roofline_seconds  # your turn: replace this by your own function
-check("12.4", answer)
-
-# %% [markdown]
+# ## Questions to think about
+#
+# <details><summary>You double the batch size. Which layers of ResNet-20 change their arithmetic intensity?</summary>
+#
+# Only those whose weights are a considerable part of what they move. Operations, inputs and outputs all double, so
+# their ratio stays the same; only the weights are loaded once per batch, however large it is. For the convolutions here
+# the weights are small compared with the images, so little changes. For a large linear layer, a lot does.
+#
+# </details>
+#
+# <details><summary>Your GPU is only 20 % busy while ResNet-8 trains with batch size 16. What could be the reason?
+# </summary>
+#
+# The layers are so small that the GPU finishes each one before Python has queued the next. The time of a step is then
+# the time of the calls, not of the arithmetic. A larger batch gives each call more to do. Another suspect is code that
+# waits for a number in each step.
+#
+# </details>
+#
+# <details><summary>Would Winograd's algorithm, which needs fewer multiplications, speed up a 1x1 convolution of 16
+# channels?</summary>
+#
+# No. It saves multiplications only for kernels larger than 1x1. And even for a 3x3 kernel, the time falls only where
+# arithmetic is the limit. On a device whose corner lies far to the right, such as the T4, a convolution with few
+# channels may be limited by memory.
+#
+# </details>
+#
 # ## What PyTorch calls this
 #
 # | here | PyTorch |
@@ -295,15 +311,17 @@ check("12.4", answer)
 # | `model.to("cuda")` | `model.to("cuda")` |
 # | `devices()` | `torch.cuda.is_available()`, `torch.cuda.device_count()` |
 # | `to_numpy(x)` | `x.cpu().numpy()` |
-# | waiting by bringing a result over | `torch.cuda.synchronize()` |
+# | waiting by copying a result | `torch.cuda.synchronize()` |
 # | reading the loss now and then | the same: `loss.item()` waits |
 # | float32 everywhere | the same; then `torch.autocast` for half precision |
 #
 # ## Sources
 #
 # * Okuta et al. 2017, "CuPy: A NumPy-Compatible Library for NVIDIA GPU Calculations".
-# * Williams, Waterman and Patterson 2009, "Roofline: An Insightful Visual Performance Model".
+# * CuPy's user guide, "Performance Best Practices": kernels are compiled at first use; how to benchmark.
+# * Williams, Waterman and Patterson 2009, "Roofline: An Insightful Visual Performance Model for Multicore Architectures".
 # * NumPy Enhancement Proposal 50, "Promotion rules for Python scalars".
-# * NVIDIA, "T4 Tensor Core GPU" data sheet, 2019: peak float32 speed and memory bandwidth.
+# * NVIDIA, "T4 Tensor Core GPU" data sheet, 2019: speed and bandwidth; "Turing GPU Architecture" white paper, 2018:
+#   the ratio of float64 to float32.
 #
-# Next: [13 Fast NumPy](13_fast_numpy.py), for the processor again: what makes NumPy fast.
+# Next: [13 Fast NumPy](13_fast_numpy.py), which returns to the processor: what makes NumPy fast.

@@ -34,6 +34,7 @@ from statistics import median
 import matplotlib.pyplot as plt
 import numpy as np
 
+from resnet_scratch.exercises import task
 from resnet_scratch.compute.batch import CHUNK_BYTES, over_batch
 from resnet_scratch.compute.channels import channel_sum, per_channel
 from resnet_scratch.compute.products import matmul
@@ -672,43 +673,20 @@ print(f"{'at the speed of a large product':<35} {1e3 * WORK / peak:6.2f} ms")
 #
 # ## Exercises
 
-# %%
-from resnet_scratch.exercises import ch13_fast_numpy as tasks
-from resnet_scratch.exercises import check, show
+# %% tags=["task"]
+task("13.1")
 
-show(tasks.shifted_convolution)
+# %% tags=["task"]
+task("13.2")
 
-# %%
-answer = tasks.shifted_convolution  # your turn: replace this by your own function
-check("13.1", answer)
+# %% tags=["task"]
+task("13.3")
 
-# %%
-show(tasks.shifted_gradients)
+# %% tags=["task"]
+task("13.4")
 
-# %%
-answer = tasks.shifted_gradients  # your turn: replace this by your own function
-check("13.2", answer)
-
-# %%
-show(tasks.view_of_windows)
-
-# %%
-answer = tasks.view_of_windows  # your turn: replace this by your own function
-check("13.3", answer)
-
-# %%
-show(tasks.cut)
-
-# %%
-answer = tasks.cut  # your turn: replace this by your own function
-check("13.4", answer)
-
-# %%
-show(tasks.sum_in_threads)
-
-# %%
-answer = tasks.sum_in_threads  # your turn: replace this by your own function
-check("13.5", answer)
+# %% tags=["task"]
+task("13.5")
 
 # %% [markdown]
 # ## What PyTorch calls this

@@ -8,18 +8,19 @@
 # %% [markdown]
 # # 14 To PyTorch and back
 #
-# What you have learned here is not about this library. The same network stands in PyTorch in a few lines, gives the
-# same logits and the same gradients from the same weights, and weights go over both ways.
+# What you have learned here applies beyond this library. In PyTorch the same network takes a few lines. With the same
+# weights it computes the same logits and the same gradients, and weights can be exchanged in both directions.
 #
-# At the end you will be able to
+# By the end you will be able to
 #
-# * read a PyTorch model and say which forward and backward each line stands for;
-# * carry weights over in both directions, and know why axes move;
-# * compare two implementations honestly: in which precision, to which tolerance, and what a kink does to it;
-# * say what autograd does for you, and what it does not.
+# * read a PyTorch model and say which forward and backward pass each line stands for;
+# * move weights in both directions, and explain why their axes are permuted;
+# * compare two implementations: in which precision, with which tolerance, and what a kink does to the comparison;
+# * write a small autograd yourself, and say what autograd does for you and what it does not.
 #
-# **Needs:** 06 and 07. PyTorch: `pip install torch` (the CPU version is enough). It is used in this tutorial only.
-# **Time:** 40 minutes to read and try; seconds to run.
+# **Needs:** 06 and 07, and the chain rule from 02. PyTorch: `pip install torch`; the CPU version is enough. This is the
+# only tutorial that uses it.
+# **Time:** 40 minutes to read, a few seconds to run; 90 minutes for the tasks.
 
 # %%
 import inspect
@@ -35,13 +36,15 @@ try:
 except ImportError:
     sys.exit("This tutorial compares with PyTorch, which is not installed here: pip install torch, then start again.")
 
+from resnet_scratch.exercises import task
 from resnet_scratch.experiment.checkpoint import load_weights, save_weights
+from resnet_scratch.figures.style import BLUE, ORANGE
 from resnet_scratch.layers import Conv2d
 from resnet_scratch.losses import softmax_cross_entropy
 from resnet_scratch.models import build, torch_layout
 from resnet_scratch.models.blocks import BasicBlock
-from resnet_scratch.optim import SGD
 from resnet_scratch.models.torch_twin import twin
+from resnet_scratch.optim import SGD
 
 torch.set_num_threads(1)
 print(f"PyTorch {torch.__version__}, NumPy {np.__version__}")
@@ -49,8 +52,19 @@ print(f"PyTorch {torch.__version__}, NumPy {np.__version__}")
 # %% [markdown]
 # ## One layer in both
 #
-# Where this library has (N, H, W, C), PyTorch has (N, C, H, W); a convolution's weight is (KH, KW, C, O) here and
-# (O, C, KH, KW) there. Nothing else is different, so one layer is compared in a few lines.
+# The two libraries compute the same functions, but they order the axes of their arrays differently:
+#
+# | | here | PyTorch |
+# |---|---|---|
+# | images and activations | (N, H, W, C) | (N, C, H, W) |
+# | weight of a convolution | (KH, KW, C, O) | (O, C, KH, KW) |
+# | weight of a linear layer | (in, out) | (out, in) |
+#
+# PyTorch's convolution is a cross-correlation, as ours is: neither flips the kernel. So to compare a layer, you only
+# have to permute axes.
+
+# %% tags=["task"]
+task("14.1")
 
 # %%
 rng = np.random.default_rng(0)
@@ -68,11 +82,12 @@ output = theirs(images)
 print(f"ours {y.shape}, theirs {tuple(output.shape)}")
 difference = abs(y - output.detach().numpy().transpose(0, 2, 3, 1)).max()
 print(f"largest difference: {difference:.1e}")
-assert difference < 1e-12, "in float64 two right convolutions differ by rounding only"
+assert difference < 1e-12, "in float64 two correct convolutions differ only by rounding"
 
 # %% [markdown]
-# **Predict, then run:** here `backward` takes the gradient at the output and returns the one at the input. How does one
-# ask PyTorch for the same? (`y.backward()` alone works for a single number only.)
+# **Predict, then run.** Our `backward` takes the gradient with respect to the output and returns the gradient with
+# respect to the input. `y.backward()` in PyTorch takes no argument if $y$ is a single number. What must you pass to it
+# if $y$ is an array, and where do you find the result?
 
 # %%
 grad_y = rng.standard_normal(y.shape)
@@ -86,13 +101,16 @@ pairs = {
     "bias": (conv.bias.grad, theirs.bias.grad.numpy()),
 }
 for name, (ours, other) in pairs.items():
-    print(f"gradient at {name:6} {str(ours.shape):14} differs by {abs(ours - other).max():.1e}")
-    assert np.allclose(ours, other, rtol=1e-10), f"the gradient at {name} is not PyTorch's"
+    print(f"gradient w.r.t. {name:6} {str(ours.shape):14} differs by {abs(ours - other).max():.1e}")
+    assert np.allclose(ours, other, rtol=1e-10), f"the gradient with respect to {name} is not PyTorch's"
 
 # %% [markdown]
+# You pass the upstream gradient, and PyTorch computes the vector-Jacobian product of tutorial 02. The results are in
+# `.grad` of the tensors that asked for them.
+#
 # ## A block in both
 #
-# Our block says in `backward` what happens on the way back. Read it next to its forward:
+# In this library a block spells out its backward pass. Read it next to its forward pass:
 
 # %%
 print(inspect.getsource(BasicBlock.forward))
@@ -100,7 +118,8 @@ print(inspect.getsource(BasicBlock.backward))
 
 
 # %% [markdown]
-# In PyTorch the same block is its forward alone:
+# In PyTorch the same block consists of its forward pass alone:
+
 
 # %%
 class TorchBlock(torch.nn.Module):
@@ -117,16 +136,23 @@ class TorchBlock(torch.nn.Module):
         return torch.relu(h + x)
 
 
-print([name for name, _ in TorchBlock(4).named_parameters()])
-print([name for name, _ in BasicBlock(4, 4, 1, "A", rng).named_parameters()])
+names = [name for name, _ in BasicBlock(4, 4, 1, "A", rng).named_parameters()]
+print(names)
+assert names == [name for name, _ in TorchBlock(4).named_parameters()], "the names of the parameters are the same"
 
 # %% [markdown]
-# The names are the same on purpose: the library names its layers as torchvision does.
+# The names agree on purpose: this library names its layers as torchvision does.
 #
 # ## A whole network
 #
-# `twin(model)` builds the same network out of `torch.nn`'s layers and copies the weights. ResNet-20, one batch, the
-# same loss; then every parameter's gradient is compared.
+# To compare the gradients of a network, you need a number that says how far two sets of arrays differ.
+
+# %% tags=["task"]
+task("14.2")
+
+# %% [markdown]
+# `twin(model)` builds the same network from PyTorch's layers and copies the weights. The next cell runs one batch
+# through ResNet-20 in both libraries, and compares the loss and the gradient with respect to every parameter.
 
 # %%
 model = build("resnet20", rng=np.random.default_rng(0)).astype(np.float64)
@@ -144,24 +170,27 @@ their_loss.backward()
 
 print(f"loss {float(loss):.12f} here, {their_loss.item():.12f} there")
 AXES = {4: (2, 3, 1, 0), 2: (1, 0), 1: (0,)}  # of their parameters, in our order
-ours = {name: p.grad for name, p in model.named_parameters()}
-other = {name: p.grad.numpy().transpose(AXES[p.ndim]) for name, p in theirs.named_parameters()}
 
 
-def differences(ours, other):
+def relative_differences(model, theirs):
     """max |a - b| / max |b| of each parameter's gradient, in the order of the layers."""
-    return {name: abs(ours[name] - other[name]).max() / abs(other[name]).max() for name in ours}
+    result = {}
+    for (name, ours), other in zip(model.named_parameters(), theirs.parameters(), strict=True):
+        b = other.grad.numpy().transpose(AXES[other.ndim])
+        result[name] = abs(ours.grad - b).max() / abs(b).max()
+    return result
 
 
-in_float64 = differences(ours, other)
-print(f"{len(ours)} gradients, the largest difference is {max(in_float64.values()):.1e}")
-assert max(in_float64.values()) < 1e-8, "in float64 the two networks must agree but for rounding"
+in_float64 = relative_differences(model, theirs)
+print(f"{len(in_float64)} gradients; the largest relative difference is {max(in_float64.values()):.1e}")
+assert max(in_float64.values()) < 1e-8, "in float64 the two networks must agree, except for rounding"
 
 # %% [markdown]
 # ## The same in float32
 #
-# Training is float32. How near are two right implementations then? **Predict, then run:** float32 has about 7 digits.
-# The gradients have come through 20 layers; do they still agree to 6 digits? To 3?
+# Networks are trained in float32. How closely do two correct implementations agree then? **Predict, then run.** A
+# float32 number has about 7 decimal digits, and the gradients have passed through 20 layers. Do they agree to 6 digits?
+# To 3?
 
 # %%
 model32 = build("resnet20", rng=np.random.default_rng(0))
@@ -169,33 +198,34 @@ theirs32 = twin(model32).train()
 images32 = images.astype(np.float32)
 logits32, cache32 = model32.forward(images32, training=True)
 model32.backward(softmax_cross_entropy(logits32, labels)[1], cache32)
-torch.nn.functional.cross_entropy(
-    theirs32(torch.from_numpy(images32.transpose(0, 3, 1, 2).copy())), torch.from_numpy(labels)
-).backward()
-in_float32 = differences(
-    {name: p.grad for name, p in model32.named_parameters()},
-    {name: p.grad.numpy().transpose(AXES[p.ndim]) for name, p in theirs32.named_parameters()},
-)
+their_logits32 = theirs32(torch.from_numpy(images32.transpose(0, 3, 1, 2).copy()))
+torch.nn.functional.cross_entropy(their_logits32, torch.from_numpy(labels)).backward()
+in_float32 = relative_differences(model32, theirs32)
 
 fig, ax = plt.subplots(figsize=(7, 3), layout="constrained")
-for values, label, colour in ((in_float32, "float32", "#cc5533"), (in_float64, "float64", "#4477aa")):
-    ax.semilogy(list(values.values()), ".", color=colour, label=label)
+ax.semilogy(list(in_float32.values()), "s", color=ORANGE, label="float32", markersize=4)
+ax.semilogy(list(in_float64.values()), "o", color=BLUE, label="float64", markersize=4)
 ax.set_xlabel("parameter, from the first layer to the last")
 ax.set_ylabel("relative difference")
 ax.legend(frameon=False)
 plt.show()
-print(f"float32: largest {max(in_float32.values()):.1e}, median {np.median(list(in_float32.values())):.1e}")
-assert max(in_float32.values()) < 0.05, "they should agree to a few per cent at the very least"
+worst, median = max(in_float32.values()), np.median(list(in_float32.values()))
+print(f"float32: largest {worst:.1e}, median {median:.1e}")
+assert worst < 0.05, "they should agree to a few per cent at the very least"
+assert worst > 1000 * max(in_float64.values()), "float32 is far less precise than float64"
 
 # %% [markdown]
-# Rounding grows on its way through the layers. And there is a second effect, a rarer and larger one: a number so near
-# to zero that one implementation rounds it to above and the other to below. ReLU then lets a gradient pass here and not
-# there. Neither is wrong. So compare in float64 to see whether a backward is *right*, and in float32, with a tolerance,
-# to see whether it is *useful*. That is how this library's own tests do it (`tests/oracle/`).
+# Rounding errors grow on their way through the layers. A second effect is rarer and larger: a number may be so close to
+# zero that one implementation rounds it to a positive and the other to a negative number. ReLU then passes a gradient in
+# one and not in the other. Neither is wrong.
+#
+# So compare in float64 to find out whether a backward pass is *correct*. Compare in float32, with a tolerance, to find
+# out whether it is *accurate enough to train with*. The tests of this library do both (`tests/oracle/`).
 #
 # ## Ten steps of training
 #
-# Same weights, same batch, same SGD. `torch.optim.SGD` computes the very formulas of `resnet_scratch/optim.py`:
+# The same weights, the same batch and the same optimizer must give the same losses. `torch.optim.SGD` documents the
+# formulas that `resnet_scratch/optim.py` implements:
 
 # %%
 optimizer = SGD(model.parameters(), momentum=0.9, weight_decay=1e-4)
@@ -213,16 +243,29 @@ for step in range(10):
     their_loss.backward()
     their_optimizer.step()
     print(f"{step:4}  {float(loss):.10f}    {their_loss.item():.10f}")
-    assert abs(float(loss) - their_loss.item()) < 1e-6, f"the two runs part at step {step}"
+    assert abs(float(loss) - their_loss.item()) < 1e-6, f"the two runs diverge at step {step}"
 
 # %% [markdown]
-# Why `zero_grad`? Autograd *adds* to `.grad`, because a parameter can be used twice. Here a layer's backward overwrites
-# it, and whoever uses a layer twice has to add.
+# Why does PyTorch need `zero_grad`? Its `backward()` *adds* to `.grad`. Within one backward pass that is what you want:
+# if a tensor was used twice, the gradients of both uses are added. But the sum also continues from one call of
+# `backward()` to the next, until you reset it:
+
+# %%
+weight = torch.tensor(3.0, requires_grad=True)
+(weight * weight).backward()  # used twice: 3 + 3
+print(f"after one backward pass:  {weight.grad.item()}")
+(weight * weight).backward()
+print(f"after another one:        {weight.grad.item()}")
+assert weight.grad.item() == 12, "6 from each backward pass"
+
+# %% [markdown]
+# Here, a layer's `backward` overwrites the gradients of its parameters, so there is nothing to reset. In return, a layer
+# with parameters can be used only once in a network.
 #
-# ## Weights over, weights back
+# ## Exchanging weights
 #
-# A file of weights here has PyTorch's names and layout, so it goes over without any translation; what was trained there
-# comes back the same way.
+# A file of weights has PyTorch's names and PyTorch's layout, so PyTorch reads it as it is. Weights trained there come
+# back in the same way. This is the whole translation:
 
 # %%
 print(inspect.getsource(torch_layout.to_torch))
@@ -234,11 +277,11 @@ with tempfile.TemporaryDirectory() as folder:
     path = Path(folder) / "ours.safetensors"
     save_weights(path, model32, {"made by": "tutorial 14"})
     state = load_file(path)
-    print(f"{len(state)} arrays, such as conv1.weight {tuple(state['conv1.weight'].shape)}, fc.weight "
-          f"{tuple(state['fc.weight'].shape)}")  # fmt: skip
+    print(f"{len(state)} arrays; conv1.weight {tuple(state['conv1.weight'].shape)}, ", end="")
+    print(f"fc.weight {tuple(state['fc.weight'].shape)}")
 
     there = twin(build("resnet20", rng=np.random.default_rng(1)))  # other weights
-    there.load_state_dict(state, strict=False)  # their counters of batches are not in the file
+    there.load_state_dict(state, strict=False)  # PyTorch's counters of batches are not in the file
 
     back = build("resnet20", rng=np.random.default_rng(2))  # other weights again
     save_file(there.state_dict(), Path(folder) / "theirs.safetensors")
@@ -247,69 +290,80 @@ with tempfile.TemporaryDirectory() as folder:
 there.eval()
 with torch.no_grad():
     their_logits = there(torch.from_numpy(images32.transpose(0, 3, 1, 2).copy())).numpy()
-print(f"logits of ours and of the twin differ by {abs(model32(images32) - their_logits).max():.1e}")
-print(f"logits of ours and of what came back differ by {abs(model32(images32) - back(images32)).max():.1e}")
+print(f"logits here and there differ by {abs(model32(images32) - their_logits).max():.1e}")
+print(f"logits before and after the round trip differ by {abs(model32(images32) - back(images32)).max():.1e}")
 assert np.allclose(model32(images32), their_logits, atol=1e-4), "the weights did not arrive"
-assert (model32(images32) == back(images32)).all(), "there and back must change no bit"
+assert (model32(images32) == back(images32)).all(), "the round trip must not change a bit"
+
+# %% [markdown]
+# `resnet-scratch export` and `resnet-scratch import` do this in a terminal, also for networks from torchvision.
+#
+# ## Folding batch norm
+#
+# Tools that prepare a network for use often remove its batch norms. In evaluation, a batch norm multiplies each channel
+# by a constant and adds a constant. The convolution before it can do that too.
+
+# %% tags=["task"]
+task("14.3")
 
 # %% [markdown]
 # ## What autograd does for you
 #
-# It writes down every operation of the forward pass, and what each needs for its backward: the `cache` of this library,
-# kept out of sight. Then it goes back through that list, calling a backward for each, written by hand in C++, with the
-# formulas of these tutorials, and adds up where a tensor was used twice. So you never write a block's backward, and a
-# new combination of known operations needs nothing.
+# Autograd records the operations of the forward pass. With each one it keeps what its backward pass will need: the
+# `cache` of this library, out of your sight. `backward()` then walks through the record in the opposite order and calls
+# the backward function of each operation. These functions are written by hand, in C++, with the formulas of these
+# tutorials. Where a tensor was used twice, the gradients are added.
 #
-# What it does not do: make a new operation's gradient right that you wrote yourself (`torch.autograd.gradcheck` is
-# there for that), tell you that a gradient vanishes, know that batch norm should be in evaluation mode, or notice a
-# tensor that was detached by mistake. To see those, one has to know what should come back. Now you do.
+# PyTorch shows you the record. `grad_fn` is the last operation, and `next_functions` are the ones before it:
 
 # %%
-print(f"the last operation of the loss: {their_loss.grad_fn.name()}")
 node, chain = their_loss.grad_fn, []
-while node is not None and len(chain) < 9:
+while node is not None and len(chain) < 8:
     chain.append(node.name().removesuffix("0"))
     parents = [parent for parent, _ in node.next_functions if parent is not None]
     node = next((parent for parent in parents if "Accumulate" not in parent.name()), None)
 print(" <- ".join(chain))
+assert chain[0].startswith("NllLoss"), "the last operation is the loss"
 
 # %% [markdown]
-# ## Exercises
+# Now write it. In thirty lines, you can have autograd for sums, products and ReLU:
+
+# %% tags=["task"]
+task("14.4")
+
+# %% [markdown]
+# Autograd saves you from writing the backward pass of a block, and new combinations of known operations need no work.
+# Some things it does not do. If you write a new operation, you must make its gradient right (`torch.autograd.gradcheck`
+# is there for that). It does not tell you that a gradient vanishes, that batch norm is still in training mode, or that
+# you detached a tensor by mistake. To notice those, you have to know what should come back. Now you do.
 #
-# Task 14.3 is the best of all: autograd, written by you, in some thirty lines.
-
-# %%
-from resnet_scratch.exercises import ch14_pytorch as tasks
-from resnet_scratch.exercises import check, show
-
-show(tasks.to_torch_layout)
-
-# %%
-answer = tasks.to_torch_layout  # your turn: replace this by your own function
-check("14.1", answer)
-
-# %%
-show(tasks.fold_batchnorm)
-
-# %%
-answer = tasks.fold_batchnorm  # your turn: replace this by your own function
-check("14.2", answer)
-
-# %%
-show(tasks.Value)
-
-# %%
-answer = tasks.Value  # your turn: replace this by your own class
-check("14.3", answer)
-
-# %%
-show(tasks.largest_difference)
-
-# %%
-answer = tasks.largest_difference  # your turn: replace this by your own function
-check("14.4", answer)
-
-# %% [markdown]
+# ## Questions to think about
+#
+# <details><summary>You load weights with the axes KH and KW exchanged. Every shape fits. How would you notice?
+# </summary>
+#
+# The network computes something else, so its accuracy falls, perhaps only a little, because many learned kernels are
+# nearly symmetric. Comparing logits with those of the original network shows it at once. A comparison of shapes never
+# does.
+#
+# </details>
+#
+# <details><summary>Why does the float32 comparison use the ratio max |a - b| / max |b| of each array, and not the ratio
+# of each element?</summary>
+#
+# Some elements are almost zero because large terms cancel. Their absolute errors are as large as those of the others, so
+# their relative errors are huge and say nothing.
+#
+# </details>
+#
+# <details><summary>Folding batch norm changes no output in evaluation. Why not train the folded network?</summary>
+#
+# In training, batch norm uses the statistics of each batch, and its gradient depends on them. The folded convolution has
+# the constants of one moment. It computes the same function at that moment, but its training behaves differently: it is
+# a network without batch norm.
+#
+# </details>
+#
 # ## What PyTorch calls this
 #
 # | here | PyTorch |
@@ -328,4 +382,4 @@ check("14.4", answer)
 # * Baydin et al. 2018, "Automatic Differentiation in Machine Learning: a Survey", section 3.2 (the reverse mode).
 # * PyTorch's documentation, "Autograd mechanics" and `torch.optim.SGD`.
 #
-# This was the last one. What now? Break something, build something: [the README](../README.md) says what there is.
+# This was the last tutorial. What now? Break something, build something: [the README](../README.md) says what there is.

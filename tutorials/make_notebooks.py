@@ -4,17 +4,25 @@
     python tutorials/make_notebooks.py --check    say which are not up to date, and fail if one is not
 
 The same tutorial always gives the same notebook, to the byte: no outputs, cell ids by position, no versions of tools.
+
+A tutorial shows a task together with the library's answer: `task("2.1")` in a cell with the tag "task". In the notebook
+that cell becomes what to do, with folded hints, a cell for the student's answer, and its check; `milestone(2,
+solutions())` becomes `milestone(2, my_answers())`; and a last cell says what is still to do.
 """
 
 import argparse
+import re
 import sys
 from pathlib import Path
 
 import jupytext
 import nbformat
+from nbformat.v4 import new_code_cell, new_markdown_cell
+
+from resnet_scratch.exercises.tasks import FOLDER, find_task, solution, stub
 
 HERE = Path(__file__).resolve().parent
-SETUP = '''# Brings the library, where it is not installed yet, from the folder that this notebook lies in.
+SETUP = """# Brings the library, where it is not installed yet, from the folder that this notebook lies in.
 # On Colab first fetch that folder:  !git clone ADDRESS_OF_THE_REPOSITORY
 import importlib.util
 from pathlib import Path
@@ -24,20 +32,58 @@ if importlib.util.find_spec("resnet_scratch") is None:
     found = [folder for folder in near if (folder / "resnet_scratch" / "layers" / "conv.py").exists()]
     if not found:
         raise ImportError("resnet_scratch is not here: put its folder beside this notebook, then run this cell again")
-    %pip install -q {found[0]}'''
+    %pip install -q {found[0]}
+
+from resnet_scratch.exercises import check, my_answers, progress"""
+TASK_IMPORT = re.compile(r"^from resnet_scratch\.exercises import .*\btask\b.*\n", re.MULTILINE)
 
 
 def notebook(tutorial: Path) -> str:
     """The notebook of a tutorial, as text."""
     made = jupytext.read(tutorial, fmt="py:percent")
     made.metadata.pop("jupytext", None)  # it names the version that read it
-    made.cells.insert(1, nbformat.v4.new_code_cell(SETUP))  # behind the title
+    title, *cells = made.cells
+    made.cells = [title, new_code_cell(SETUP), *(new for cell in cells for new in unsolved(cell))]
+    made.cells.append(new_code_cell(f"progress({int(tutorial.name[:2])})"))
     for k, cell in enumerate(made.cells):
         cell["id"] = f"cell-{k:03}"
         cell["metadata"] = {key: value for key, value in cell["metadata"].items() if key == "tags"}
     made["nbformat"], made["nbformat_minor"] = 4, 5
     nbformat.validate(made)
     return nbformat.writes(made) + "\n"
+
+
+def unsolved(cell) -> list:
+    """The cells that a student gets in place of one of the tutorial's."""
+    if "task" in cell["metadata"].get("tags", []):
+        return [
+            new
+            for number in re.findall(r'^task\("(.*)"\)$', cell["source"], re.MULTILINE)
+            for new in task_cells(number)
+        ]
+    if cell["cell_type"] == "code":
+        cell["source"] = TASK_IMPORT.sub("", cell["source"]).replace(", solutions())", ", my_answers())")
+    return [cell]
+
+
+def task_cells(number: str) -> list:
+    """A task with its hints, a cell to answer it, and its check."""
+    module, task = find_task(number)
+    source = (FOLDER / f"{module}.py").read_text(encoding="utf-8")
+    stars = task.stars * "★" + (3 - task.stars) * "☆"
+    text = [f"### Task {number} {stars} about {task.minutes} minutes: {task.title}", task.todo]
+    answer = f"```python\n{solution(source, task, module)}\n```"
+    for summary, hint in (
+        ("Hint: a question", task.question),
+        ("Hint: a pointer", task.pointer),
+        ("The answer", answer),
+    ):
+        text.append(f"<details><summary>{summary}</summary>\n\n{hint}\n\n</details>")
+    return [
+        new_markdown_cell("\n\n".join(text)),
+        new_code_cell(stub(source, task, module)),
+        new_code_cell(f'check("{number}", {task.name})'),
+    ]
 
 
 def main() -> None:

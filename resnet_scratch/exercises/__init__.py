@@ -1,49 +1,86 @@
 """Exercises: the tasks of each tutorial with their solutions, and checks that tell a student what is wrong.
 
-`chNN_*.py` contains the tasks of tutorial NN: functions or classes whose docstring begins with "Task N.K:" and says
-what to do. The solution is between `### BEGIN SOLUTION` and `### END SOLUTION`. `checks/chNN_*.py` contains a function
+`chNN_*.py` contains the tasks of tutorial NN: functions or classes whose docstring begins with "Task N.K" and says what
+to do (`tasks.find_tasks` has the form). The solution is between `### BEGIN SOLUTION` and `### END SOLUTION`; what
+students get, as a file or as cells of a notebook, is cut from there. `checks/chNN_*.py` contains a function
 `task_N_K(answer)` for each task, which raises AssertionError with a helpful message if the answer is wrong.
 """
 
 from __future__ import annotations
 
-import inspect
-import re
 from importlib import import_module
-from pathlib import Path
-from types import ModuleType
 from typing import Any, Callable
 
 from ..errors import UserError
+from .kept import keep, my_answers
+from .tasks import CHAPTERS, FOLDER, find_task, find_tasks
 
-FOLDER = Path(__file__).parent
-CHAPTERS = {int(path.name[2:4]): path.stem for path in sorted(FOLDER.glob("ch[0-9][0-9]_*.py"))}
+__all__ = ["CHAPTERS", "check", "grade", "my_answers", "progress", "solutions", "task"]
+
+_right: set[str] = set()  # the tasks whose answers were checked in this session, and are right
 
 
-def check(task: str, answer: Any) -> None:
-    """Check a student's `answer`, a function or class, to a task such as "1.2", and print that it is right.
+def grade(number: str, answer: Any) -> None:
+    """Check an `answer`, a function or class, to a task such as "1.2".
 
     Raises AssertionError with a message that says what is wrong, NotImplementedError if there is no answer yet, and
     UserError if there is no such task.
     """
-    _checker(task)(answer)
-    print(f"task {task}: right")
+    _checker(number)(answer)
 
 
-def show(task: Callable) -> None:
-    """Print the source of a task without its solution, as in `show(ch01_convolution.output_size)`."""
-    solution = r"### BEGIN SOLUTION.*?### END SOLUTION"
-    print(re.sub(solution, "...  # your turn", inspect.getsource(task), flags=re.DOTALL).rstrip())
+def check(number: str, answer: Any) -> bool:
+    """Check an `answer`, a function or class, to a task such as "1.2": prints whether it is right, and if not, why.
+
+    In a notebook, the cell of a right answer is kept in the folder `my-answers`, for the milestones of later chapters.
+    Raises UserError if there is no such task, and whatever the answer itself raises.
+    """
+    try:
+        grade(number, answer)
+    except NotImplementedError:
+        print(f"task {number}: still to do")
+    except AssertionError as error:
+        print(f"task {number}: not right yet\n{error}")
+    else:
+        print(f"task {number}: right")
+        _right.add(number)
+        keep(number, answer, grade)
+        return True
+    return False
 
 
-def _checker(task: str) -> Callable[[Any], None]:
+def task(number: str) -> None:
+    """Print a task and check the library's answer to it. (In the notebooks, a task is cells for an answer of yours.)"""
+    _checker(number)
+    module, found = find_task(number)
+    print(f"Task {number} {found.stars * '*'} (about {found.minutes} minutes): {found.title}\n\n{found.todo}\n")
+    grade(number, getattr(import_module(f".{module}", __name__), found.name))
+    print(f"The library's answer is {found.name} in resnet_scratch/exercises/{module}.py.")
+
+
+def progress(chapter: int) -> None:
+    """Print which of a chapter's tasks were answered right in this session, and which are still to do."""
+    source = (FOLDER / f"{CHAPTERS[chapter]}.py").read_text(encoding="utf-8")
+    numbers = [found.number for found in find_tasks(source)]
+    right = [number for number in numbers if number in _right]
+    left = [number for number in numbers if number not in _right]
+    print(f"right: {', '.join(right) or 'none yet'}\nstill to do: {', '.join(left) or 'nothing, well done'}")
+
+
+def solutions() -> dict[str, Callable]:
+    """The library's own answers to all tasks, by number."""
+    return {
+        found.number: getattr(import_module(f".{stem}", __name__), found.name)
+        for stem in CHAPTERS.values()
+        for found in find_tasks((FOLDER / f"{stem}.py").read_text(encoding="utf-8"))
+    }
+
+
+def _checker(number: str) -> Callable[[Any], None]:
     """The function that checks answers to this task."""
-    number = re.fullmatch(r"(\d+)\.(\d+)", task)
-    chapter = int(number[1]) if number else -1
-    module: ModuleType | None = None
-    if chapter in CHAPTERS:
-        module = import_module(f".checks.{CHAPTERS[chapter]}", __name__)
-    checker = getattr(module, f"task_{number[1]}_{number[2]}", None) if number and module else None
-    if checker is None:
-        raise UserError(f"there is no task {task!r}; chapters with tasks are {', '.join(map(str, CHAPTERS))}")
-    return checker
+    try:
+        module, _ = find_task(number)
+    except KeyError:
+        chapters = ", ".join(map(str, CHAPTERS))
+        raise UserError(f"there is no task {number!r}; chapters with tasks are {chapters}") from None
+    return getattr(import_module(f".checks.{module}", __name__), f"task_{number.replace('.', '_')}")

@@ -8,13 +8,13 @@ from ..layers.layer import Layer, Parameter
 
 
 def batch_norm(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, eps: float = 1e-5) -> np.ndarray:
-    """Task 4.1: forward, in training.
+    """Task 4.1 (**, 15 minutes): forward, in training.
 
     TODO: x (N, H, W, C), weight and bias (C,). Return y, of x's shape: each channel brought to mean 0 and variance 1
         with the (biased) statistics of this batch, then times its weight, plus its bias. eps is added to the variance.
-    APPROACH: 1. The mean of each channel: over which axes? 2. The mean of the squared distances from it. 3. Normalise.
+    QUESTION: means over the axes (0, 1, 2) have the shape (C,), which NumPy spreads over the last axis by itself.
+    POINTER: 1. The mean of each channel: over which axes? 2. The mean of the squared distances from it. 3. Normalise.
         4. Scale and shift.
-    HINT: means over the axes (0, 1, 2) have the shape (C,), which NumPy spreads over the last axis by itself.
     """
     ### BEGIN SOLUTION
     mean, var = x.mean((0, 1, 2)), x.var((0, 1, 2))
@@ -25,13 +25,13 @@ def batch_norm(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, eps: float =
 def batch_norm_backward(
     grad_y: np.ndarray, xhat: np.ndarray, inverse_std: np.ndarray, weight: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Task 4.2: the way back.
+    """Task 4.2 (**, 15 minutes): the way back.
 
     TODO: grad_y and xhat, which is x normalised, (N, H, W, C); inverse_std = 1 / sqrt(var + eps) and weight (C,).
         Return (grad_x, grad_weight, grad_bias), of the shapes of x, weight and bias.
-    APPROACH: 1. grad_bias and grad_weight are sums over the channel. 2. Write the boxed formula of the tutorial; its
+    QUESTION: the two sums, divided by how many numbers a channel has, are the two means.
+    POINTER: 1. grad_bias and grad_weight are sums over the channel. 2. Write the boxed formula of the tutorial; its
         two means run over the same axes.
-    HINT: the two sums, divided by how many numbers a channel has, are the two means.
     """
     ### BEGIN SOLUTION
     axes = (0, 1, 2)
@@ -45,12 +45,12 @@ def batch_norm_backward(
 def update_running(
     running_mean: np.ndarray, running_var: np.ndarray, x: np.ndarray, momentum: float = 0.1
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Task 4.3: what is kept for evaluation.
+    """Task 4.3 (**, 15 minutes): what is kept for evaluation.
 
     TODO: running_mean and running_var (C,) as they are before the batch x (N, H, W, C). Return both as they are after
         it, as new arrays: the batch has the share `momentum`, and its variance is the unbiased one.
-    APPROACH: 1. The batch's mean and unbiased variance of each channel. 2. The weighted average of old and new.
-    HINT: `var` has an argument `ddof`: it divides by M - ddof.
+    QUESTION: `var` has an argument `ddof`: it divides by M - ddof.
+    POINTER: 1. The batch's mean and unbiased variance of each channel. 2. The weighted average of old and new.
     """
     ### BEGIN SOLUTION
     axes = (0, 1, 2)
@@ -60,14 +60,14 @@ def update_running(
 
 
 class LayerNorm(Layer):
-    """Task 4.4: a normalisation that does not look at the batch.
+    """Task 4.4 (**, 15 minutes): a normalisation that does not look at the batch.
 
     TODO: for x (N, C), each row by itself is brought to mean 0 and (biased) variance 1, then multiplied by
         `self.weight` and shifted by `self.bias`, both of C numbers. Write `forward(x, training)`, which returns
         (y, cache), and `backward(grad_y, cache)`, which returns grad_x and sets the two parameters' `grad`.
-    APPROACH: 1. Batch norm's derivation holds for any group of numbers that share a mean and a variance: here a row.
+    QUESTION: `keepdims=True`. And sums for grad_weight run over the rows, means for grad_x along a row.
+    POINTER: 1. Batch norm's derivation holds for any group of numbers that share a mean and a variance: here a row.
         2. But weight and bias belong to columns: so what comes back at xhat is grad_y * weight, inside the means too.
-    HINT: `keepdims=True`. And sums for grad_weight run over the rows, means for grad_x along a row.
     """
 
     def __init__(self, channels: int, eps: float = 1e-5) -> None:

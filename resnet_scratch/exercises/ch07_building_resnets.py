@@ -1,4 +1,4 @@
-"""Exercises of tutorial 07: what a network is made of, and what it costs."""
+"""Tasks of tutorial 07: what a network is made of, and what it costs."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from ..models import ResNetConfig
 
 
 def depth(config: ResNetConfig) -> int:
-    """Task 7.1: how many layers a configuration makes.
+    """Task 7.1 (*, 5 minutes): the depth of a network
 
-    TODO: return the number of convolutions and linear layers on the way through the blocks. Convolutions on shortcuts
-        do not count. `config.block` is "basic", "relu_before_add", "preact", "plain" (two convolutions each) or
-        "bottleneck" (three); `config.blocks` says how many blocks each stage has.
-    APPROACH: 1. How many blocks are there in all stages together? 2. How many convolutions has each? 3. What comes
-        before the first stage, and what behind the last?
-    HINT: for `CONFIGS["resnet50"]`, with blocks (3, 4, 6, 3), the answer is 50.
+    TODO: Return the number of convolutions and linear layers on the path through all blocks. Convolutions on shortcuts
+        do not count. `config.blocks` is the number of blocks in each stage. `config.block` is "bottleneck", with three
+        convolutions per block, or "basic", "relu_before_add", "preact" or "plain", with two.
+    QUESTION: How many blocks are there in all stages together, and which layers are not in any block?
+    POINTER: One convolution comes before the first stage and one linear layer after the last. For `CONFIGS["resnet50"]`,
+        with blocks (3, 4, 6, 3), the answer is 50.
     """
     ### BEGIN SOLUTION
     convolutions = 3 if config.block == "bottleneck" else 2
@@ -24,14 +24,15 @@ def depth(config: ResNetConfig) -> int:
 
 
 def block_parameters(in_channels: int, width: int, stride: int, shortcut: str) -> int:
-    """Task 7.2: the parameters of a basic block.
+    """Task 7.2 (**, 15 minutes): the parameters of a basic block
 
-    TODO: return how many numbers a `BasicBlock(in_channels, width, stride, shortcut, rng)` learns. Its convolutions
-        have no biases; each batch norm has a scale and a shift per channel. `shortcut` is "A" or "B"; it matters only
-        where the shape changes, by a stride or by another number of channels. Otherwise the shortcut is the identity.
-    APPROACH: 1. Two 3x3 convolutions: from in_channels to width, and from width to width. 2. Two batch norms. 3. Does
-        the shape change? Then option B has a 1x1 convolution and a batch norm; what has option A?
-    HINT: for (16, 16, 1, "B") the answer is 4672.
+    TODO: Return how many parameters a basic block has. Its first 3x3 convolution, with `stride`, goes from
+        `in_channels` to `width` channels, its second from `width` to `width`. A batch norm follows each. `shortcut` is
+        "A" or "B", and matters only where the shape changes, because of the stride or because of the channels;
+        otherwise the shortcut is the identity.
+    QUESTION: Which layers of the block learn something? What does option A add, and what does option B?
+    POINTER: Option B is a 1x1 convolution with a batch norm of its own; option A learns nothing. For (16, 16, 1, "B")
+        the answer is 4672.
     """
     ### BEGIN SOLUTION
     parameters = 9 * in_channels * width + 9 * width * width + 2 * 2 * width
@@ -42,13 +43,14 @@ def block_parameters(in_channels: int, width: int, stride: int, shortcut: str) -
 
 
 def multiply_adds(H: int, W: int, C: int, O: int, kernel: int, stride: int, padding: int) -> int:
-    """Task 7.3: the work of a convolution.
+    """Task 7.3 (*, 10 minutes): the multiply-adds of a convolution
 
-    TODO: return how many products a convolution sums up for one image (H, W, C), with O output channels, windows of
-        kernel x kernel, the same stride and padding along both axes. Products with the zeros of the padding count too.
-    APPROACH: 1. How large is the output, OH x OW? (Tutorial 01.) 2. How many products are in one number of it?
-        3. How many such numbers are there?
-    HINT: a 3x3 convolution with padding 1 from 16 to 16 channels at 32x32 takes 2,359,296.
+    TODO: Return how many products a convolution adds up for one image (H, W, C). It has O output channels and windows of
+        `kernel` x `kernel`, with the same stride and padding along both axes. Products with the zeros of the padding
+        count too.
+    QUESTION: How many numbers does the output have, and how many products are in each?
+    POINTER: Tutorial 01 has the formula for the height and width of the output. A 3x3 convolution with padding 1 from 16
+        to 16 channels needs 2,359,296 multiply-adds for an image of 32x32.
     """
     ### BEGIN SOLUTION
     OH, OW = ((size + 2 * padding - kernel) // stride + 1 for size in (H, W))
@@ -57,13 +59,13 @@ def multiply_adds(H: int, W: int, C: int, O: int, kernel: int, stride: int, padd
 
 
 def receptive_field(layers: Sequence[tuple[int, int]]) -> int:
-    """Task 7.4: how many pixels along one axis the last layer sees.
+    """Task 7.4 (**, 20 minutes): the receptive field
 
-    TODO: `layers` holds (kernel, stride) of each convolution or pooling layer, from the first to the last. Return the
-        size of the receptive field of one output number of the last layer.
-    APPROACH: 1. Begin with size 1 and jump 1. 2. A window of `kernel` reaches over kernel - 1 gaps, each `jump` pixels
-        wide. 3. Then a stride makes the jump wider, for the layers that follow.
-    HINT: two layers (3, 1), (3, 1) see 5 pixels; (3, 2), (3, 1) see 7.
+    TODO: `layers` contains (kernel, stride) for each convolution or pooling layer, from the first to the last. Return
+        the size in pixels, along one axis, of the receptive field of one output of the last layer.
+    QUESTION: A window of `kernel` elements spans how many gaps between neighbours, and how many pixels wide is each gap?
+    POINTER: Keep two numbers, the size of the field and the distance between neighbouring outputs. A layer's stride
+        changes the distance only for the layers after it. [(3, 1), (3, 1)] gives 5, and [(3, 2), (3, 1)] gives 7.
     """
     ### BEGIN SOLUTION
     size, jump = 1, 1
@@ -75,14 +77,14 @@ def receptive_field(layers: Sequence[tuple[int, int]]) -> int:
 
 
 def small_network() -> ResNetConfig:
-    """Task 7.5: design a network to a budget.
+    """Task 7.5 (**, 20 minutes): design a network to a budget
 
-    TODO: return a `ResNetConfig` for 32x32 images and ten classes with at least 20 layers, shortcuts, at most 100,000
-        parameters and at most 15 million multiply-adds, whose last stage sees the whole image (32 pixels or more).
-    APPROACH: 1. Begin with `CONFIGS["resnet20"]`, and see by how much it is over. 2. What happens to parameters and
-        work when all widths are halved? 3. `dataclasses.replace` changes a field; `summarise(build(config, rng=...),
-        32)` counts.
-    HINT: ResNet-20 has some 270,000 parameters; with half of each width it has about a quarter.
+    TODO: Return a `ResNetConfig` for 32x32 images and ten classes. It must have shortcuts, at least 20 layers, at most
+        100,000 parameters and at most 15 million multiply-adds, and its last stage must see the whole image (32 pixels
+        or more).
+    QUESTION: `CONFIGS["resnet20"]` is over both budgets. By which factors? Which of its numbers would you change?
+    POINTER: Halving all widths divides parameters and multiply-adds by about four. `dataclasses.replace` changes a field
+        of a configuration; `summarise(build(config, rng=...), 32)` counts.
     """
     ### BEGIN SOLUTION
     return ResNetConfig("small", "basic", (3, 3, 3), (8, 16, 32), "cifar", "A", 32)

@@ -11,14 +11,14 @@ from ..layers.layer import Layer, Parameter
 
 
 def identity_kernel(channels: int, size: int = 3) -> np.ndarray:
-    """Task 9.1: the weights of a convolution that changes nothing.
+    """Task 9.1 (**, 15 minutes): the weights of a convolution that changes nothing.
 
     TODO: return an array (size, size, channels, channels) so that a `Conv2d(channels, channels, size,
         padding=size // 2)` with these weights, and a bias of zero, hands every image on unchanged. `size` is odd.
-    APPROACH: 1. Which of the size * size places in the window lies on the output's own pixel?
+    QUESTION: the weights are indexed (row, column, input channel, output channel); `np.eye` makes the matrix of step 2.
+    POINTER: 1. Which of the size * size places in the window lies on the output's own pixel?
         2. At that place, output channel o is to take input channel o and none of the others: which matrix
         (channels, channels) does that? 3. Every other weight is zero.
-    HINT: the weights are indexed (row, column, input channel, output channel); `np.eye` makes the matrix of step 2.
     """
     ### BEGIN SOLUTION
     weight = np.zeros((size, size, channels, channels))
@@ -28,16 +28,16 @@ def identity_kernel(channels: int, size: int = 3) -> np.ndarray:
 
 
 def signal_scale(layers: int, fan_in: int, weight_std: float) -> float:
-    """Task 9.2: by how much a signal grows or shrinks in a plain network without batch norm.
+    """Task 9.2 (**, 15 minutes): by how much a signal grows or shrinks in a plain network without batch norm.
 
     TODO: return the factor by which the root mean square of the signal changes, sqrt(E[h_L^2] / E[h_0^2]), over
         `layers` layers, each of which is a ReLU and then a weighted sum over fan_in inputs; h_0 enters the first layer
         and h_L leaves the last. The weights are independent, with mean 0 and standard deviation `weight_std`; there
         are no biases, and h_0 is as often positive as negative.
-    APPROACH: 1. h is as often positive as negative. What does ReLU leave of E[h^2]? 2. A sum of fan_in independent
+    QUESTION: at He's initialisation, weight_std = sqrt(2 / fan_in), the factor is 1 for any number of layers.
+    POINTER: 1. h is as often positive as negative. What does ReLU leave of E[h^2]? 2. A sum of fan_in independent
         terms w * x with E[w] = 0 has the variance fan_in * E[w^2] * E[x^2]. 3. Put both together for one layer;
         repeat for all; take the root.
-    HINT: at He's initialisation, weight_std = sqrt(2 / fan_in), the factor is 1 for any number of layers.
     """
     ### BEGIN SOLUTION
     return math.sqrt(fan_in * weight_std**2 / 2) ** layers
@@ -45,14 +45,14 @@ def signal_scale(layers: int, fan_in: int, weight_std: float) -> float:
 
 
 def growth_per_layer(norms: Sequence[float]) -> float:
-    """Task 9.3: the factor by which a gradient grows at each layer on its way back.
+    """Task 9.3 (**, 15 minutes): the factor by which a gradient grows at each layer on its way back.
 
     TODO: `norms` are the norms of dL/dx at the inputs of the layers, in the order of the forward pass, so the gradient
         arrives at norms[-1] first and at norms[0] last. Return the one factor that, applied at every layer, leads from
         norms[-1] to norms[0].
-    APPROACH: 1. How many layers lie between the first norm and the last? 2. What is the whole growth, from last to
+    QUESTION: for norms 8, 4, 2, 1 the answer is 2.
+    POINTER: 1. How many layers lie between the first norm and the last? 2. What is the whole growth, from last to
         first? 3. Which number, multiplied so many times with itself, makes that?
-    HINT: for norms 8, 4, 2, 1 the answer is 2.
     """
     ### BEGIN SOLUTION
     return (norms[0] / norms[-1]) ** (1 / (len(norms) - 1))
@@ -60,14 +60,14 @@ def growth_per_layer(norms: Sequence[float]) -> float:
 
 
 def filter_normalise(direction: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Task 9.4: a random direction whose steps mean the same for every filter (Li et al. 2018, section 4).
+    """Task 9.4 (**, 15 minutes): a random direction whose steps mean the same for every filter (Li et al. 2018, section 4).
 
     TODO: `direction` and `weight` have one shape, (KH, KW, C, O). Return the direction with each of its O filters
         rescaled to the norm of the same filter of `weight`. Change neither of the two arrays.
-    APPROACH: 1. Filter o is everything with last index o: (KH, KW, C) numbers. Take the norm of each filter of
+    QUESTION: `np.sqrt((weight**2).sum((0, 1, 2)))` is the norm of each filter.
+    POINTER: 1. Filter o is everything with last index o: (KH, KW, C) numbers. Take the norm of each filter of
         `direction`, and of each filter of `weight`: O numbers each. 2. Multiply each filter of the direction by the
         quotient of the two.
-    HINT: `np.sqrt((weight**2).sum((0, 1, 2)))` is the norm of each filter.
     """
     ### BEGIN SOLUTION
     wanted, found = (np.sqrt((array**2).sum((0, 1, 2))) for array in (weight, direction))
@@ -76,7 +76,7 @@ def filter_normalise(direction: np.ndarray, weight: np.ndarray) -> np.ndarray:
 
 
 class ScaledAdd(Layer):
-    """Task 9.5: a residual addition that begins closed, y = alpha * branch + shortcut, with alpha learned.
+    """Task 9.5 (**, 15 minutes): a residual addition that begins closed, y = alpha * branch + shortcut, with alpha learned.
 
     With alpha = 0 at the start every block is the identity, and residual networks train without batch norm (De and
     Smith 2020, "Batch Normalization Biases Residual Blocks Towards the Identity Function in Deep Networks").
@@ -84,10 +84,10 @@ class ScaledAdd(Layer):
     TODO: write `forward(branch, shortcut, training)`, which returns (y, cache), and `backward(grad_y, cache)`, which
         returns (grad_branch, grad_shortcut) and sets `self.alpha.grad`, of the shape (1,) of `self.alpha.value`.
         `__init__` is done.
-    APPROACH: 1. y is linear in each of branch, shortcut and alpha: write down its derivative by each of them.
+    QUESTION: compare with `resnet_scratch/layers/residual.py`; only the branch's side changes.
+    POINTER: 1. y is linear in each of branch, shortcut and alpha: write down its derivative by each of them.
         2. Each gradient is that derivative times grad_y; alpha touches every number of y, so its gradient is a sum.
         3. What of the forward does backward need? That is the cache.
-    HINT: compare with `resnet_scratch/layers/residual.py`; only the branch's side changes.
     """
 
     def __init__(self) -> None:

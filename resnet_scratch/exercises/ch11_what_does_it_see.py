@@ -10,13 +10,13 @@ from ..layers.layer import Layer
 
 
 def filter_picture(weight: np.ndarray) -> np.ndarray:
-    """Task 11.1: a filter of the first layer as a picture.
+    """Task 11.1 (**, 15 minutes): a filter of the first layer as a picture.
 
     TODO: `weight` (KH, KW, 3) is one filter, with positive and negative numbers. Return an array of the same shape with
         values in 0..1: a weight of zero becomes 0.5, the weight that is largest in size becomes 0 or 1.
-    APPROACH: 1. Find the largest absolute value. 2. Divide by it: now all is in -1..1. 3. Bring that to 0..1, zero to
+    QUESTION: scaling minimum to 0 and maximum to 1 would move the zero, and then you could not see what is positive.
+    POINTER: 1. Find the largest absolute value. 2. Divide by it: now all is in -1..1. 3. Bring that to 0..1, zero to
         the middle. 4. A filter of zeros is grey all over, not a division by zero.
-    HINT: scaling minimum to 0 and maximum to 1 would move the zero, and then you could not see what is positive.
     """
     ### BEGIN SOLUTION
     largest = np.abs(weight).max()
@@ -25,14 +25,14 @@ def filter_picture(weight: np.ndarray) -> np.ndarray:
 
 
 def saliency_map(model: Layer, image: np.ndarray, label: int) -> np.ndarray:
-    """Task 11.2: how much each pixel matters to one class (Simonyan, Vedaldi and Zisserman 2013, section 3).
+    """Task 11.2 (**, 15 minutes): how much each pixel matters to one class (Simonyan, Vedaldi and Zisserman 2013, section 3).
 
     TODO: `image` is one normalised image (H, W, 3). Return (H, W): for each pixel the largest, over its three channels,
         of |d logit_label / d value|.
-    APPROACH: 1. Make a batch of one and run `model.forward` in evaluation mode: (logits, cache). 2. The gradient at the
+    QUESTION: `image[None]` is a batch of one; `np.zeros_like(logits)` has the right shape and dtype.
+    POINTER: 1. Make a batch of one and run `model.forward` in evaluation mode: (logits, cache). 2. The gradient at the
         logits is 1 for the class `label` and 0 elsewhere: it is the logit that is derived, not the loss.
         3. `model.backward` takes that to the gradient at the image. 4. Absolute value, largest over the channels.
-    HINT: `image[None]` is a batch of one; `np.zeros_like(logits)` has the right shape and dtype.
     """
     ### BEGIN SOLUTION
     logits, cache = model.forward(image[None], training=False)
@@ -43,13 +43,13 @@ def saliency_map(model: Layer, image: np.ndarray, label: int) -> np.ndarray:
 
 
 def class_activation_map(features: np.ndarray, class_weights: np.ndarray) -> np.ndarray:
-    """Task 11.3: where in the image a class is seen (Zhou et al. 2016, equation 2).
+    """Task 11.3 (**, 15 minutes): where in the image a class is seen (Zhou et al. 2016, equation 2).
 
     TODO: `features` (H, W, C) is what enters the global average pooling, `class_weights` (C,) the column of the last
         linear layer that belongs to the class. Return (H, W): the sum over the channels of weight times feature,
         negative values set to zero, scaled so that the largest value is 1 (all zeros stay zeros).
-    APPROACH: 1. A weighted sum over the last axis: a matrix product. 2. ReLU. 3. Divide by the maximum, if it is not 0.
-    HINT: `features @ class_weights`.
+    QUESTION: `features @ class_weights`.
+    POINTER: 1. A weighted sum over the last axis: a matrix product. 2. ReLU. 3. Divide by the maximum, if it is not 0.
     """
     ### BEGIN SOLUTION
     heat = np.maximum(features @ class_weights, 0)
@@ -58,14 +58,14 @@ def class_activation_map(features: np.ndarray, class_weights: np.ndarray) -> np.
 
 
 def occlusion_map(score: Callable[[np.ndarray], np.ndarray], image: np.ndarray, size: int, fill: float) -> np.ndarray:
-    """Task 11.4: cover a part of the image and see what it costs (Zeiler and Fergus 2014, section 4.2).
+    """Task 11.4 (**, 15 minutes): cover a part of the image and see what it costs (Zeiler and Fergus 2014, section 4.2).
 
     TODO: cut the image (H, W, 3) into squares of `size` x `size` pixels, side by side from the top left corner; H and W
         are multiples of `size`. Return (H // size, W // size): by how much the score falls when that square is set to
         `fill` and everything else is left. `score` takes images (N, H, W, 3) and returns N numbers.
-    APPROACH: 1. The score of the whole image. 2. For each square: a copy of the image with the square filled. 3. The
+    QUESTION: all copies can go through `score` as one batch; forget `.copy()` and the squares add up.
+    POINTER: 1. The score of the whole image. 2. For each square: a copy of the image with the square filled. 3. The
         score of the copy; store the difference, positive where covering makes the score fall.
-    HINT: all copies can go through `score` as one batch; forget `.copy()` and the squares add up.
     """
     ### BEGIN SOLUTION
     rows, columns = image.shape[0] // size, image.shape[1] // size

@@ -1,4 +1,4 @@
-"""Exercises of tutorial 12: code for two kinds of arrays, what waits for what, and how long it should take."""
+"""Tasks of tutorial 12: code for two kinds of arrays, what waits for what, and how long it should take."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from ..compute.backend import Array, array_module
 
 
 def leaky_relu(x: Array, slope: float) -> Array:
-    """Task 12.1: one function, two libraries.
+    """Task 12.1 (*, 10 minutes): one function, two libraries
 
-    TODO: return x where it is above zero and slope * x elsewhere, in x's dtype, for a NumPy array or a CuPy array: what
-        comes out is of the same library as x.
-    APPROACH: 1. Ask which library x belongs to. 2. Call that library's functions, never `np`'s.
-    HINT: `xp = array_module(x)`; `xp.where` takes a condition and two arrays.
+    TODO: Return x where it is positive and `slope * x` elsewhere, in x's dtype. x may be a NumPy array or a CuPy array;
+        the result must be an array of the same library. The slope is a Python float of any size.
+    QUESTION: Which library does x belong to, and how can a function find out?
+    POINTER: `xp = array_module(x)` is that library. Call its functions, such as `xp.where`, and never those of `np`.
     """
     ### BEGIN SOLUTION
     xp = array_module(x)
@@ -22,13 +22,14 @@ def leaky_relu(x: Array, slope: float) -> Array:
 
 
 def mean_loss(losses: Iterable[Array]) -> float:
-    """Task 12.2: wait once.
+    """Task 12.2 (*, 10 minutes): wait once
 
-    TODO: `losses` yields 0-d arrays, the losses of the steps of an epoch, which live on a GPU. Return their mean as a
-        Python float. `float(loss)` makes the processor wait until the GPU has finished everything up to that loss: do
-        it once only.
-    APPROACH: 1. Add up on the device: adding does not wait. 2. Count on the host. 3. Bring over the result.
-    HINT: there is one `float(...)` in the right answer, in its last line.
+    TODO: `losses` yields the losses of the steps of an epoch: arrays with no axes, which live on a GPU. Return their
+        mean as a Python float. Each `float(loss)` makes the processor wait until the GPU has finished everything up to
+        that loss, so it may happen only once.
+    QUESTION: Which parts of computing a mean can the GPU do, without the processor knowing a single number?
+    POINTER: Adding two arrays on the GPU does not wait. Add them up there, count them in Python, and convert the
+        result at the very end.
     """
     ### BEGIN SOLUTION
     total, count = None, 0
@@ -40,14 +41,15 @@ def mean_loss(losses: Iterable[Array]) -> float:
 
 
 def training_bytes(parameters: int, activations: int, batch_size: int) -> int:
-    """Task 12.3: will it fit?
+    """Task 12.3 (**, 10 minutes): will it fit?
 
-    TODO: a network has so many parameters, and keeps so many numbers per image for its backward pass (`activations`).
-        All are float32. Return the bytes that training with SGD and momentum keeps at the end of a forward pass, when
-        the gradients of the last step are still there.
-    APPROACH: 1. What does the optimizer keep for each parameter, beside its value and its gradient? 2. What grows with
-        the batch?
-    HINT: three numbers for each parameter, four bytes for each number.
+    TODO: A network has `parameters` learned numbers and caches `activations` numbers per image for its backward pass.
+        Everything is float32. You train it with SGD and momentum. Return how many bytes it occupies at the end of a
+        forward pass, when the gradients of the previous step are still there.
+    QUESTION: What does training keep for each parameter, besides its value? What grows with the batch, and what does
+        not?
+    POINTER: The backward pass writes a gradient for each parameter, and the optimizer remembers a velocity for each.
+        A float32 number takes four bytes.
     """
     ### BEGIN SOLUTION
     return 4 * (3 * parameters + activations * batch_size)
@@ -55,13 +57,13 @@ def training_bytes(parameters: int, activations: int, batch_size: int) -> int:
 
 
 def roofline_seconds(operations: float, moved: float, peak: float, bandwidth: float) -> float:
-    """Task 12.4: how long must it take at least?
+    """Task 12.4 (**, 10 minutes): the shortest possible time
 
-    TODO: something does `operations` floating-point operations and moves `moved` bytes to or from memory, on a device
-        that can do `peak` operations and move `bandwidth` bytes a second, both at the same time. Return the least
-        number of seconds that it takes.
-    APPROACH: 1. How long would it take if memory were infinitely fast? 2. And if arithmetic were? 3. Both run at once.
-    HINT: at the same time means: the slower of the two decides.
+    TODO: A computation does `operations` floating-point operations and moves `moved` bytes to or from memory. The
+        device does `peak` operations per second and moves `bandwidth` bytes per second, both at the same time. Return
+        the shortest possible time in seconds.
+    QUESTION: How long would it take if memory were infinitely fast? How long if arithmetic were?
+    POINTER: The two run side by side, and the computation is over when both are done.
     """
     ### BEGIN SOLUTION
     return max(operations / peak, moved / bandwidth)

@@ -11,13 +11,13 @@ from ..layers.windows import crop, pad
 
 
 def shifted_convolution(x: np.ndarray, weight: np.ndarray, stride: int, padding: int) -> np.ndarray:
-    """Task 13.1: a convolution without columns, for any kernel and stride.
+    """Task 13.1 (**, 15 minutes): a convolution without columns, for any kernel and stride.
 
     TODO: x (N, H, W, C), weight (KH, KW, C, O). Return y (N, OH, OW, O), in the dtype of x, as the sum of KH * KW
         matrix products. At no time may there be an array as large as the columns.
-    APPROACH: 1. Pad. 2. OH and OW. 3. For each place (kh, kw) of the kernel: the slice of the padded pictures that this
+    QUESTION: `@` works on the last axis of the left and the last but one of the right, so no reshape is needed.
+    POINTER: 1. Pad. 2. OH and OW. 3. For each place (kh, kw) of the kernel: the slice of the padded pictures that this
         place meets in all windows, (N, OH, OW, C). 4. Times weight[kh, kw], which is (C, O), added to y.
-    HINT: `@` works on the last axis of the left and the last but one of the right, so no reshape is needed.
     """
     ### BEGIN SOLUTION
     (N, H, W, _), (KH, KW, _, O) = x.shape, weight.shape
@@ -32,15 +32,15 @@ def shifted_convolution(x: np.ndarray, weight: np.ndarray, stride: int, padding:
 def shifted_gradients(
     grad_y: np.ndarray, x: np.ndarray, weight: np.ndarray, stride: int, padding: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Task 13.2: the way back of 13.1, again without columns.
+    """Task 13.2 (**, 15 minutes): the way back of 13.1, again without columns.
 
     TODO: return (grad_x, grad_weight), of the shapes of x and weight, from grad_y (N, OH, OW, O). At no time may there
         be an array as large as the columns.
-    APPROACH: 1. Write down one step of forward: y += slice @ weight[kh, kw]. 2. It is linear in the slice: its gradient
+    QUESTION: `slice.reshape(-1, C).T @ grad_y.reshape(-1, O)` copies the slice, which is no larger than the pictures.
+    POINTER: 1. Write down one step of forward: y += slice @ weight[kh, kw]. 2. It is linear in the slice: its gradient
         is grad_y times the transposed matrix, and is added to the same slice of a padded grad_x. 3. It is linear in the
         matrix: its gradient is the transposed slice times grad_y, with all pictures and places in one long axis.
         4. Cut the padding off.
-    HINT: `slice.reshape(-1, C).T @ grad_y.reshape(-1, O)` copies the slice, which is no larger than the pictures.
     """
     ### BEGIN SOLUTION
     (KH, KW, C, O), (OH, OW) = weight.shape, grad_y.shape[1:3]
@@ -55,14 +55,14 @@ def shifted_gradients(
 
 
 def view_of_windows(image: np.ndarray, kernel: int, stride: int) -> np.ndarray:
-    """Task 13.3: all windows of a grey picture, and nothing copied.
+    """Task 13.3 (**, 15 minutes): all windows of a grey picture, and nothing copied.
 
     TODO: return a view (OH, OW, kernel, kernel) of `image` (H, W): element [oh, ow, kh, kw] is the pixel
         (oh * stride + kh, ow * stride + kw). The image may be a view itself, with any strides (every other row of a
         picture, a transposed one).
-    APPROACH: 1. OH and OW. 2. How many bytes further is the next row, the next column? The image knows them, as
+    QUESTION: as_strided(image, shape, strides), with one stride in bytes for each of the four axes.
+    POINTER: 1. OH and OW. 2. How many bytes further is the next row, the next column? The image knows them, as
         `image.strides`. 3. And the next window to the right, the next one below? 4. `np.lib.stride_tricks.as_strided`.
-    HINT: as_strided(image, shape, strides), with one stride in bytes for each of the four axes.
     """
     ### BEGIN SOLUTION
     (H, W), (row, column) = image.shape, image.strides
@@ -73,14 +73,14 @@ def view_of_windows(image: np.ndarray, kernel: int, stride: int) -> np.ndarray:
 
 
 def cut(images: int, bytes_per_image: int, budget: int) -> list[slice]:
-    """Task 13.4: a batch in chunks.
+    """Task 13.4 (**, 15 minutes): a batch in chunks.
 
     TODO: return slices that cover 0 to `images` in order, without gaps. No chunk may need more than `budget` bytes, but
         each has at least one image, even where one alone needs more. Make as few chunks as that allows, and make them
         even: the largest has at most one image more than the smallest.
-    APPROACH: 1. How many images fit into the budget, one at least? 2. How many chunks are that, rounded up? 3. Put the
+    QUESTION: -(-a // b) is a / b rounded up. Why even? With 9 images in chunks of 8 one thread waits for the other.
+    POINTER: 1. How many images fit into the budget, one at least? 2. How many chunks are that, rounded up? 3. Put the
         edges evenly: edge k of count chunks is at images * k // count. 4. Neighbouring edges make a slice.
-    HINT: -(-a // b) is a / b rounded up. Why even? With 9 images in chunks of 8 one thread waits for the other.
     """
     ### BEGIN SOLUTION
     count = -(-images // max(1, budget // bytes_per_image))
@@ -90,14 +90,14 @@ def cut(images: int, bytes_per_image: int, budget: int) -> list[slice]:
 
 
 def sum_in_threads(share: Callable[[slice], np.ndarray], chunks: list[slice], threads: int) -> np.ndarray:
-    """Task 13.5: shares of a sum worked out side by side, and the same sum every time.
+    """Task 13.5 (**, 15 minutes): shares of a sum worked out side by side, and the same sum every time.
 
     TODO: call `share(chunk)` for each of the chunks, once, on so many threads at the same time, and return the sum of
         the arrays that it returns, added up in the order of the chunks, whichever is done first. An error in `share`
         must come out, and no share may be changed (`share` may hand out an array that it keeps).
-    APPROACH: 1. A `ThreadPoolExecutor` with that many threads, in a `with` statement. 2. Hand it all the chunks.
+    QUESTION: `pool.map(function, list)` works at the same time and yields results in the order of the list.
+    POINTER: 1. A `ThreadPoolExecutor` with that many threads, in a `with` statement. 2. Hand it all the chunks.
         3. Take the results in the order of the chunks, and add each to the sum so far.
-    HINT: `pool.map(function, list)` works at the same time and yields results in the order of the list.
     """
     ### BEGIN SOLUTION
     with ThreadPoolExecutor(threads) as pool:

@@ -1,4 +1,4 @@
-"""Exercises of tutorial 14: layouts, names, and what autograd does. They need no PyTorch."""
+"""Tasks of tutorial 14: layouts, a folded batch norm, and what autograd does. They need no PyTorch."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import numpy as np
 
 
 def to_torch_layout(name: str, array: np.ndarray) -> np.ndarray:
-    """Task 14.1: an array of ours as PyTorch lays it out.
+    """Task 14.1 (*, 10 minutes): an array in PyTorch's layout
 
-    TODO: `array` is one of this library's: images or activations (N, H, W, C) when `name` is "images", else a
-        parameter: a convolution's weight (KH, KW, C, O), a linear layer's weight (in, out), or one with a single axis.
-        Return it in PyTorch's order of axes: (N, C, H, W), (O, C, KH, KW), (out, in), unchanged; and contiguous in
-        memory.
-    APPROACH: 1. Tell the cases apart by the name and the number of axes. 2. Say for each axis of the result which axis
-        of the array it is. 3. A transposed array is a view: make it contiguous.
-    HINT: `array.transpose(...)` takes the old axes in the new order; `np.ascontiguousarray` copies where it must.
+    TODO: `array` comes from this library. If `name` is "images", it is a batch of images or activations (N, H, W, C).
+        Otherwise it is a parameter: the weight of a convolution (KH, KW, C, O), the weight of a linear layer (in, out),
+        or an array with a single axis. Return it with PyTorch's order of axes: (N, C, H, W), (O, C, KH, KW), (out, in),
+        or as it is. The result must be contiguous in memory.
+    QUESTION: How do you tell the four cases apart?
+    POINTER: `array.transpose(...)` takes the old axes in their new order. It returns a view of the same memory, and
+        `np.ascontiguousarray` copies it if necessary.
     """
     ### BEGIN SOLUTION
     if name == "images":
@@ -27,19 +27,41 @@ def to_torch_layout(name: str, array: np.ndarray) -> np.ndarray:
     ### END SOLUTION
 
 
+def largest_difference(ours: dict[str, np.ndarray], theirs: dict[str, np.ndarray]) -> tuple[str, float]:
+    """Task 14.2 (**, 15 minutes): do two sets of gradients agree?
+
+    TODO: Both dictionaries map names to arrays. The difference of two arrays is `max |a - b| / max |b|`, with b from
+        `theirs`. Return the name of the array that differs most, and its difference as a float. Raise ValueError, with
+        the names in its message, if a name is in only one of the dictionaries, or if two arrays have different shapes.
+    QUESTION: What does NumPy do if you subtract an array (2, 1) from an array (1, 2)?
+    POINTER: `ours.keys() ^ theirs.keys()` are the names in only one of the two. Compare the shapes before you subtract.
+    """
+    ### BEGIN SOLUTION
+    alone = ours.keys() ^ theirs.keys()
+    if alone:
+        raise ValueError(f"only one of the two has {', '.join(sorted(alone))}")
+    for name in ours:
+        if ours[name].shape != theirs[name].shape:
+            raise ValueError(f"{name} is {ours[name].shape} here and {theirs[name].shape} there")
+    differences = {name: float(abs(ours[name] - b).max() / abs(b).max()) for name, b in theirs.items()}
+    worst = max(differences, key=differences.__getitem__)
+    return worst, differences[worst]
+    ### END SOLUTION
+
+
 def fold_batchnorm(
     weight: np.ndarray, scale: np.ndarray, shift: np.ndarray, mean: np.ndarray, var: np.ndarray, eps: float = 1e-5
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Task 14.2: a batch norm disappears into the convolution before it.
+    """Task 14.3 (**, 15 minutes): fold a batch norm into the convolution before it
 
-    When networks are carried over for use, not for training, batch norms are often folded into their convolutions.
-
-    TODO: `weight` (KH, KW, C, O) is that of a convolution without bias; the others, each (O,), are the batch norm's
-        weight, bias and running statistics. Return (new weight, bias (O,)) of one convolution that does what both did
-        in evaluation. The arguments are not changed.
-    APPROACH: 1. Write down y = scale * (conv(x) - mean) / sqrt(var + eps) + shift. 2. A convolution is linear in its
-        weights: what multiplies conv(x), per output channel? 3. What is left is the bias.
-    HINT: output channels are the last axis of `weight`, so a factor (O,) multiplies just the right numbers.
+    TODO: `weight` (KH, KW, C, O) belongs to a convolution without a bias. The other arrays, each (O,), are the weight
+        (`scale`), the bias (`shift`) and the running statistics of the batch norm after it. Return the weight and the
+        bias (O,) of a single convolution that computes what the two layers compute in evaluation. Do not change the
+        arguments.
+    QUESTION: The output is `scale * (conv(x) - mean) / sqrt(var + eps) + shift`. What multiplies conv(x), and what is
+        left?
+    POINTER: A convolution is linear in its weights, so a factor of its output can be moved into them. The output
+        channels are the last axis of `weight`, so multiplying by an array (O,) scales each kernel by its own factor.
     """
     ### BEGIN SOLUTION
     factor = scale / np.sqrt(var + eps)
@@ -48,18 +70,21 @@ def fold_batchnorm(
 
 
 class Value:
-    """Task 14.3: autograd, in thirty lines.
+    """Task 14.4 (***, 45 minutes): autograd in thirty lines
 
-    A number that remembers how it was made: `parents` are the values it came from, and `local_grads` the derivative of
-    this number with respect to each. `+` and `*` are done, and so is `Value(3.0)`, a number that came from nowhere.
+    A `Value` is a number that remembers how it was computed. `parents` are the values it was computed from, and
+    `local_grads` are its derivatives with respect to each of them. `+` and `*` are given, and so is `Value(3.0)`, a
+    number that was not computed from anything.
 
-    TODO: write `relu()`, which gives a new Value, and `backward()`, which sets `grad` of this number to 1 and of every
-        number that it was made from, however far back, to the derivative of this one with respect to it. A number that
-        was used twice gets the sum of both ways.
-    APPROACH: 1. Put all numbers into an order in which each stands before those it was made from: visit the parents
-        first, then append yourself; then reverse. 2. Set all gradients to 0 and this one's to 1. 3. Go through the
-        order and add to each parent's gradient: your own gradient times the local one.
-    HINT: without the order, a number could hand its gradient on before it has got all of it.
+    TODO: Write `relu()`, which returns a new Value, and `backward()`. It sets `grad` of this value to 1, and `grad` of
+        every value that it was computed from, however indirectly, to the derivative of this value with respect to it.
+        If a value was used twice, add the gradients of both uses. Calling `backward()` again must give the same result.
+    QUESTION: A value may pass its gradient on to its parents only when its own gradient is complete. In which order must
+        you visit the values?
+    POINTER: A depth-first search that appends a value after all of its parents gives a list in which parents come first;
+        go through it in reverse. Remember which values you have visited, or a value that is used twice at each of 60
+        steps will be visited 2^60 times. Then set all gradients to 0 and this one to 1, and for each value add
+        `value.grad * local_grad` to the gradient of each parent.
     """
 
     def __init__(self, data: float, parents: tuple[Any, ...] = (), local_grads: tuple[float, ...] = ()) -> None:
@@ -78,7 +103,7 @@ class Value:
         ### END SOLUTION
 
     def backward(self) -> None:
-        """Sets `grad` of this number and of all that it was made from."""
+        """Sets `grad` of this value and of every value that it was computed from."""
         ### BEGIN SOLUTION
         order: list[Value] = []
         visited: set[int] = set()
@@ -98,25 +123,3 @@ class Value:
             for parent, local in zip(value.parents, value.local_grads):
                 parent.grad += value.grad * local
         ### END SOLUTION
-
-
-def largest_difference(ours: dict[str, np.ndarray], theirs: dict[str, np.ndarray]) -> tuple[str, float]:
-    """Task 14.4: do two sets of gradients agree?
-
-    TODO: both dictionaries hold arrays under names. Return (name, difference) of the array that differs most, where the
-        difference of two arrays is max |a - b| / max |b|, b from `theirs`. Raise ValueError, naming the names, when one
-        has a name that the other lacks, or when two arrays differ in shape (NumPy would stretch one to fit).
-    APPROACH: 1. Compare the sets of names. 2. For each name compare shapes, then numbers. 3. Keep the largest.
-    HINT: `ours.keys() ^ theirs.keys()` are the names that only one of them has.
-    """
-    ### BEGIN SOLUTION
-    alone = ours.keys() ^ theirs.keys()
-    if alone:
-        raise ValueError(f"only one of the two has {', '.join(sorted(alone))}")
-    for name in ours:
-        if ours[name].shape != theirs[name].shape:
-            raise ValueError(f"{name} is {ours[name].shape} here and {theirs[name].shape} there")
-    differences = {name: float(abs(ours[name] - b).max() / abs(b).max()) for name, b in theirs.items()}
-    worst = max(differences, key=differences.__getitem__)
-    return worst, differences[worst]
-    ### END SOLUTION

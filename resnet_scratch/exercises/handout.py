@@ -2,60 +2,28 @@
 
 from __future__ import annotations
 
-import ast
-import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Iterable
 
 from ..errors import UserError
-from . import CHAPTERS, FOLDER
-
-BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
+from .milestones import MILESTONES
+from .tasks import BEGIN, CHAPTERS, END, FOLDER, Task, absolute_imports, find_task, find_tasks
 
 README = """# Exercises
 
-`chNN_*.py` belongs to the tutorial with the same number. Every task says what to do, suggests an approach and gives a
-hint. Replace `raise NotImplementedError("your turn ...")` by your own code.
+`chNN_*.py` belongs to the tutorial with the same number. Every task says how hard it is (one to three stars), about how
+long it takes and what to do, and gives two hints: a question and a pointer. Replace `raise NotImplementedError("your
+turn ...")` by your own code.
 
     pytest                 all tasks
     pytest -m task1_1      one task: the first of chapter 1
     pytest test_ch01*      one chapter
+    pytest -m milestone2   the milestone at the end of chapter 2, which trains a network with your answers
 
 If an answer is wrong, the message says what is wrong with it. You can run `resnet-scratch exercises` on this folder
 again at any time: it adds missing files and changes no existing one. To start a file afresh, delete or rename it first.
 """
 PYTEST_INI = "[pytest]\npythonpath = .\naddopts = -q --tb=short --strict-markers\nmarkers =\n"
-
-
-@dataclass(frozen=True)
-class Task:
-    """One task of a chapter."""
-
-    number: str  # such as "1.2"
-    name: str  # of the function or class to complete
-    title: str  # the first line of its docstring, after the number
-    hint: str
-    first_line: int
-    last_line: int
-
-    @property
-    def mark(self) -> str:
-        """The pytest mark of its test, such as "task1_2"."""
-        return "task" + self.number.replace(".", "_")
-
-
-def find_tasks(source: str) -> list[Task]:
-    """The tasks in a chapter's source, in order: top-level functions and classes with a docstring "Task N.K: ..."."""
-    found = []
-    for node in ast.parse(source).body:
-        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-            text = ast.get_docstring(node) or ""
-            head = re.match(r"Task (\d+\.\d+): (.*)", text)
-            if head:
-                hint = " ".join(text.partition("HINT:")[2].split())
-                found.append(Task(head[1], node.name, head[2], hint, node.lineno, node.end_lineno or node.lineno))
-    return found
 
 
 def remove_solutions(source: str) -> str:
@@ -72,15 +40,14 @@ def remove_solutions(source: str) -> str:
             if task is None or solution_start:
                 raise ValueError(f"line {number}: {BEGIN} is outside a task or inside another solution")
             solution_start = number
-            message = f"your turn: task {task.number}, {task.name}. Hint: {task.hint}"
+            message = f"your turn: task {task.number}, {task.name}. {' '.join(task.question.split())}"
             lines.append(line.replace(BEGIN, f"raise NotImplementedError({message!r})"))
         elif line.strip() == END:
             if not solution_start:
                 raise ValueError(f"line {number}: {END} without {BEGIN}")
             solution_start = 0
         elif not solution_start:
-            line = re.sub(r"^from \.\. import", "from resnet_scratch import", line)
-            lines.append(re.sub(r"^from \.\.(?=\w)", "from resnet_scratch.", line))
+            lines.append(absolute_imports(line))
     if solution_start:
         raise ValueError(f"line {solution_start}: {BEGIN} without {END}")
     return "\n".join(lines) + "\n"
@@ -101,7 +68,10 @@ def write_exercises(folder: Path, chapters: Iterable[int] = CHAPTERS) -> tuple[l
         files[f"test_{stem}.py"] = _test_file(stem, find_tasks(source))
     sources = [(FOLDER / f"{stem}.py").read_text(encoding="utf-8") for stem in CHAPTERS.values()]
     all_tasks = [task for source in sources for task in find_tasks(source)]
-    files["pytest.ini"] = PYTEST_INI + "".join(f"    {task.mark}: {task.title}\n" for task in all_tasks)
+    marks = [(task.mark, task.title) for task in all_tasks]
+    marks += [(f"milestone{chapter}", goal.title) for chapter, goal in MILESTONES.items()]
+    files["pytest.ini"] = PYTEST_INI + "".join(f"    {mark}: {title}\n" for mark, title in marks)
+    files["test_milestones.py"] = _milestone_file()
     folder.mkdir(parents=True, exist_ok=True)
     written, kept = [], []
     for name, text in files.items():
@@ -120,9 +90,27 @@ def _test_file(stem: str, tasks: list[Task]) -> str:
         f'"""Tests of your answers in {stem}.py. Each task has a mark: `pytest -m {tasks[0].mark}`."""\n',
         f"import {stem} as answers",
         "import pytest\n",
-        "from resnet_scratch.exercises import check",
+        "from resnet_scratch.exercises import grade",
     ]
     for task in tasks:
-        test = f"def test_{task.mark}_{task.name}():\n    check({task.number!r}, answers.{task.name})"
+        test = f"def test_{task.mark}_{task.name}():\n    grade({task.number!r}, answers.{task.name})"
         lines.append(f"\n\n@pytest.mark.{task.mark}\n{test}")
+    return "\n".join(lines) + "\n"
+
+
+def _milestone_file() -> str:
+    """The source of the test file of the milestones, which take their answers from the files of several chapters."""
+    lines = [
+        '"""Networks made of your answers. Each has a mark: `pytest -m milestone2 -s` shows how it learns."""\n',
+        "import pytest\n",
+        "from resnet_scratch.exercises.milestones import milestone\n\n",
+        "def answer(module, name):",
+        "    return getattr(pytest.importorskip(module), name)",
+    ]
+    for chapter, goal in MILESTONES.items():
+        lines += [f"\n\n@pytest.mark.milestone{chapter}", f"def test_milestone{chapter}():", "    answers = {"]
+        for number in goal.needs:
+            module, task = find_task(number)
+            lines.append(f"        {number!r}: answer({module!r}, {task.name!r}),")
+        lines += ["    }", f"    milestone({chapter}, answers)"]
     return "\n".join(lines) + "\n"

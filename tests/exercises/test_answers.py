@@ -1,27 +1,33 @@
-"""Every task's solution is right, and wrong answers that people give are told what is wrong with them."""
+"""Every task's solution is right, and wrong answers that students give are told what is wrong with them."""
 
 from importlib import import_module
 
 import pytest
 
-from resnet_scratch.exercises import CHAPTERS, FOLDER, check
-from resnet_scratch.exercises.handout import find_tasks
+from resnet_scratch.exercises import CHAPTERS, grade, solutions
 
-SOLUTIONS = {
-    task.number: getattr(import_module(f"resnet_scratch.exercises.{stem}"), task.name)
-    for stem in CHAPTERS.values()
-    for task in find_tasks((FOLDER / f"{stem}.py").read_text())
-}
-WRONG = [case for stem in CHAPTERS.values() for case in import_module(f"wrong_{stem[:4]}").WRONG]
+ANSWERS = [import_module(f"answers_{stem[:4]}") for stem in CHAPTERS.values()]
+WRONG = [case for chapter in ANSWERS for case in chapter.WRONG]  # (task, answer, a word of the message)
+RIGHT = [case for chapter in ANSWERS for case in chapter.RIGHT]  # (task, answer), in other styles than the library's
 
 
-@pytest.mark.parametrize("task", SOLUTIONS)
-def test_the_solution_is_right(task, capsys):
-    check(task, SOLUTIONS[task])
-    assert capsys.readouterr().out == f"task {task}: right\n"
+@pytest.mark.parametrize("task", solutions())
+def test_the_solution_is_right(task):
+    grade(task, solutions()[task])
+
+
+@pytest.mark.parametrize("task, answer", RIGHT)
+def test_right_answers_of_other_styles_are_taken(task, answer):
+    grade(task, answer)
 
 
 @pytest.mark.parametrize("task, answer, message", WRONG)
 def test_a_wrong_answer_is_told_what_is_wrong(task, answer, message):
     with pytest.raises(AssertionError, match=message):
-        check(task, answer)
+        grade(task, answer)
+
+
+@pytest.mark.parametrize("task", solutions())
+def test_every_check_is_tried_with_three_right_and_three_wrong_answers(task):
+    assert [number for number, _ in RIGHT].count(task) >= 3
+    assert [number for number, *_ in WRONG].count(task) >= 3

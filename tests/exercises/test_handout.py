@@ -1,28 +1,37 @@
 """The students' copy contains no solution, every task says "your turn", and no student's work is overwritten."""
 
 import ast
+import linecache
 import os
+import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from resnet_scratch.errors import UserError
-from resnet_scratch.exercises import CHAPTERS, FOLDER, check, show
-from resnet_scratch.exercises.handout import BEGIN, END, find_tasks, remove_solutions, write_exercises
+from resnet_scratch.exercises import CHAPTERS, FOLDER, check, grade, kept, my_answers, progress, solutions, task
+from resnet_scratch.exercises.handout import remove_solutions, write_exercises
+from resnet_scratch.exercises.milestones import MILESTONES
+from resnet_scratch.exercises.tasks import BEGIN, END, find_task, find_tasks, solution, stub
 
 CHAPTER = '''"""A chapter."""
+
+import math
 
 from ..layers import ReLU
 from .. import optim
 
 
 def double(x: int) -> int:
-    """Task 1.1: twice as much.
+    """Task 1.1 (*, 5 minutes): twice as much
 
-    TODO: return twice x.
-    HINT: a number is
-        added to itself.
+    TODO: return twice x. `half` and
+        `math` may help.
+    QUESTION: what is a number
+        added to itself?
+    POINTER: `+`.
     """
     start = x
     ### BEGIN SOLUTION
@@ -30,10 +39,14 @@ def double(x: int) -> int:
     ### END SOLUTION
 
 
-class Half:
-    """Task 1.2: half as much.
+class Half(ReLU):
+    """Task 1.2 (***, 20 minutes): half as much
 
-    HINT: divide.
+    As in a book.
+
+    TODO: write `of`.
+    QUESTION: divide by what?
+    POINTER: by two.
     """
 
     def of(self, x):
@@ -42,8 +55,9 @@ class Half:
         ### END SOLUTION
 
     def twice(self, x):
+        """As it was."""
         ### BEGIN SOLUTION
-        return x
+        return helper() * x
         ### END SOLUTION
 
 
@@ -51,54 +65,89 @@ def helper():
     return 1
 '''
 
-HANDOUT = '''"""A chapter."""
+HANDOUT = CHAPTER.replace("from ..", "from resnet_scratch.").replace("resnet_scratch. import", "resnet_scratch import")
+for code, hint in (
+    ("return start + start", "1.1, double. what is a number added to itself?"),
+    ("return x / 2", "1.2, Half. divide by what?"),
+    ("return helper() * x", "1.2, Half. divide by what?"),
+):
+    turn = f"raise NotImplementedError({f'your turn: task {hint}'!r})"
+    HANDOUT = re.sub(rf"### BEGIN SOLUTION\n *{re.escape(code)}\n *### END SOLUTION", turn, HANDOUT)
 
-from resnet_scratch.layers import ReLU
-from resnet_scratch import optim
+STUB = '''import math
 
 
 def double(x: int) -> int:
-    """Task 1.1: twice as much.
-
-    TODO: return twice x.
-    HINT: a number is
-        added to itself.
-    """
+    """Task 1.1: twice as much"""
     start = x
-    raise NotImplementedError('your turn: task 1.1, double. Hint: a number is added to itself.')
+    raise NotImplementedError("your turn: task 1.1")'''
+
+CLASS_STUB = '''from resnet_scratch.layers import ReLU
 
 
-class Half:
-    """Task 1.2: half as much.
-
-    HINT: divide.
-    """
+class Half(ReLU):
+    """Task 1.2: half as much"""
 
     def of(self, x):
-        raise NotImplementedError('your turn: task 1.2, Half. Hint: divide.')
+        raise NotImplementedError("your turn: task 1.2")
 
     def twice(self, x):
-        raise NotImplementedError('your turn: task 1.2, Half. Hint: divide.')
+        """As it was."""
+        raise NotImplementedError("your turn: task 1.2")'''
+
+SOLUTION = '''from resnet_scratch.layers import ReLU
+from resnet_scratch.exercises.ch01_one import helper
 
 
-def helper():
-    return 1
-'''
+class Half(ReLU):
+    def of(self, x):
+        return x / 2
+
+    def twice(self, x):
+        """As it was."""
+        return helper() * x'''
 
 
 def test_solutions_are_removed():
     assert remove_solutions(CHAPTER) == HANDOUT
-    assert [(t.number, t.name, t.title, t.mark) for t in find_tasks(CHAPTER)] == [
-        ("1.1", "double", "twice as much.", "task1_1"),
-        ("1.2", "Half", "half as much.", "task1_2"),
-    ]
+
+
+def test_a_task_is_read_from_its_docstring():
+    double, half = find_tasks(CHAPTER)
+    assert (double.number, double.name, double.title, double.mark) == ("1.1", "double", "twice as much", "task1_1")
+    assert (double.stars, double.minutes, half.stars, half.minutes) == (1, 5, 3, 20)
+    assert double.todo == "return twice x. `half` and\n`math` may help."
+    assert double.question == "what is a number\nadded to itself?" and double.pointer == "`+`."
+    assert half.todo == "As in a book.\n\nwrite `of`."
+    with pytest.raises(ValueError, match="double: a task needs .* QUESTION"):
+        find_tasks(CHAPTER.replace("    POINTER: `+`.\n", ""))
+
+
+def test_a_notebook_gets_a_stub_that_runs_and_an_answer_that_runs():
+    double, half = find_tasks(CHAPTER)
+    assert stub(CHAPTER, double, "ch01_one") == STUB
+    assert stub(CHAPTER, half, "ch01_one") == CLASS_STUB
+    assert solution(CHAPTER, half, "ch01_one") == SOLUTION
+
+
+@pytest.mark.parametrize("number", solutions())
+def test_every_stub_and_every_answer_runs_by_itself(number):
+    module, found = find_task(number)
+    source = (FOLDER / f"{module}.py").read_text()
+    names = {}
+    exec(stub(source, found, module), names)
+    with pytest.raises(NotImplementedError, match=f"your turn: task {number}"):
+        grade(number, names[found.name])
+    names = {}
+    exec(solution(source, found, module), names)
+    grade(number, names[found.name])
 
 
 @pytest.mark.parametrize(
     "wrong, message",
     [
         (CHAPTER.replace(f"    return start + start\n    {END}", "    return start"), "inside another solution"),
-        (CHAPTER.replace(f"        return x\n        {END}\n", "        return x\n"), "without ### END"),
+        (CHAPTER.replace(f" * x\n        {END}\n", " * x\n"), "without ### END"),
         (CHAPTER.replace(f"    {BEGIN}\n    return start", "    return start"), "without ### BEGIN"),
         (CHAPTER.replace("    return 1", f"    {BEGIN}\n    return 1\n    {END}"), "outside a task"),
     ],
@@ -114,7 +163,7 @@ def test_every_chapter_has_complete_tasks(chapter):
     tasks, handout = find_tasks(source), remove_solutions(source)
     assert 2 <= len(tasks) <= 5
     assert [t.number for t in tasks] == [f"{chapter}.{k}" for k in range(1, len(tasks) + 1)]
-    assert all("TODO:" in handout and t.hint for t in tasks)
+    assert all(t.minutes and t.todo and t.pointer for t in tasks)
     ast.parse(handout)
     assert BEGIN not in handout and END not in handout and "from ." not in handout
     for task in tasks:
@@ -125,7 +174,7 @@ def test_every_chapter_has_complete_tasks(chapter):
 def handed_out(tmp_path_factory):
     folder = tmp_path_factory.mktemp("student") / "mine"
     written, kept = write_exercises(folder)
-    assert not kept and len(written) == 2 * len(CHAPTERS) + 2
+    assert not kept and len(written) == 2 * len(CHAPTERS) + 3
     return folder
 
 
@@ -138,9 +187,10 @@ def run(folder, *arguments):
 def test_every_task_fails_with_your_turn(handed_out):
     result = run(handed_out)
     count = sum(len(find_tasks((FOLDER / f"{stem}.py").read_text())) for stem in CHAPTERS.values())
-    assert result.returncode == 1 and f"{count} failed" in result.stdout and "passed" not in result.stdout
+    failed = count + len(MILESTONES)
+    assert result.returncode == 1 and f"{failed} failed" in result.stdout and "passed" not in result.stdout
     reasons = [line for line in result.stdout.splitlines() if line.startswith("E   NotImplementedError: your turn")]
-    assert len(reasons) == count and all("Hint: " in reason for reason in reasons)
+    assert len(reasons) == failed
 
 
 def test_the_solutions_pass(tmp_path):
@@ -173,11 +223,45 @@ def test_unknown_chapters_and_tasks_are_errors(tmp_path):
             check(task, print)
 
 
-def test_show_omits_the_solution(capsys):
-    stem = CHAPTERS[min(CHAPTERS)]
-    module = __import__(f"resnet_scratch.exercises.{stem}", fromlist=["_"])
-    for task in find_tasks((FOLDER / f"{stem}.py").read_text()):
-        show(getattr(module, task.name))
-        shown = capsys.readouterr().out
-        assert f"Task {task.number}: {task.title}" in shown and "SOLUTION" not in shown and task.name in shown
-        assert "your turn" in shown
+@pytest.fixture
+def notebook(monkeypatch, tmp_path):
+    """As if the answers were cells of a notebook that runs in this folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(kept, "_in_notebook", lambda: True)
+
+    def cell(source):
+        names = {"__name__": "__main__"}
+        name = f"<cell {len(linecache.cache)}>"
+        linecache.cache[name] = len(source), None, source.splitlines(True), name
+        exec(compile(source, name, "exec"), names)
+        return names
+
+    return cell
+
+
+def test_check_says_right_not_right_or_still_to_do(capsys, notebook):
+    module, first = find_task("0.1")
+    source = (FOLDER / f"{module}.py").read_text()
+    answer = notebook(stub(source, first, module))[first.name]
+    assert not check("0.1", answer) and capsys.readouterr().out == "task 0.1: still to do\n"
+    assert not check("0.1", lambda x: x) and capsys.readouterr().out.startswith("task 0.1: not right yet\n")
+    assert my_answers() == {}
+    answer = notebook(solution(source, first, module))[first.name]
+    assert check("0.1", answer) and capsys.readouterr().out == "task 0.1: right\n"
+    progress(0)
+    assert capsys.readouterr().out.startswith("right: 0.1\nstill to do: 0.2")
+    assert list(my_answers()) == ["0.1"]
+    grade("0.1", my_answers()["0.1"])
+
+
+def test_an_answer_that_needs_other_cells_is_not_kept(capsys, notebook):
+    names = notebook("import numpy as np\ndef mine(x):\n    return maximum(x, 0)")
+    names["maximum"] = np.maximum
+    assert check("0.1", names["mine"])
+    assert "does not run by itself: " in capsys.readouterr().out and my_answers() == {}
+
+
+def test_a_task_is_shown_without_its_solution(capsys):
+    task("0.1")
+    shown = capsys.readouterr().out
+    assert shown.startswith("Task 0.1 *") and "SOLUTION" not in shown and "relu_forward" in shown

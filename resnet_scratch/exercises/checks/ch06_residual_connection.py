@@ -174,5 +174,36 @@ def task_6_4(answer: Callable) -> None:
     )
 
 
+def task_6_5(answer: Callable) -> None:
+    """`ResidualBlock`: the formula, then backward against central differences, with and without a projection."""
+    for channels, width, stride in ((3, 3, 1), (2, 4, 2)):
+        rng = np.random.default_rng(channels)
+        layer, x = (
+            answer(channels, width, stride, "B", rng).astype(np.float64),
+            rng.standard_normal((3, 5, 6, channels)),
+        )
+        for norm in (layer.bn1, layer.bn2):  # away from ReLU's kink
+            norm.weight.value, norm.bias.value = (
+                rng.uniform(0.5, 1.5, width),
+                rng.uniform(-0.5, 0.5, width),
+            )
+        case = f"{channels} to {width} channels, stride {stride}"
+        y, branch, shortcut = (
+            layer.forward(x)[0],
+            layer.bn2(layer.conv2(layer.relu1(layer.bn1(layer.conv1(x))))),
+            x,
+        )
+        shortcut = layer.downsample(x)
+        assert np.shape(y) == branch.shape, f"{case}: y must have the shape {branch.shape}, got {np.shape(y)}"
+        assert not _same(y, np.maximum(branch, 0)), f"{case}: the shortcut is missing from y"
+        assert not _same(y, branch + shortcut), f"{case}: the last ReLU is missing"
+        assert not _same(y, np.maximum(branch, 0) + shortcut), f"{case}: add first, then apply relu2 to the sum"
+        assert _same(y, np.maximum(branch + shortcut, 0)), f"{case}: y is not relu(branch + shortcut) in evaluation"
+        trained = layer.forward(x, training=True)[0]
+        assert not _same(trained, y), f"{case}: pass `training` on to every layer; batch norm needs it"
+        report = gradcheck(layer, x)
+        assert report, f"{case}: backward does not fit forward:\n{report}"
+
+
 def _same(a: np.ndarray, b: np.ndarray) -> bool:
     return np.shape(a) == np.shape(b) and np.allclose(a, b, rtol=1e-6, atol=1e-9)

@@ -1,4 +1,4 @@
-"""Checks of the exercises of tutorial 07."""
+"""Checks of the tasks of tutorial 07."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ...models.blocks import BasicBlock
 
 
 def task_7_1(answer: Callable) -> None:
-    """`depth`: the names of the paper's networks say it; others are counted in the network itself."""
+    """`depth`: the names of the paper's networks tell it; an uneven network is counted by hand."""
     narrow = replace(CONFIGS["resnet50"], name="uneven", blocks=(1, 3, 2), widths=(4, 6, 8))
     wanted = {"resnet20": 20, "resnet110": 110, "preact56": 56, "plain8": 8, "resnet34": 34, "resnet152": 152}
     for config, layers in [(CONFIGS[name], n) for name, n in wanted.items()] + [(narrow, 20)]:
@@ -23,7 +23,7 @@ def task_7_1(answer: Callable) -> None:
         _right(
             got,
             layers,
-            f"for {config.name}, with {config.blocks} blocks of the kind {config.block!r},",
+            f"for {config.name}, with {config.blocks} blocks of type {config.block!r},",
             [
                 (each * blocks, "the first convolution and the linear layer count too"),
                 (each * blocks + 1, "two layers are outside the blocks: the first convolution and the linear layer"),
@@ -36,7 +36,7 @@ def task_7_1(answer: Callable) -> None:
 
 
 def task_7_2(answer: Callable) -> None:
-    """`block_parameters`: against a block that is built, and counted."""
+    """`block_parameters`: against a block that is built and counted."""
     cases = ((16, 16, 1, "B"), (16, 16, 1, "A"), (16, 32, 2, "A"), (16, 32, 2, "B"), (8, 8, 2, "B"), (6, 10, 1, "B"))
     for case in cases:
         C, O, stride, shortcut = case
@@ -46,21 +46,23 @@ def task_7_2(answer: Callable) -> None:
         changes = stride != 1 or C != O
         mistakes = [
             (wanted - 2 * norm, "the batch norms are missing: a scale and a shift for each channel, twice"),
-            (wanted + 2 * O, "the convolutions have no bias: the batch norm behind each has a shift"),
+            (wanted + 2 * O, "the convolutions have no bias: the batch norm after each has a shift"),
             (wanted + 2 * norm, "a batch norm learns two numbers per channel; its running averages are not learned"),
             (9 * C * O * 2 + 2 * norm, "the second convolution goes from width to width, not from in_channels"),
         ]
         if changes and shortcut == "B":
             mistakes += [
                 (wanted - convolution - norm, "the shape changes: option B has a 1x1 convolution and a norm"),
-                (wanted - norm, "the shortcut of option B has a batch norm behind its 1x1 convolution"),
+                (wanted - norm, "the shortcut of option B has a batch norm after its 1x1 convolution"),
                 (wanted + 8 * convolution, "the convolution on the shortcut is 1x1, not 3x3"),
             ]
         else:
             mistakes += [
                 (
                     wanted + convolution + norm,
-                    "option A has no parameters" if changes else "where the shape stays the shortcut is the identity",
+                    "option A has no parameters"
+                    if changes
+                    else "where the shape does not change, the shortcut is the identity",
                 ),
             ]
         _right(answer(*case), wanted, f"for (in_channels, width, stride, shortcut) = {case}", mistakes)
@@ -82,7 +84,7 @@ def task_7_3(answer: Callable) -> None:
                 (H * W * O * kernel**2 * C, f"there are as many sums as output numbers: {rows}x{columns}, not {H}x{W}"),
                 (rows * columns * kernel**2 * O, "each sum goes over the C input channels too"),
                 (rows * columns * kernel**2 * C, "there is such a sum for each of the O output channels"),
-                (rows * columns * kernel * C * O, "a window has kernel * kernel places"),
+                (rows * columns * kernel * C * O, "a window has kernel * kernel positions"),
                 (rows**2 * kernel**2 * C * O, "the image need not be square: rows and columns may differ"),
             ],
         )
@@ -98,10 +100,10 @@ def task_7_4(answer: Callable) -> None:
         [(2, 2), (5, 1), (1, 2), (3, 1)],
     ]
     for layers in cases:
-        places = {0}
+        positions = {0}
         for kernel, stride in reversed(layers):
-            places = {place * stride + offset for place in places for offset in range(kernel)}
-        wanted = max(places) - min(places) + 1
+            positions = {position * stride + offset for position in positions for offset in range(kernel)}
+        wanted = max(positions) - min(positions) + 1
         after = before = 1
         jump = 1
         for kernel, stride in layers:
@@ -113,14 +115,17 @@ def task_7_4(answer: Callable) -> None:
             wanted,
             f"for layers {layers}",
             [
-                (after, "a layer's own stride widens the jump for the layers behind it, not for itself"),
+                (after, "a layer's own stride widens the jump for the layers after it, not for itself"),
                 (
                     1 + sum(kernel - 1 for kernel, _ in layers),
-                    "behind a stride neighbours lie further apart; strides are not used",
+                    "after a stride, neighbouring outputs are further apart; you do not use the strides",
                 ),
-                (before, "a window of `kernel` reaches over kernel - 1 gaps, not over kernel"),
-                (sum(kernel for kernel, _ in layers), "windows overlap: sizes do not add up"),
-                (int(np.prod([stride for _, stride in layers])), "that is the jump, how far neighbours are apart"),
+                (before, "a window of `kernel` elements has kernel - 1 gaps, not kernel"),
+                (sum(kernel for kernel, _ in layers), "windows overlap, so their sizes do not simply add up"),
+                (
+                    int(np.prod([stride for _, stride in layers])),
+                    "that is the jump, the distance between neighbouring outputs",
+                ),
             ],
         )
 
@@ -138,19 +143,23 @@ def task_7_5(answer: Callable) -> None:
     for what, most in (("parameters", 100_000), ("multiply_adds", 15_000_000)):
         got = sum(getattr(row, what) for row in rows)
         words = what.replace("_", "-")
-        assert got <= most, f"the network has {got:,} {words}, at most {most:,} are allowed: narrower stages help twice"
-    places = {0}
+        assert got <= most, (
+            f"the network has {got:,} {words}, at most {most:,} are allowed: narrower stages help with both budgets"
+        )
+    positions = {0}
     windows = [(layer.kernel_size[0], layer.stride[0]) for _, layer in main if isinstance(layer, Conv2d)]
     windows.insert(1, (3, 2)) if config.stem == "imagenet" else None  # its max-pool
     for kernel, stride in reversed(windows):
-        places = {place * stride + offset for place in places for offset in range(kernel)}
-    assert len(places) >= 32, f"the last stage sees {len(places)} pixels, wanted 32; strides and layers widen the field"
+        positions = {position * stride + offset for position in positions for offset in range(kernel)}
+    assert len(positions) >= 32, (
+        f"the last stage sees {len(positions)} pixels, wanted 32; strides and layers widen the field"
+    )
 
 
 def _right(got: object, wanted: int, case: str, mistakes: Iterable[tuple[int, str]]) -> None:
-    """Assert that `got` is `wanted`; when it is the outcome of a typical mistake, say which."""
+    """Assert that `got` is `wanted`; if it is the result of a typical mistake, say which."""
     if got == wanted:
         return
     for value, message in mistakes:
-        assert got != value, f"{case} you return {got}, wanted {wanted}: {message}"
+        assert got != value, f"{case} the answer is {wanted}, you return {got}: {message}"
     raise AssertionError(f"{case} the answer is {wanted}, you return {got}")

@@ -1,4 +1,4 @@
-"""Checks of the exercises of tutorial 14."""
+"""Checks of the tasks of tutorial 14."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ...layers import BatchNorm2d, Conv2d
 
 
 def task_14_1(answer: Callable) -> None:
-    """`to_torch_layout`: every number is looked for where PyTorch has it."""
+    """`to_torch_layout`: every number must be where PyTorch has it."""
     rng = np.random.default_rng(0)
     for name, shape, wanted, place in (
         ("images", (2, 3, 4, 5), (2, 5, 3, 4), lambda n, h, w, c: (n, c, h, w)),
@@ -20,17 +20,46 @@ def task_14_1(answer: Callable) -> None:
         ("bn1.bias", (7,), (7,), lambda c: (c,)),
     ):
         array = rng.standard_normal(shape)
+        given = array.copy()
         got = answer(name, array)
+        assert np.array_equal(array, given), f"{name}: the array was changed in place"
         assert got.shape == wanted, f"{name} of {shape} is {wanted} in PyTorch, got {got.shape}"
         for index in np.ndindex(*shape):
             assert got[place(*index)] == array[index], (
                 f"{name}: the number at {index} belongs at {place(*index)} and is not there. The shape alone does not "
-                "tell: reshape keeps numbers in their order, transpose moves them"
+                "tell: reshape keeps the numbers in their order, transpose moves them"
             )
-        assert got.flags.c_contiguous, f"{name} is a view in another order: make it contiguous, files need it so"
+        assert got.flags.c_contiguous, (
+            f"{name} is a view with its axes in another order: make it contiguous, as files require"
+        )
 
 
 def task_14_2(answer: Callable) -> None:
+    """`largest_difference`, on numbers computed by hand."""
+    theirs = {"conv1.weight": np.array([[10.0, -20.0]]), "fc.bias": np.array([0.01, 0.02])}
+    ours = {"conv1.weight": np.array([[10.0, -19.0]]), "fc.bias": np.array([0.01, 0.018])}
+    name, difference = answer(ours, theirs)
+    assert name != "conv1.weight", (
+        "conv1.weight differs by more in absolute terms, 1 and 0.002, but by 5 % relative to its largest number, and "
+        "fc.bias by 10 %"
+    )
+    assert name == "fc.bias" and abs(difference - 0.1) < 1e-9, f"wanted ('fc.bias', 0.1), got {(name, difference)}"
+    name, difference = answer({"a": np.array([1.0, 5.0])}, {"a": np.array([2.0, -4.0])})
+    assert abs(difference - 9 / 4) < 1e-9, f"max |a - b| / max |b| of [1, 5] and [2, -4] is 9 / 4, got {difference}"
+    for wrong, what in (
+        ({"fc.bias": ours["fc.bias"]}, "a name that is missing"),
+        ({**ours, "bn1.bias": np.ones(2)}, "a name too many"),
+        ({**ours, "conv1.weight": np.array([[10.0], [-20.0]])}, "a shape that is not the same, (2, 1) and (1, 2),"),
+    ):
+        try:
+            answer(wrong, theirs)
+        except ValueError as error:
+            assert any(n in str(error) for n in ("conv1.weight", "bn1.bias")), f"the error must name it, got: {error}"
+        else:
+            raise AssertionError(f"{what} must raise ValueError")
+
+
+def task_14_3(answer: Callable) -> None:
     """`fold_batchnorm`: one convolution against the library's two layers, in evaluation."""
     rng = np.random.default_rng(0)
     conv = Conv2d(2, 3, 3, padding=1, bias=False, rng=rng).astype(np.float64)
@@ -65,9 +94,9 @@ def task_14_2(answer: Callable) -> None:
     )
 
 
-def task_14_3(value: Any) -> None:
-    """`Value`: derivatives worked out by hand."""
-    for x, y, dy in ((-1.5, 0.0, 0.0), (2.0, 2.0, 1.0)):
+def task_14_4(value: Any) -> None:
+    """`Value`: derivatives computed by hand."""
+    for x, y, dy in ((-1.5, 0.0, 0.0), (2.0, 2.0, 1.0), (0.0, 0.0, 0.0)):
         a = value(x)
         out = a.relu()
         assert out.data == y, f"relu of {x} is {y}, got {out.data}"
@@ -84,36 +113,53 @@ def task_14_3(value: Any) -> None:
     fourth = square * square
     (fourth + square).backward()
     assert a.grad == 4 * 27 + 2 * 3, (
-        f"d(a^4 + a^2)/da at 3 is 114, got {a.grad}: was the gradient of a^2 handed on before both ways had come back?"
+        f"d(a^4 + a^2)/da at 3 is 114, got {a.grad}: was the gradient of a^2 passed on before both uses had come back?"
     )
     (fourth + square).backward()
     assert a.grad == 114, f"a second backward must start from 0 and give 114 again, got {a.grad}"
+    for swap in (False, True):
+        a, two, three = value(1.0), value(2.0), value(3.0)
+        near = a * two  # used one operation before the end, and three operations before
+        far = (near * three).relu()
+        (near + far if swap else far + near).backward()
+        assert a.grad == 8, (
+            f"d(2a + relu(2a * 3))/da is 2 + 6 = 8, got {a.grad}. 2a is used near the end and far from it, and must wait "
+            "for both; an order by distance from the end (breadth first) does not do that"
+        )
     a = value(1.0)
     x = a
-    for _ in range(60):  # a chain of residual connections y = x + x: without the order this takes 2^60 visits
+    visits = _Visits()
+    for _ in range(60):  # a chain of residual connections y = x + x, with 2^60 ways from its end to its start
         x = x + x
+        x.parents = visits.counted(x.parents)
     x.backward()
     assert a.grad == 2.0**60, f"x + x, sixty times, has the derivative 2^60, got {a.grad}"
 
 
-def task_14_4(answer: Callable) -> None:
-    """`largest_difference`, on numbers worked out by hand."""
-    theirs = {"conv1.weight": np.array([[10.0, -20.0]]), "fc.bias": np.array([0.01, 0.02])}
-    ours = {"conv1.weight": np.array([[10.0, -19.0]]), "fc.bias": np.array([0.01, 0.018])}
-    name, difference = answer(ours, theirs)
-    assert name != "conv1.weight", (
-        "conv1.weight differs by more in absolute terms, 1 against 0.002, but by 5 % against fc.bias's 10 %: divide by "
-        "the largest number of theirs"
-    )
-    assert name == "fc.bias" and abs(difference - 0.1) < 1e-9, f"wanted ('fc.bias', 0.1), got {(name, difference)}"
-    for wrong, what in (
-        ({"fc.bias": ours["fc.bias"]}, "a name that is missing"),
-        ({**ours, "bn1.bias": np.ones(2)}, "a name too many"),
-        ({**ours, "conv1.weight": np.array([[10.0], [-20.0]])}, "a shape that is not the same, (2, 1) and (1, 2),"),
-    ):
-        try:
-            answer(wrong, theirs)
-        except ValueError as error:
-            assert any(n in str(error) for n in ("conv1.weight", "bn1.bias")), f"the error must name it, got: {error}"
-        else:
-            raise AssertionError(f"{what} must raise ValueError")
+class _Visits:
+    """Counts how often the parents of values are looked at, so that an answer without a memo ends with a message."""
+
+    count = 0
+
+    def counted(self, parents: tuple) -> tuple:
+        """The same parents, counted."""
+        visits = self
+
+        class Counted(tuple):
+            def __iter__(self) -> Any:
+                visits.add()
+                return super().__iter__()
+
+            def __getitem__(self, index: Any) -> Any:
+                visits.add()
+                return super().__getitem__(index)
+
+        return Counted(parents)
+
+    def add(self) -> None:
+        """One visit more."""
+        self.count += 1
+        assert self.count < 20_000, (
+            "x + x, sixty times: your backward visits the same values again and again, 2^60 times in all. Remember "
+            "which values you have visited"
+        )

@@ -66,6 +66,8 @@ def cost_with_bias(shape, kernel, O, stride, padding):
     return parameters, work + work // (kernel * kernel * shape[3]), size
 
 
+RIGHT: list = []
+
 WRONG = [
     ("1.1", lambda s, k, d, p: (s + 2 * p - k) // d, "the first window"),
     ("1.1", lambda s, k, d, p: (s + p - k) // d + 1, "both sides"),

@@ -68,6 +68,8 @@ def in_place(direction, weight):
     return direction
 
 
+RIGHT: list = []
+
 WRONG = [
     ("9.1", kernel(lambda size: (size // 2, size // 2), lambda c: np.ones((c, c))), "sum of all input channels"),
     ("9.1", kernel(lambda size: (0, 0), np.eye), "shifted"),

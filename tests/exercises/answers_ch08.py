@@ -90,6 +90,8 @@ def averages(start=lambda losses: 0.0, correct=True, feed_back=False, turned=Fal
     return answer
 
 
+RIGHT: list = []
+
 WRONG = [
     ("8.1", sgd(right_velocity, lambda w, g, v, rate: w + rate * v), "minus, not plus"),
     ("8.1", sgd(right_velocity, lambda w, g, v, rate: w - rate * g), "moved by the gradient"),

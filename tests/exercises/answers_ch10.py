@@ -58,6 +58,8 @@ def calibration(weighted=True, absolute=True, confidence=lambda p: p.max(1), las
     return answer
 
 
+RIGHT: list = []
+
 WRONG = [
     ("10.1", simple_interval, "simple"),
     ("10.1", no_square, "does not solve"),

@@ -114,6 +114,8 @@ class MeanOverBatch(tasks.DepthwiseConv2d):
         return grad_x
 
 
+RIGHT: list = []
+
 WRONG = [
     ("2.1", counts(add=False), "each adds 1"),
     ("2.1", counts(whole=False), "fit whole"),

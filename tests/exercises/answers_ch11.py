@@ -49,6 +49,8 @@ def occlusion(sign=1, fresh=True, filled=True, difference=True, in_place=False):
     return answer
 
 
+RIGHT: list = []
+
 WRONG = [
     ("11.1", lambda w: (w - w.min()) / (w.max() - w.min() or 1), "must become 0.5"),
     ("11.1", lambda w: 0.5 + 0.5 * w / np.abs(w).max(), "zeros is grey"),

@@ -97,6 +97,8 @@ def all_but_the_last(share, chunks, threads):
     return tasks.sum_in_threads(share, chunks[:-1], threads)
 
 
+RIGHT: list = []
+
 WRONG = [
     ("13.1", with_columns, "at a time"),
     ("13.1", all_products_at_once, "at a time"),

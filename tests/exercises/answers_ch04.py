@@ -71,6 +71,8 @@ class NoScale(solved.LayerNorm):
         return cache[0], cache
 
 
+RIGHT: list = []
+
 WRONG = [
     ("4.1", forward(axes=(1, 2)), "by itself"),
     ("4.1", forward(ddof=1), "M - 1"),

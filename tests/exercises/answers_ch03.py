@@ -77,6 +77,8 @@ def in_place(g, y, r):
     return g / r
 
 
+RIGHT: list = []
+
 WRONG = [
     ("3.1", gradient(lambda ask, h: (ask(1) - ask(0)) / h), "forward difference"),
     ("3.1", gradient(lambda ask, h: (ask(0) - ask(-1)) / h), "backward difference"),

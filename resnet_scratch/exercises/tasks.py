@@ -1,0 +1,161 @@
+"""The tasks of a chapter, read from its source: what to do, two hints, and the answer."""
+
+from __future__ import annotations
+
+import ast
+import re
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+CHAPTERS = {int(path.name[2:4]): path.stem for path in sorted(FOLDER.glob("ch[0-9][0-9]_*.py"))}
+BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
+HEAD = re.compile(r"Task (\d+\.\d+) \((\*{1,3}), (\d+) minutes\): (.*)")
+SECTIONS = ("TODO:", "QUESTION:", "POINTER:")
+
+
+@dataclass(frozen=True)
+class Task:
+    """One task of a chapter: a function or class of the chapter's module, to be completed by the student."""
+
+    number: str  # such as "1.2"
+    name: str  # of the function or class
+    title: str
+    stars: int  # how hard it is, 1 to 3
+    minutes: int  # how long it takes, about
+    todo: str  # what to do
+    question: str  # the first hint
+    pointer: str  # the second hint
+    first_line: int
+    last_line: int
+
+    @property
+    def mark(self) -> str:
+        """The pytest mark of its test, such as "task1_2"."""
+        return "task" + self.number.replace(".", "_")
+
+
+def find_tasks(source: str) -> list[Task]:
+    """The tasks in a chapter's source, in order: the top-level functions and classes whose docstring is
+
+        Task N.K (*, 5 minutes): title
+
+        TODO: what to do
+        QUESTION: a first hint
+        POINTER: a second hint
+
+    with one to three stars. Raises ValueError for a docstring that begins as a task's and is not complete.
+    """
+    found = []
+    for node in ast.parse(source).body:
+        text = ast.get_docstring(node) if isinstance(node, (ast.FunctionDef, ast.ClassDef)) else None
+        if text and text.startswith("Task "):
+            head = HEAD.match(text)
+            rest, sections = text, []
+            for name in reversed(SECTIONS):
+                rest, _, section = rest.rpartition(f"\n{name} ")
+                sections.insert(0, _paragraphs(section))
+            if head is None or not all(sections):
+                raise ValueError(f"{node.name}: a task needs 'Task N.K (*, 5 minutes): title', {', '.join(SECTIONS)}")
+            number, stars, minutes, title = head.groups()
+            preface = _paragraphs(rest.partition("\n")[2])  # between the title and TODO
+            todo = f"{preface}\n\n{sections[0]}" if preface else sections[0]
+            found.append(
+                Task(
+                    number,
+                    node.name,
+                    title,
+                    len(stars),
+                    int(minutes),
+                    todo,
+                    *sections[1:],
+                    node.lineno,
+                    node.end_lineno,
+                )
+            )
+    return found
+
+
+def _paragraphs(section: str) -> str:
+    """A section of a docstring without the indentation of its lines after the first."""
+    first, _, rest = section.partition("\n")
+    return f"{first}\n{textwrap.dedent(rest)}".strip()
+
+
+def find_task(number: str) -> tuple[str, Task]:
+    """The name of the module that holds the task with this number, and the task. Raises KeyError if there is none."""
+    stem = CHAPTERS[int(number.partition(".")[0])] if re.fullmatch(r"\d+\.\d+", number) else ""
+    for task in find_tasks((FOLDER / f"{stem}.py").read_text(encoding="utf-8")) if stem else []:
+        if task.number == number:
+            return stem, task
+    raise KeyError(number)
+
+
+def solution(source: str, task: Task, module: str) -> str:
+    """The answer: the task's code with its solution and the imports that it needs, without its docstring."""
+    lines = [line for line in _without_docstring(source, task, replacement="") if line.strip() not in (BEGIN, END)]
+    return _with_imports(lines, set(), source, task, module)
+
+
+def stub(source: str, task: Task, module: str) -> str:
+    """What a student completes in a notebook: imports, the signature, and an error in place of each solution.
+
+    It imports the names that the chapter's module imports or defines and that the stub or its hints mention.
+    """
+    inside, lines = False, []
+    for line in _without_docstring(source, task, replacement=f'"""Task {task.number}: {task.title}"""'):
+        if line.strip() == BEGIN:
+            lines.append(line.replace(BEGIN, f'raise NotImplementedError("your turn: task {task.number}")'))
+        inside = line.strip() == BEGIN or inside and line.strip() != END
+        if not inside and line.strip() != END:
+            lines.append(line)
+    return _with_imports(lines, _words(task.todo, task.question, task.pointer), source, task, module)
+
+
+def _without_docstring(source: str, task: Task, replacement: str) -> list[str]:
+    node = next(node for node in ast.parse(source).body if getattr(node, "name", "") == task.name)
+    docstring = node.body[0]
+    lines = source.splitlines()
+    indent = " " * docstring.col_offset
+    middle = [indent + replacement] if replacement else []
+    after = lines[docstring.end_lineno : node.end_lineno]
+    while not replacement and after and not after[0].strip():
+        after.pop(0)
+    return lines[node.lineno - 1 : docstring.lineno - 1] + middle + after
+
+
+def _words(*texts: str) -> set[str]:
+    return set(re.findall(r"\w+", " ".join(texts)))
+
+
+def _with_imports(lines: list[str], mentioned: set[str], source: str, task: Task, module: str) -> str:
+    """The lines, after imports of what they use or what is mentioned, of what the chapter imports or defines."""
+    words = mentioned | _words(*lines)
+    imports = []
+    if re.search(rf"(: |-> ){task.name}\b", "\n".join(lines)):  # a class whose methods are annotated with the class
+        imports.append("from __future__ import annotations\n")
+    imports += _imports(source, words, module)
+    return "\n".join([*imports, *(["", ""] if imports else []), *lines])
+
+
+def _imports(source: str, words: set[str], module: str) -> list[str]:
+    found, own = [], []
+    tasks = {task.name for task in find_tasks(source)}
+    for node in ast.parse(source).body:
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            names = [alias for alias in node.names if (alias.asname or alias.name) in words]
+            if names and getattr(node, "module", "") != "__future__":
+                node.names = names
+                found.append(absolute_imports(ast.unparse(node)))
+        elif isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node.name in words - tasks:
+            own.append(node.name)
+        elif isinstance(node, ast.Assign):
+            own += [target.id for target in node.targets if isinstance(target, ast.Name) and target.id in words]
+    return found + ([f"from resnet_scratch.exercises.{module} import {', '.join(own)}"] if own else [])
+
+
+def absolute_imports(line: str) -> str:
+    """An import of the library, as it has to be written outside of it."""
+    line = re.sub(r"^from \.\. import", "from resnet_scratch import", line)
+    return re.sub(r"^from \.\.(?=\w)", "from resnet_scratch.", line)

@@ -1,0 +1,76 @@
+"""Answers to the tasks of tutorial 12: right ones, and wrong ones with a word of what each must be told."""
+
+import numpy as np
+
+from resnet_scratch.compute.backend import array_module
+from resnet_scratch.exercises import ch12_gpu as solved
+
+
+def float64_inside(x, slope):
+    return np.where(x > 0, x, x * np.array([slope]))
+
+
+def on_the_host(x, slope):
+    return solved.leaky_relu(x if isinstance(x, np.ndarray) else x.get(), slope)
+
+
+def in_a_copy(x, slope):
+    y = x.copy()
+    y[x <= 0] = slope * x[x <= 0]
+    return y
+
+
+def positive_and_negative_part(x, slope):
+    xp = array_module(x)
+    return (xp.maximum(x, 0) + slope * xp.minimum(x, 0)).astype(x.dtype)
+
+
+def stacked(losses):
+    losses = list(losses)
+    return float(array_module(losses[0]).stack(losses).mean())
+
+
+def with_item(losses):
+    total = count = 0
+    for count, loss in enumerate(losses, start=1):
+        total = total + loss
+    return total.item() / count
+
+
+def slower(operations, moved, peak, bandwidth):
+    arithmetic, memory = operations / peak, moved / bandwidth
+    return arithmetic if arithmetic > memory else memory
+
+
+RIGHT = [
+    ("12.1", in_a_copy),
+    ("12.1", positive_and_negative_part),
+    ("12.1", lambda x, slope: x * array_module(x).where(x > 0, 1, slope).astype(x.dtype)),
+    ("12.2", stacked),
+    ("12.2", with_item),
+    ("12.2", lambda losses: (lambda kept: float(sum(kept) / len(kept)))(list(losses))),
+    ("12.3", lambda p, a, n: 12 * p + 4 * a * n),
+    ("12.3", lambda p, a, n: sum(4 * count for count in (p, p, p, n * a))),
+    ("12.3", lambda p, a, n: np.dtype(np.float32).itemsize * np.dot([3, n], [p, a])),
+    ("12.4", slower),
+    ("12.4", lambda o, m, p, b: o / min(p, b * (o / m))),
+    ("12.4", lambda o, m, p, b: float(np.max([o / p, m / b]))),
+]
+
+WRONG = [
+    ("12.1", lambda x, slope: np.where(x > 0, x, slope * x), "array_module"),
+    ("12.1", float64_inside, "float64"),
+    ("12.1", lambda x, slope: solved.leaky_relu(x, -slope), "it is"),
+    ("12.1", lambda x, slope: array_module(x).maximum(x, slope * x), "slopes up to 1"),
+    ("12.1", on_the_host, "copied to the host"),
+    ("12.2", lambda losses: float(np.mean([float(loss) for loss in losses])), "waited 4 times"),
+    ("12.2", lambda losses: sum(losses) / 4, "Python float"),
+    ("12.2", lambda losses: float(sum(losses)), "the mean of"),
+    ("12.3", lambda p, a, n: 4 * (2 * p + a * n), "velocity"),
+    ("12.3", lambda p, a, n: 4 * (3 * p + a) * n, "once for each image"),
+    ("12.3", lambda p, a, n: 8 * (3 * p + a * n), "40,000"),
+    ("12.4", lambda o, m, p, b: o / p + m / b, "the sum"),
+    ("12.4", lambda o, m, p, b: o / p, "the faster"),
+    ("12.4", lambda o, m, p, b: o / p if o > m else m / b, "Compare times"),
+    ("12.4", lambda o, m, p, b: min(o / p, m / b), "the faster"),
+]
