@@ -1,4 +1,4 @@
-"""Exercises of tutorial 02: the gradients of a convolution."""
+"""Tasks of tutorial 02: a small graph backward, and the gradients of a convolution."""
 
 from __future__ import annotations
 
@@ -8,36 +8,39 @@ from ..layers.layer import Layer, Parameter
 from ..layers.windows import crop, im2col, pad, window_slices
 
 
-def times_seen(size: tuple[int, int], kernel: int, stride: int, padding: int) -> np.ndarray:
-    """Task 2.1 (**, 15 minutes): in how many windows is each pixel?
+def small_graph(x: float, w: float) -> tuple[float, float, float]:
+    """Task 2.1 (*, 15 minutes): forward and backward through a graph with a fork
 
-    TODO: a picture of `size` (H, W) with `padding` on every side is seen through windows of `kernel` x `kernel` that
-        move by `stride`. Return an array (H, W) of whole numbers: how many windows contain that pixel.
-    QUESTION: only windows that fit whole count; the padding is cut off with padding : padding + H, not with 1 : -1.
-    POINTER: 1. An array of zeros for the padded picture. 2. Go through the windows and add 1 to every pixel of each.
-        3. Cut the padding off.
+    TODO: The graph is `u = w * x`, `y = np.tanh(u)`, `e = y - x`, `L = e ** 2`. Compute L, then go backward through the
+        four steps, and return `(L, grad_x, grad_w)`. The derivative of tanh is $1 - \\tanh^2$.
+    QUESTION: Along which paths can a change of x reach L?
+    POINTER: Name the gradient of each value as you go: `grad_e`, then `grad_y`, then `grad_u`. x is used in two steps,
+        so it gets two gradients, and one of them comes through the minus sign.
     """
     ### BEGIN SOLUTION
-    H, W = size
-    counts = np.zeros((H + 2 * padding, W + 2 * padding), int)
-    for top in range(0, H + 2 * padding - kernel + 1, stride):
-        for left in range(0, W + 2 * padding - kernel + 1, stride):
-            counts[top : top + kernel, left : left + kernel] += 1
-    return counts[padding : padding + H, padding : padding + W]
+    u = w * x
+    y = np.tanh(u)
+    e = y - x
+    grad_e = 2 * e
+    grad_y = grad_e
+    grad_u = grad_y * (1 - y**2)
+    return e**2, grad_u * w - grad_e, grad_u * x
     ### END SOLUTION
 
 
 def weight_gradient(
     x: np.ndarray, grad_y: np.ndarray, kernel_size: tuple[int, int], stride: int, padding: int
 ) -> np.ndarray:
-    """Task 2.2 (**, 15 minutes): the gradient at the weights.
+    """Task 2.2 (**, 15 minutes): the gradient with respect to the weights
 
-    TODO: x (N, H, W, C) was convolved with some weight (KH, KW, C, O); grad_y (N, OH, OW, O) is the gradient at the
-        result. Return the gradient at the weight, of the weight's shape.
-    QUESTION: `im2col(x, kernel_size, stride, padding)` is (N*OH*OW, KH*KW*C), and grad_y is nearly (N*OH*OW, O).
-    POINTER: 1. A weight at place (kh, kw) met, in window (oh, ow), the pixel (oh * stride + kh, ow * stride + kw) of
-        the padded picture. 2. Its gradient sums pixel times grad_y over all windows and all pictures of the batch.
-        3. With the windows as rows of a matrix that is one matrix product: which one has to be transposed?
+    TODO: A convolution of x (N, H, W, C) with a weight (KH, KW, C, O) made y, and `grad_y` (N, OH, OW, O) is the
+        gradient of the loss with respect to y. `kernel_size` is (KH, KW). Return the gradient with respect to the
+        weight, of the weight's shape. You may use `im2col`.
+    QUESTION: With `X = im2col(x, kernel_size, stride, padding)` and the weight as a matrix, the forward pass is `X @ w`.
+        Which numbers does the weight in row k of that matrix get multiplied by?
+    POINTER: The weight in row k meets column k of X, and its gradient is the sum of pixel times `grad_y` over all rows.
+        Reshape `grad_y` to have a row for each window too. One matrix product gives all the sums, and one of the two
+        matrices has to be transposed.
     """
     ### BEGIN SOLUTION
     O = grad_y.shape[-1]
@@ -49,14 +52,17 @@ def weight_gradient(
 def add_back(
     columns: np.ndarray, shape: tuple[int, int, int, int], kernel_size: tuple[int, int], stride: int, padding: int
 ) -> np.ndarray:
-    """Task 2.3 (**, 15 minutes): col2im of your own, without `np.add.at` and without the library's.
+    """Task 2.3 (**, 25 minutes): your own col2im
 
-    TODO: `columns` (N*OH*OW, KH*KW*C) has a window in each row, as from im2col of pictures of `shape` (N, H, W, C).
-        Return the pictures (N, H, W, C) to which every number has been added where its window had read it.
-    QUESTION: the slice of rows is kh : kh + stride * OH : stride. Nine slice additions for a 3x3 kernel, whatever the size.
-    POINTER: 1. Give the columns six axes: (N, OH, OW, KH, KW, C). 2. Zeros for the padded pictures. 3. Loop over the
-        places (kh, kw) of the kernel: the pixels that such a place meets are a slice of the padded pictures, from row
-        kh on in steps of `stride`, OH rows; the same for the columns. Add to that slice. 4. Cut the padding off.
+    TODO: `columns` (N*OH*OW, KH*KW*C) has a window in each row, in the order of `im2col`. Return images of `shape`
+        (N, H, W, C) in which every number has been added to the pixel that its window reads at that position. Keep the
+        dtype of `columns`. Do not use `np.add.at`, nor the library's `col2im`. Loops over windows or over kernel
+        positions are fine; do not loop over single numbers, because the milestone below runs your function often.
+    QUESTION: In one window, no pixel occurs twice, so `+=` on a slice is safe. In which other set of numbers does no
+        pixel occur twice?
+    POINTER: Give the columns six axes, (N, OH, OW, KH, KW, C), and take zeros for the padded images. For one kernel
+        position (kh, kw), the pixels in all windows are the rows kh, kh + stride, kh + 2 stride, ... (OH of them), and
+        likewise the columns. Add to that slice. In the end, cut off the padding.
     """
     ### BEGIN SOLUTION
     (N, H, W, C), (KH, KW) = shape, kernel_size
@@ -70,17 +76,18 @@ def add_back(
     ### END SOLUTION
 
 
-def picture_gradient(grad_y: np.ndarray, weight: np.ndarray, padding: int) -> np.ndarray:
-    """Task 2.4 (**, 15 minutes): the gradient at the picture, as a convolution with the flipped kernel (stride 1).
+def input_gradient(grad_y: np.ndarray, weight: np.ndarray, padding: int) -> np.ndarray:
+    """Task 2.4 (***, 25 minutes): the gradient with respect to the images, as a convolution (stride 1)
 
-    TODO: a convolution with weight (KH, KW, C, O), stride 1 and `padding` (smaller than KH and KW) made a result whose
-        gradient is grad_y (N, OH, OW, O). Return the gradient at the pictures, (N, H, W, C). The kernel need not be
-        square.
-    QUESTION: `pad(grad_y, (rows, columns))` of the library pads pictures, and `im2col(padded, (KH, KW))` makes the columns;
-        `weight[::-1, ::-1].swapaxes(2, 3)` is (KH, KW, O, C).
-    POINTER: 1. Flip the kernel along both axes, and exchange its two channel axes. 2. Pad grad_y by
-        KH - 1 - padding rows and KW - 1 - padding columns. 3. Convolve the one with the other, with stride 1: im2col
-        and a matrix product. 4. The result has as many rows and columns as there are windows.
+    TODO: A convolution with `weight` (KH, KW, C, O), stride 1 and `padding` (smaller than KH and KW) made y. Its
+        gradient `grad_y` (N, OH, OW, O) is given. Return the gradient with respect to the images, (N, H, W, C), by
+        convolving `grad_y`. Kernels need not be square. You may use `pad(x, (rows, columns))` and
+        `im2col(x, (KH, KW))`.
+    QUESTION: The formula above is for one channel and one dimension. What is the padding along each axis? And which of
+        the channel axes C and O does the new convolution sum over?
+    POINTER: Flip the kernel along both of its axes, and swap its channel axes: `weight[::-1, ::-1].swapaxes(2, 3)` is
+        (KH, KW, O, C). Pad `grad_y` by KH - 1 - padding rows and KW - 1 - padding columns. Then convolve as in task
+        1.4: `im2col`, one matrix product, reshape.
     """
     ### BEGIN SOLUTION
     KH, KW, C, O = weight.shape
@@ -92,20 +99,21 @@ def picture_gradient(grad_y: np.ndarray, weight: np.ndarray, padding: int) -> np
 
 
 class DepthwiseConv2d(Layer):
-    """Task 2.5 (**, 15 minutes): a convolution in which each channel has a kernel of its own and meets no other channel.
+    """Task 2.5 (***, 40 minutes): a layer of your own, the depthwise convolution
 
-    y[n, oh, ow, c] = sum of padded x[n, oh * stride + kh, ow * stride + kw, c] * weight[kh, kw, c] over kh and kw
+    Here each channel has a kernel of its own, and no channel meets another (Howard et al. 2017, "MobileNets",
+    arXiv:1704.04861, section 3.1, equation 3). With padded x and stride S, y[n, oh, ow, c] is the sum of
+    x[n, oh * S + kh, ow * S + kw, c] * weight[kh, kw, c] over kh and kw.
 
-    (Howard et al. 2017, "MobileNets", arXiv:1704.04861, section 3.1, equation 3.)
-
-    TODO: write `forward(x, training)`, which returns (y, cache), and `backward(grad_y, cache)`, which returns grad_x
-        and sets `self.weight.grad`, of the shape (KH, KW, C) of `self.weight.value`. `__init__` is done.
-    QUESTION: `window_slices(padded, (KH, KW), (stride, stride))` in `layers/windows.py` yields these slices, in
-        reading order, as views that you may add to.
-    POINTER: 1. Write forward as a loop over the places (kh, kw) of the kernel: a slice of the padded picture, which
-        has the shape of y, times weight[kh, kw]. 2. Read that line upwards: what it read from x, backward adds to
-        grad_x; what it multiplied by the weight, backward multiplies by grad_y and sums over everything but the
-        channel. 3. pad's transpose cuts off.
+    TODO: Write `forward(x, training)`, which returns `(y, cache)`, and `backward(grad_y, cache)`, which returns
+        `grad_x` and sets `self.weight.grad`, both for any stride and padding. `self.weight.value` is (KH, KW, C).
+        `__init__` is done.
+    QUESTION: Fix one kernel position (kh, kw). Which slice of the padded x, with the shape of y, does
+        weight[kh, kw] multiply?
+    POINTER: Write forward as a loop over kernel positions: y += slice * weight[kh, kw]. For backward, read that line in
+        reverse: add grad_y * weight[kh, kw] to the same slice of grad_x, and sum slice * grad_y over everything but the
+        channel. `window_slices(padded, (KH, KW), (S, S))` yields these slices in reading order, as views that you may
+        add to; `pad` and `crop` are each other's transpose.
     """
 
     def __init__(self, weight: np.ndarray, stride: int = 1, padding: int = 0) -> None:
@@ -113,24 +121,24 @@ class DepthwiseConv2d(Layer):
         self.stride, self.padding = stride, padding
 
     def forward(self, x: np.ndarray, training: bool = False) -> tuple[np.ndarray, object]:
-        """y (N, OH, OW, C) from x (N, H, W, C), and what backward will need."""
+        """x (N, H, W, C) -> y (N, OH, OW, C), and the cache: whatever backward will need."""
         ### BEGIN SOLUTION
         KH, KW, C = self.weight.value.shape
         padded = pad(x, (self.padding, self.padding))
-        places = window_slices(padded, (KH, KW), (self.stride, self.stride))
-        return sum(pixels * w for pixels, w in zip(places, self.weight.value.reshape(-1, C))), padded
+        slices = window_slices(padded, (KH, KW), (self.stride, self.stride))
+        return sum(pixels * w for pixels, w in zip(slices, self.weight.value.reshape(-1, C))), padded
         ### END SOLUTION
 
     def backward(self, grad_y: np.ndarray, cache: object) -> np.ndarray:
-        """grad_x, of the shape of x; sets the gradient of the weight."""
+        """grad_y (N, OH, OW, C) -> grad_x (N, H, W, C); sets the gradient of the weight."""
         ### BEGIN SOLUTION
         padded, weight = cache, self.weight.value
         grad_padded, grad_weight = np.zeros_like(padded), np.empty_like(weight)
         geometry = weight.shape[:2], (self.stride, self.stride)
         both = zip(window_slices(padded, *geometry), window_slices(grad_padded, *geometry))
-        for place, (pixels, grad_pixels) in zip(np.ndindex(weight.shape[:2]), both):
-            grad_pixels += grad_y * weight[place]
-            grad_weight[place] = (grad_y * pixels).sum((0, 1, 2))
+        for position, (pixels, grad_pixels) in zip(np.ndindex(weight.shape[:2]), both):
+            grad_pixels += grad_y * weight[position]
+            grad_weight[position] = (grad_y * pixels).sum((0, 1, 2))
         self.weight.grad = grad_weight
         return crop(grad_padded, (self.padding, self.padding))
         ### END SOLUTION

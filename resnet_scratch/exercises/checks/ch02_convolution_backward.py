@@ -1,4 +1,4 @@
-"""Checks of the exercises of tutorial 02."""
+"""Checks of the tasks of tutorial 02."""
 
 from __future__ import annotations
 
@@ -7,41 +7,53 @@ from typing import Callable
 import numpy as np
 
 from ...gradcheck import gradcheck
+from ...layers import windows
 from ...verify.definitions import (
     col2im,
     contributions,
     convolution_grad_weight,
     convolution_grad_x,
+    numerical_gradient,
     output_size,
 )
+from .traces import calls, code_of
 
 
 def task_2_1(answer: Callable) -> None:
-    """`times_seen`: by hand, and by counting the terms of the convolution that each pixel is in."""
-    cases = [
-        ((4, 4), 3, 1, 0, [[1, 2, 2, 1], [2, 4, 4, 2], [2, 4, 4, 2], [1, 2, 2, 1]]),
-        ((3, 3), 3, 1, 1, [[4, 6, 4], [6, 9, 6], [4, 6, 4]]),
-        ((4, 6), 3, 2, 0, [[1, 1, 2, 1, 1, 0]] * 3 + [[0] * 6]),
-    ]
-    for (H, W), kernel, stride, padding in [((5, 8), 3, 2, 1), ((9, 4), 4, 3, 2), ((6, 5), 1, 2, 0)]:
-        counts = np.zeros((H, W), int)
-        for *_, h, w in contributions((H, W), kernel, stride, padding):
-            counts[h, w] += 1
-        cases.append(((H, W), kernel, stride, padding, counts.tolist()))
-    for (H, W), kernel, stride, padding, counts in cases:
-        expected, got = np.array(counts), np.asarray(answer((H, W), kernel, stride, padding))
-        case = f"size {(H, W)}, kernel {kernel}, stride {stride}, padding {padding}"
-        assert got.shape == (H, W), (
-            f"{case}: wanted one count per pixel, {(H, W)}, got {got.shape}; cut off the padding"
-        )
-        if np.array_equal(got, expected):
-            continue
-        assert not np.array_equal(got, np.minimum(expected, 1)), (
-            f"{case}: no pixel was counted twice; windows overlap, and each adds 1 (+=, not =)"
-        )
-        place = tuple(np.argwhere(got != expected)[0].tolist())
-        hint = "only windows that fit whole count" if got[place] > expected[place] else "windows are missing"
-        raise AssertionError(f"{case}: pixel {place} is in {expected[place]} windows, got {got[place]}: {hint}")
+    """`small_graph`: against central differences of the loss, written in one line."""
+
+    def loss(values: np.ndarray) -> float:
+        x, w = values
+        return float((np.tanh(w * x) - x) ** 2)
+
+    for x, w in [(0.5, 3.0), (-1.2, 0.7), (2.0, -0.4)]:
+        got = answer(x, w)
+        case = f"x = {x}, w = {w}"
+        assert np.shape(got) == (3,), f"{case}: return the three numbers (L, grad_x, grad_w), got {got!r}"
+        L, grad_x, grad_w = map(float, got)
+        expected_x, expected_w = numerical_gradient(loss, np.array([x, w]))
+        y, e = np.tanh(w * x), np.tanh(w * x) - x
+        through_w, slope = 2 * e * (1 - y**2) * w, 1 - y**2
+        assert abs(L - e**2) < 1e-9, f"{case}: L must be {e**2:.6f}, got {L:.6f}"
+        hints = {
+            "grad_x": [
+                (through_w, "this is the path through w * x alone; x is also subtracted in e = y - x"),
+                (-2 * e, "this is the path through e = y - x alone; x is also used in w * x"),
+                (through_w + 2 * e, "the gradients of both uses are added, but e = y - x has a minus sign"),
+                (expected_x / 2, "the derivative of e ** 2 is 2 * e"),
+                (2 * e * (1 - (w * x) ** 2) * w - 2 * e, "the derivative of tanh is 1 - y ** 2, with y the output"),
+                (2 * e * w - 2 * e, "the derivative of tanh is missing"),
+            ],
+            "grad_w": [
+                (expected_w / 2, "the derivative of e ** 2 is 2 * e"),
+                (2 * e * x, "the derivative of tanh is missing"),
+                (2 * e * (1 - (w * x) ** 2) * x, "the derivative of tanh is 1 - y ** 2, with y the output"),
+                (2 * e * slope, "u = w * x, so a change of w by 1 changes u by x"),
+            ],
+        }
+        for name, value, expected in (("grad_x", grad_x, expected_x), ("grad_w", grad_w, expected_w)):
+            hint = next((f"; {hint}" for other, hint in hints[name] if abs(value - other) < 1e-6), "")
+            assert abs(value - expected) < 1e-6, f"{case}: {name} must be {expected:.6f}, got {value:.6f}{hint}"
 
 
 def task_2_2(answer: Callable) -> None:
@@ -62,18 +74,18 @@ def task_2_2(answer: Callable) -> None:
         if np.allclose(got, expected):
             continue
         assert not np.allclose(got, expected / shape[0]), (
-            f"{case}: you took the mean over the batch; all pictures used the weight, so their shares are summed (the "
-            "mean over the batch is in the loss, and so in grad_y, already)"
+            f"{case}: you took the mean over the batch; all images used the weight, so what they send back is added (the "
+            "mean over the batch is part of the loss, and so it is in grad_y already)"
         )
-        assert not np.allclose(got, first), f"{case}: only the first picture of the batch was counted"
+        assert not np.allclose(got, first), f"{case}: only the first image of the batch was counted"
         assert not np.allclose(got, expected[::-1, ::-1]), (
-            f"{case}: your gradient is flipped; the kernel is flipped only for the gradient with respect to the picture"
+            f"{case}: your gradient is flipped; the kernel is flipped only for the gradient with respect to the images"
         )
-        explain(case, "at the weight", got, expected)
+        explain(case, "at weight", got, expected)
 
 
 def task_2_3(answer: Callable) -> None:
-    """`add_back`: number by number."""
+    """`add_back`: number by number; by itself, and without `np.add.at`."""
     rng = np.random.default_rng(4)
     for shape, kernel_size, stride, padding, dtype in [
         ((1, 4, 4, 1), (3, 3), 1, 0, np.float64),
@@ -95,9 +107,9 @@ def task_2_3(answer: Callable) -> None:
             earliest[:, h, w] = numbers[:, oh, ow, kh, kw]
         given = columns.copy()
         got = np.asarray(answer(columns, shape, kernel_size, stride, padding))
-        case = f"pictures {shape}, kernel {kernel_size}, stride {stride}, padding {padding}"
+        case = f"images {shape}, kernel {kernel_size}, stride {stride}, padding {padding}"
         assert np.array_equal(columns, given), f"{case}: the columns themselves were changed"
-        assert got.shape == shape, f"{case}: the pictures must be {shape}, got {got.shape}; is the padding cut off?"
+        assert got.shape == shape, f"{case}: the images must be {shape}, got {got.shape}; is the padding cut off?"
         assert got.dtype == dtype, f"{case}: the dtype must be that of the columns, {np.dtype(dtype)}, got {got.dtype}"
         if np.allclose(got, expected, atol=1e-5):
             continue
@@ -108,11 +120,18 @@ def task_2_3(answer: Callable) -> None:
         assert not np.allclose(got * np.maximum(counts, 1), expected, atol=1e-5), (
             f"{case}: you took the mean of what comes back to a pixel; the transpose of copying is adding"
         )
-        explain(case, "at the pixel", got, expected)
+        explain(case, "at pixel", got, expected)
+    called = calls(answer, columns, shape, kernel_size, stride, padding)
+    assert code_of(windows.col2im) not in called, (
+        "the sums are right, but they are the library's: write your own col2im"
+    )
+    assert not any(getattr(one, "__self__", None) is np.add and one.__name__ == "at" for one in called), (
+        "the sums are right, but np.add.at adds one number at a time, which is slow; add slices with +="
+    )
 
 
 def task_2_4(answer: Callable) -> None:
-    """`picture_gradient`: by definition, each gradient sent back through the weight it came by."""
+    """`input_gradient`: by definition, each gradient sent back through the weight that it came by."""
     rng = np.random.default_rng(5)
     for shape, kernel_size, O, padding in [
         ((1, 3, 3, 1), (2, 2), 1, 0),
@@ -128,10 +147,10 @@ def task_2_4(answer: Callable) -> None:
         def sent_back(weight: np.ndarray) -> np.ndarray:
             return convolution_grad_x(grad_y, weight, shape[1:3], 1, padding)
 
-        case = f"pictures {shape}, weight {weight.shape}, padding {padding}"
+        case = f"images {shape}, weight {weight.shape}, padding {padding}"
         got, expected = np.asarray(answer(grad_y, weight, padding)), sent_back(weight)
         assert got.shape == shape, (
-            f"{case}: the gradient has the pictures' shape {shape}, got {got.shape}; grad_y is padded by "
+            f"{case}: the gradient has the shape of the images, {shape}, got {got.shape}; grad_y is padded by "
             "KH - 1 - padding rows and KW - 1 - padding columns"
         )
         if np.allclose(got, expected):
@@ -139,13 +158,13 @@ def task_2_4(answer: Callable) -> None:
         assert not np.allclose(got, sent_back(weight[::-1, ::-1])), f"{case}: the kernel was not flipped"
         if shape[3] == O:
             assert not np.allclose(got, sent_back(weight.swapaxes(2, 3))), (
-                f"{case}: the kernel's channel axes were not exchanged: backward goes from O channels to C (a reshape "
-                "to (KH, KW, O, C) does not exchange them, swapaxes does)"
+                f"{case}: the kernel's channel axes were not swapped: backward goes from O channels to C (a reshape to "
+                "(KH, KW, O, C) does not swap them, swapaxes does)"
             )
         assert not np.allclose(got, sent_back(weight[::-1])) and not np.allclose(got, sent_back(weight[:, ::-1])), (
             f"{case}: the kernel was flipped along one axis only; flip both"
         )
-        explain(case, "at the pixel", got, expected)
+        explain(case, "at pixel", got, expected)
 
 
 def task_2_5(answer: Callable) -> None:
@@ -158,26 +177,28 @@ def task_2_5(answer: Callable) -> None:
             expected[:, oh, ow] += x[:, h, w] * weight[kh, kw]
         case = f"x {shape}, weight {weight.shape}, stride {stride}, padding {padding}"
         layer = answer(weight.copy(), stride, padding)
-        y, cache = layer.forward(x, True)
-        assert y.shape == expected.shape, f"{case}: y must be {expected.shape}, got {y.shape}"
+        outcome = layer.forward(x, True)
+        assert isinstance(outcome, tuple) and len(outcome) == 2, f"{case}: forward must return two things, (y, cache)"
+        y, cache = outcome
+        assert np.shape(y) == expected.shape, f"{case}: y must be {expected.shape}, got {np.shape(y)}"
         if not np.allclose(y, expected):
-            explain(f"{case}: forward", "at", y, expected)
+            explain(f"{case}: forward", "y", y, expected)
         grad_x = layer.backward(np.ones_like(y), cache)
         assert grad_x is not None and grad_x.shape == shape, (
             f"{case}: grad_x must have the shape of x, {shape}, got {np.shape(grad_x)}; is the padding cut off?"
         )
         assert layer.weight.grad is not None, f"{case}: backward must set self.weight.grad"
         assert layer.weight.grad.shape == weight.shape, (
-            f"{case}: self.weight.grad must be {weight.shape}, got {layer.weight.grad.shape}; the batch and all places "
-            "are summed, the channels are not"
+            f"{case}: self.weight.grad must be {weight.shape}, got {layer.weight.grad.shape}; sum over the batch "
+            "and over positions, not over channels"
         )
         report = gradcheck(layer, x)
-        assert report, f"{case}: the gradient check (input is x, weight is the weight) says\n{report}"
+        assert report, f"{case}: the gradient check says (input is x)\n{report}"
 
 
 def explain(case: str, where: str, got: np.ndarray, expected: np.ndarray) -> None:
     """Raise AssertionError with the first number that is wrong."""
     wrong = ~np.isclose(got, expected, atol=1e-5)
     place = tuple(np.argwhere(wrong)[0].tolist())
-    numbers = f"wanted {expected[place]:.5f}, got {got[place]:.5f}"
+    numbers = f"must be {expected[place]:.5f}, got {got[place]:.5f}"
     raise AssertionError(f"{case}: {where} {place} {numbers} ({wrong.sum()} of {wrong.size} are wrong)")

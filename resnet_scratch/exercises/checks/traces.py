@@ -1,0 +1,50 @@
+"""What an answer did while it ran: whom it called, and how much of Python it needed."""
+
+from __future__ import annotations
+
+import sys
+from types import CodeType, FrameType
+from typing import Any, Callable
+
+
+def calls(function: Callable, *arguments: Any) -> list[Any]:
+    """Run a function; the code objects of all Python functions, and all built-in functions, that were called in it."""
+    called: list[Any] = []
+
+    def record(frame: FrameType, event: str, built_in: Any) -> None:
+        if event == "call":
+            called.append(frame.f_code)
+        elif event == "c_call":
+            called.append(built_in)
+
+    before = sys.getprofile()
+    sys.setprofile(record)
+    try:
+        function(*arguments)
+    finally:
+        sys.setprofile(before)
+    return called
+
+
+def python_steps(function: Callable, *arguments: Any) -> int:
+    """Run a function; how many instructions of the interpreter it took. What NumPy does in C does not count."""
+    steps = 0
+
+    def count(frame: FrameType, event: str, _: Any) -> Callable:
+        nonlocal steps
+        frame.f_trace_opcodes = True
+        steps += event == "opcode"
+        return count
+
+    before = sys.gettrace()
+    sys.settrace(count)
+    try:
+        function(*arguments)
+    finally:
+        sys.settrace(before)
+    return steps
+
+
+def code_of(function: Callable) -> CodeType:
+    """The code object of a Python function, as `calls` lists it."""
+    return function.__code__

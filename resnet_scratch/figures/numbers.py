@@ -1,0 +1,33 @@
+"""Small matrices with each number written into its cell."""
+
+from __future__ import annotations
+
+from typing import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+
+Frame = tuple[tuple[int, int, int, int], str]
+
+
+def draw_numbers(
+    ax: Axes, array: np.ndarray, title: str = "", frames: Sequence[Frame] = (), shade: bool = False
+) -> None:
+    """Draw a matrix (rows, columns), each number written into its cell.
+
+    `frames` are outlines around some cells: ((first row, first column, rows, columns), colour). With `shade`, a cell is
+    the darker the larger its number is, regardless of sign.
+    """
+    for (row, column), value in np.ndenumerate(array):
+        ax.text(column, row, f"{value:g}", ha="center", va="center", fontsize=9)
+    limit = 2.5 * np.abs(array).max() if shade else 1
+    ax.imshow(np.abs(array) if shade else np.zeros(array.shape), cmap="Blues", vmin=0, vmax=limit)
+    ax.set_xticks(np.arange(array.shape[1] + 1) - 0.5, [])
+    ax.set_yticks(np.arange(array.shape[0] + 1) - 0.5, [])
+    ax.tick_params(length=0)
+    ax.grid(color="#cccccc")
+    ax.set_title(title, fontsize=10)
+    for (row, column, height, width), colour in frames:
+        frame = Rectangle((column - 0.5, row - 0.5), width, height, fill=False, edgecolor=colour, linewidth=3, zorder=3)
+        ax.add_patch(frame).set_clip_on(False)
