@@ -78,8 +78,8 @@ def milestone(chapter: int, answers: Answers, steps: int = 400) -> None:
             print(f"{step:4}  {loss:9.4f}  {wanted:9.4f}")
             assert abs(loss - wanted) < 1e-3 * wanted, (
                 f"step {step}: your loss is {loss:.4f} and the library's is {wanted:.4f}, with the same weights and "
-                f"images, although the answers to {', '.join(goal.needs)} are right one by one. Do they work for batches "
-                f"of {BATCH_SIZE} images, and for float32?"
+                f"images, although the answers to {', '.join(goal.needs)} are right one by one. Do they work for "
+                f"batches of {BATCH_SIZE} images, and for float32?"
             )
         elif step % max(1, steps // 10) == 0:
             print(f"{step:4}  {loss:9.4f}")

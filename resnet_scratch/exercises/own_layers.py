@@ -1,7 +1,7 @@
 """Layers that are made of a student's answers.
 
-`OwnConv2d` is a Conv2d whose forward and backward call the answers, and so on. To run a network on a student's code, the
-classes of its layers are exchanged; its weights stay.
+`OwnConv2d` is a Conv2d whose forward and backward call the answers, and so on. To run a network on a student's code,
+the classes of its layers are exchanged; its weights stay.
 """
 
 from __future__ import annotations
