@@ -208,8 +208,8 @@ assert np.allclose(paths["learning rate 0.09"][-1], expected), "a step multiplie
 # SGD with momentum $\mu$ keeps a **velocity** $v$, and moves by $-\eta v$. The velocity is a sum of all gradients so
 # far, in which old ones fade: $\nabla L_t + \mu \nabla L_{t-1} + \mu^2 \nabla L_{t-2} + \dots$
 #
-# * Where the gradient stays the same, the sum tends to $\nabla L / (1 - \mu)$. For $\mu = 0.9$ the steps become 10 times
-#   as long. That is why $\eta / (1 - \mu)$ is called the **effective learning rate**.
+# * Where the gradient stays the same, the sum tends to $\nabla L / (1 - \mu)$. For $\mu = 0.9$ the steps become 10
+#   times as long. That is why $\eta / (1 - \mu)$ is called the **effective learning rate**.
 # * Where the gradient changes its sign at every step, the terms cancel, and the steps become shorter.
 
 # %% tags=["task"]
@@ -244,8 +244,8 @@ assert distances[0] > 1e6 and max(distances[1:]) < 0.1, "only momentum survives 
 task("8.4")
 
 # %% [markdown]
-# The derivation takes two lines. In one direction, $v_{t+1} = \mu v_t + \lambda w_t$ and $w_{t+1} = w_t - \eta v_{t+1}$.
-# Without $v$ this is
+# The derivation takes two lines. In one direction, $v_{t+1} = \mu v_t + \lambda w_t$ and $w_{t+1} = w_t - \eta
+# v_{t+1}$. Without $v$ this is
 #
 # $$ w_{t+1} = (1 + \mu - \eta\lambda) \, w_t - \mu \, w_{t-1}, \qquad\text{and}\quad w_t = z^t \quad\text{solves it if}
 # \quad p(z) = z^2 - (1 + \mu - \eta\lambda) \, z + \mu = 0. $$
@@ -256,7 +256,8 @@ task("8.4")
 #
 # $$ \boxed{\eta < \frac{2 (1 + \mu)}{\lambda}} $$
 #
-# For $\mu = 0.9$ the limit of $\eta$ is 1.9 times as high, and that of the effective rate, $\eta / (1 - \mu)$, 19 times.
+# For $\mu = 0.9$ the limit of $\eta$ is 1.9 times as high, and that of the effective rate, $\eta / (1 - \mu)$, 19
+# times.
 
 # %%
 for momentum in (0.0, 0.5, 0.9):
@@ -301,7 +302,28 @@ def fit(learning_rate, steps=SHORT, batch_size=64, make_optimizer=SGD, **options
     return losses
 
 
-# @@MOMENTUM@@
+# %% [markdown]
+# **Predict:** two groups of three runs. Within a group the effective learning rate $\eta / (1 - \mu)$ is the same: 0.1
+# in the first group, 1 in the second. In which group will the three curves be alike?
+
+# %%
+ends = {}
+fig, axes = plt.subplots(1, 2, figsize=(8.5, 2.9), layout="constrained", sharey=True)
+for ax, effective in zip(axes, (0.1, 1.0)):
+    curves = {f"momentum {mu}": fit(effective * (1 - mu), momentum=mu) for mu in (0.0, 0.5, 0.9)}
+    plot_curves(ax, curves)
+    ax.set_title(f"effective learning rate {effective}", fontsize=10)
+    ends[effective] = [float(np.mean(losses[-10:])) for losses in curves.values()]
+    print(f"effective rate {effective}: mean of the last 10 losses", np.round(ends[effective], 2))
+plt.show()
+if not FAST:
+    assert max(ends[0.1]) - min(ends[0.1]) < 0.2, "at a small effective rate, momentum is only a larger learning rate"
+    assert ends[1.0][2] < ends[1.0][0] - 0.5, "at a large one, momentum must keep the run stable"
+
+# %% [markdown]
+# At a small effective rate the curves are alike: there momentum *is* a larger learning rate, and nothing else. At a
+# large one plain SGD jumps from wall to wall, as on the bowl, and momentum damps the jumps. In practice, use 0.9 and
+# then look for the learning rate.
 
 # %% [markdown]
 # ## Finding a learning rate
@@ -347,7 +369,7 @@ if not FAST:
 # | what you see | what it may mean | what to do |
 # |---|---|---|
 # | a straight, slow descent from the first step on | the learning rate is too small | raise it tenfold |
-# | a jump up at first, then flat near $\log$(classes) | it is too large: the first steps went astray | a tenth; warm-up |
+# | a jump up at first, then flat near $\log$(classes) | too large: the first steps went astray | a tenth; warm-up |
 # | not a number | far too large; a division by zero; a log of zero | a tenth; look at the first batch |
 # | flat at $\log$(classes) from the start | no gradient, or a rate near zero | one batch; gradient checks |
 # | falls, but ends high | the rate does not go down, or the network is too small | a schedule |
@@ -359,9 +381,96 @@ if not FAST:
 # %% tags=["task"]
 task("8.5")
 
-# @@BATCH@@
+# %% [markdown]
+# ## Batch size, and its learning rate
+#
+# The gradient of a batch is the mean of the gradients of its images. It is a noisy estimate of the gradient of the
+# whole training set. The mean of B independent terms has a standard deviation that is $\sqrt{B}$ times smaller than
+# that of one, so larger batches have less noise. For the same number of epochs, they also make fewer steps.
+#
+# If the gradient hardly changes within $k$ steps, then $k$ steps of rate $\eta$ with batches of B images do about the
+# same as one step of rate $k \eta$ with the $k$B images together. This is the **linear scaling rule**: multiply the
+# batch size by $k$, and the learning rate too (Goyal et al. 2017, section 2.1).
+#
+# **Predict:** we train for the same 12 epochs with batches of 16, 64 and 256. Which learning rate is best for each, and
+# which batch size reaches the lowest loss?
 
-# @@ADAM@@
+# %%
+EPOCHS = 1 if FAST else 12
+by_batch = {}
+for batch_size in (16, 64, 256):
+    epoch = 512 // batch_size  # in steps
+    losses = {rate: fit(rate, EPOCHS * epoch, batch_size) for rate in (0.003, 0.01, 0.03, 0.1, 0.3)}
+    by_batch[batch_size] = {rate: float(np.mean(values[-epoch:])) for rate, values in losses.items()}
+best = {size: min(results, key=results.__getitem__) for size, results in by_batch.items()}
+fig, ax = plt.subplots(figsize=(6, 3), layout="constrained")
+plot_rates(ax, {str(size): results for size, results in by_batch.items()}, legend="batch size")
+plt.show()
+for size, rate in best.items():
+    print(f"batches of {size:3}: lowest loss {by_batch[size][rate]:.2f}, with a learning rate of {rate}")
+if not FAST:
+    assert best[16] < best[64] < best[256], "larger batches need larger learning rates"
+
+# %% [markdown]
+# The best rate grows with the batch size. The rule says by 4 from curve to curve; on this coarse grid, it is between 3
+# and 10. A rate that is good for one batch size is bad for another, so **never compare batch sizes at one learning
+# rate**.
+#
+# The largest batch ends highest even at its best rate. Its 24 steps would have to be too large: the rule holds only as
+# long as the gradient stays the same over the steps that are merged. Shallue et al. (2019) measured this on many
+# problems. At first, doubling the batch halves the number of steps; then it helps less; in the end, not at all.
+
+# %% [markdown]
+# ## Adam beside SGD
+#
+# A step of SGD is proportional to the gradient. **Adam** (Kingma and Ba 2015) keeps two running averages for every
+# weight, of the gradient and of its square. It divides the one by the root of the other. Both averages start at 0, so
+# they are corrected as in task 8.5.
+
+# %%
+print(inspect.getsource(Adam.update))
+
+# %% [markdown]
+# **Predict:** the gradient becomes 100 times as large, because somebody has multiplied the loss by 100. What happens to
+# the first step of SGD, and what to that of Adam?
+
+# %%
+for make_optimizer in (SGD, Adam):
+    steps = []
+    for factor in (1, 100):
+        w = Parameter(np.zeros(3))
+        w.grad = factor * np.array([0.5, -0.01, 2.0])
+        make_optimizer([w]).step(0.1)
+        steps.append(w.value)
+        print(f"{make_optimizer.__name__:4}: gradient {w.grad}, step {w.value.round(4)}")
+assert np.allclose(steps, 0.1 * np.array([-1, 1, -1])), "Adam's first step is the learning rate, against the sign"
+
+# %% [markdown]
+# For Adam the size of the gradient does not matter: every weight moves by about the learning rate. So the two
+# optimizers need very different rates.
+
+# %%
+by_optimizer = {"SGD with momentum": {}, "Adam": {}}
+for rate in (0.03, 0.1, 0.3):
+    by_optimizer["SGD with momentum"][rate] = float(np.mean(fit(rate)[-10:]))
+for rate in (0.0003, 0.001, 0.003, 0.01, 0.1):
+    by_optimizer["Adam"][rate] = float(np.mean(fit(rate, make_optimizer=Adam)[-10:]))
+fig, ax = plt.subplots(figsize=(6, 3), layout="constrained")
+plot_rates(ax, by_optimizer)
+plt.show()
+for name, results in by_optimizer.items():
+    rate = min(results, key=results.__getitem__)
+    print(f"{name:17}: lowest loss {results[rate]:.2f}, with a learning rate of {rate}")
+if not FAST:
+    assert min(by_optimizer["Adam"], key=by_optimizer["Adam"].get) < 0.03, "Adam wants a much smaller rate than SGD"
+
+# %% [markdown]
+# In this short run without a schedule Adam reaches a lower training loss. That says little about a long run, and
+# nothing about the test accuracy. Wilson et al. (2017) found that adaptive methods often fit the training images as
+# fast and generalise worse. Choi et al. (2019) found that with enough tuning they are never worse. Residual networks
+# are usually trained by SGD with momentum, as in the paper, and Transformers by AdamW: Adam with **decoupled** weight
+# decay, which is not divided by the root of the squares (Loshchilov and Hutter 2019). The library's `Adam` does the
+# same.
 
 # %% [markdown]
 # ## Schedules
@@ -461,7 +570,46 @@ assert free[-1] > free[0] and decayed[-1] < free[-1], "without decay the weights
 # For biases, and for the weights of batch norm, this argument does not hold. Some recipes leave them out of the decay:
 # `decay_biases_and_norms=False`. The library's default decays everything, as PyTorch's does.
 #
-# @@SYMMETRY@@
+# ## Where the weights begin
+#
+# Why do weights start at random? **Predict:** the weights of every convolution start at the same number, and only the
+# classifier's are random. We train for 20 steps. How many different filters will each convolution have?
+
+# %%
+model = build("resnet8", rng=np.random.default_rng(0)).astype(np.float64)
+convolutions = {name: p for name, p in model.named_parameters() if p.value.ndim == 4}
+for parameter in convolutions.values():
+    parameter.value[...] = 0.05
+optimizer = SGD(model.parameters(), momentum=0.9)
+batches = ((x.astype(np.float64), labels) for x, labels in training_batches(small, 64, 0, augment=False))
+for _ in train(model, optimizer, batches, constant(0.1), 20):
+    pass
+
+
+def different_filters(weight):
+    """How many of the filters of a weight (KH, KW, C, O) differ from one another by more than rounding."""
+    filters = weight.reshape(-1, weight.shape[-1]).T
+    return len(np.unique((filters / np.abs(filters).max()).round(6), axis=0))
+
+
+counts = {name: different_filters(p.value) for name, p in convolutions.items()}
+for name, parameter in convolutions.items():
+    largest = np.abs(parameter.grad).max()
+    print(f"{name:22} {counts[name]:2} of {parameter.value.shape[-1]} filters differ; largest gradient {largest:.1e}")
+    assert largest > 1e-6, "the gradients must not be zero, or nothing is shown"
+    inside = name.endswith("0.conv1.weight")
+    assert counts[name] == (1 if inside else parameter.value.shape[-1])
+
+# %% [markdown]
+# Two filters with the same weights and the same weights behind them get the same gradient. They stay the same for ever:
+# the first convolution of every block is one filter, computed 16, 32 or 64 times.
+#
+# What broke the symmetry elsewhere? The random classifier. It sends a different gradient back to each channel, and the
+# shortcuts carry these gradients through the network, channel by channel. So every convolution whose output is *added*
+# to the shortcut, or starts it, gets different gradients for its filters. Inside a branch nothing distinguishes the
+# channels. (If the classifier starts at one number too, the gradient with respect to the features is a sum of $p_k -
+# [k = t]$ over the classes, which is 0: no convolution learns anything at first.) Random filters break the symmetry
+# everywhere.
 
 # %% [markdown]
 # How large should the random numbers be? A sum over $n$ inputs of weights with variance $\sigma^2$ has $n \sigma^2$
@@ -525,8 +673,8 @@ assert gap_with < gap_without, "augmentation should narrow the gap between train
 # gap is smaller. But neither network is any good on new images. No trick replaces data: these were 512 images, and the
 # data set has 10,000.
 #
-# This also says how **not** to choose a learning rate or anything else. Do not choose it by the training loss alone, and
-# do not choose it by the test images either, or they are no longer unseen. Hold some training images out for that:
+# This also says how **not** to choose a learning rate or anything else. Do not choose it by the training loss alone,
+# and do not choose it by the test images either, or they are no longer unseen. Hold some training images out for that:
 
 # %%
 held_out = shapes.split(validation=1000, seed=0)
@@ -559,8 +707,9 @@ for step in train(model, optimizer, batches, recipe.learning_rates(total), total
     if step.number % steps_per_epoch == 0 or step.number == total:  # at the end of an epoch, or of the run
         result = evaluate(model, test_images, test_labels, shapes.mean, shapes.std)
         tests[step.number] = result.loss
-        print(f"step {step.number:4}: learning rate {step.learning_rate:.4f}, training accuracy "
-              f"{np.mean(correct[-steps_per_epoch:]) / recipe.batch_size:.1%}, test accuracy {result.accuracy:.1%}")  # fmt: skip
+        accuracy = np.mean(correct[-steps_per_epoch:]) / recipe.batch_size
+        print(f"step {step.number:4}: learning rate {step.learning_rate:.4f}, training accuracy {accuracy:.1%}, "
+              f"test accuracy {result.accuracy:.1%}")  # fmt: skip
 print(f"\nthe recipe says what to expect of a whole run: {recipe.expect}")
 fig, axes = plt.subplots(1, 2, figsize=(8.5, 2.9), layout="constrained")
 plot_run(axes[0], training, tests)
@@ -596,9 +745,9 @@ milestone(8, solutions(), steps=20 if FAST else 400)
 #
 # <details><summary>The loss of your run is not a number after 50 steps. What do you do, in which order?</summary>
 #
-# Find the first step at which it happens, and print the largest weight and gradient before it. If they grow from step to
-# step, the learning rate is too high: use a tenth, or a warm-up. If they are harmless, look for a division by zero or
-# the logarithm of zero at that step. Then train on one batch, and gradient-check the layers that you wrote.
+# Find the first step at which it happens, and print the largest weight and gradient before it. If they grow from step
+# to step, the learning rate is too high: use a tenth, or a warm-up. If they are harmless, look for a division by zero
+# or the logarithm of zero at that step. Then train on one batch, and gradient-check the layers that you wrote.
 #
 # </details>
 #

@@ -15,19 +15,19 @@ def sgd_step(
 
     TODO: Return (the new w, the new velocity). Leave the arrays that you are given unchanged.
 
-        - The velocity after step t is `g_t + momentum * g_{t-1} + momentum**2 * g_{t-2} + ...`. The argument `velocity`
+        - The velocity after step t is `d_t + momentum * d_{t-1} + momentum**2 * d_{t-2} + ...`. The argument `velocity`
           is that sum after the previous step.
         - w moves against the new velocity, by the learning rate times as far.
-        - Weight decay adds `weight_decay / 2 * sum(w**2)` to the loss. Each g_t is the gradient of the loss with this
+        - Weight decay adds `weight_decay / 2 * sum(w**2)` to the loss. Each d_t is the gradient of the loss with this
           term; `grad` is the gradient without it.
     QUESTION: Write the sums of two successive steps below each other. What turns the old one into the new one? And what
         is the derivative of `weight_decay / 2 * w**2` with respect to w?
-    POINTER: Three lines are enough: g from `grad` and w, then the new velocity from the old one and g, then the new w
+    POINTER: Three lines are enough: d from `grad` and w, then the new velocity from the old one and d, then the new w
         from the new velocity. Note that `+=` and `-=` change the caller's arrays.
     """
     ### BEGIN SOLUTION
-    g = grad + weight_decay * w
-    velocity = momentum * velocity + g
+    d = grad + weight_decay * w
+    velocity = momentum * velocity + d
     return w - learning_rate * velocity, velocity
     ### END SOLUTION
 
@@ -75,8 +75,8 @@ def largest_stable_rate(curvatures: Sequence[float], momentum: float) -> float:
     TODO: For the loss L(w) = sum of `curvatures[i] * w[i]**2 / 2` and SGD with `momentum`, return the learning rate
         below which w tends to 0 from every starting point and above which it does not. Derive a formula, or find the
         number with a program: 1 % is exact enough.
-    QUESTION: Without the velocity, w_{t+1} depends only on w_t and w_{t-1}: how? For which numbers z is z**t a solution,
-        and what must hold for those numbers if w is to tend to 0?
+    QUESTION: Without the velocity, w_{t+1} depends only on w_t and w_{t-1}: how? For which numbers z is z**t a
+        solution, and what must hold for those numbers if w is to tend to 0?
     POINTER: z solves a quadratic equation. The product of its two roots is the momentum, which is below 1, so the first
         root to leave the unit circle leaves it at z = 1 or at z = -1. Put both into the equation. With a program: halve
         an interval of learning rates, in which the lower end converges and the upper end diverges.
