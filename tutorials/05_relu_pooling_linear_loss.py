@@ -19,7 +19,7 @@
 # * compute both for logits of any size without overflow.
 #
 # **Needs:** 02 (backward passes) and 03 (gradient checking); for the milestone, your answers from 00 to 04.
-# **Time:** 60 minutes to read and try. The cells run in a few seconds, except for the milestone: one or two minutes.
+# **Time:** 60 minutes to read and try. The cells run in a few seconds, and the milestone in about a minute.
 
 # %%
 import inspect
@@ -260,9 +260,10 @@ task("5.4")
 fig, ax = plt.subplots(figsize=(7.5, 2.2), layout="constrained")
 boxes = {"z": (0, 0), "softmax": (2, 0), "-log p[t]": (4.4, 0), "L": (6.4, 0)}
 draw_graph(ax, boxes, [("z", "softmax", ""), ("softmax", "-log p[t]", "p"), ("-log p[t]", "L", "")])
-backward = [("L", "-log p[t]", "1"), ("-log p[t]", "softmax", "-1/p[t]"), ("softmax", "z", "p - one-hot")]
-bends = {(start, end): -0.5 for start, end, _ in backward}
-draw_graph(ax, boxes, backward, colour=BACKWARD, bend=bends)
+backward = {("L", "-log p[t]"): "1", ("-log p[t]", "softmax"): "-1 / p[t]", ("softmax", "z"): "p - one-hot"}
+draw_graph(ax, boxes, [(*edge, "") for edge in backward], colour=BACKWARD, bend=dict.fromkeys(backward, -0.4))
+for (start, end), text in backward.items():
+    ax.text((boxes[start][0] + boxes[end][0]) / 2, -0.85, text, color=BACKWARD, ha="center")
 ax.set_ylim(-1.3, 0.8)
 plt.show()
 

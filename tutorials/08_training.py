@@ -735,7 +735,7 @@ if not FAST:
 #
 # Now everything is yours: convolution, batch norm, ReLU, the residual block, softmax, the gradient of the loss, and the
 # update. `milestone` puts your answers to the tasks of chapters 0 to 8 into a small ResNet and trains it. The library's
-# own network makes the first five steps beside it, from the same weights. This takes one or two minutes.
+# own network makes the first five steps beside it, from the same weights. This takes about a minute.
 
 # %%
 milestone(8, solutions(), steps=20 if FAST else 400)
