@@ -8,13 +8,14 @@ from ..layers.layer import Layer
 
 
 class Sigmoid(Layer):
-    """Task 5.1 (**, 15 minutes): the activation that ReLU replaced.
+    """Task 5.1 (**, 20 minutes): the sigmoid, the activation that ReLU replaced
 
     TODO: y = 1 / (1 + exp(-x)), for x of any shape. Write `forward(x, training)`, which returns (y, cache), and
-        `backward(grad_y, cache)`, which returns grad_x. No warning of overflow, also for x = -1000.
-    QUESTION: y' = y (1 - y); and 1 / (1 + exp(-x)) = exp(x) / (1 + exp(x)).
-    POINTER: 1. Differentiate y by x and write the result with y alone: no exp is left. 2. So what should the cache be?
-        3. exp(-x) overflows for very negative x, exp(x) for very positive x: use exp(-|x|).
+        `backward(grad_y, cache)`, which returns grad_x. Neither may warn of an overflow, not even for x = -1000.
+    QUESTION: What is the derivative of the sigmoid, written with y alone? So what should the cache be?
+    POINTER: The derivative of 1 / u is -u' / u**2; split the result into two factors. For the overflow: exp(-x)
+        overflows for very negative x, exp(x) for very positive x. Multiply numerator and denominator by exp(x), and use
+        one form for x >= 0 and the other for x < 0. exp(-abs(x)) is safe in both.
     """
 
     def forward(self, x: np.ndarray, training: bool = False) -> tuple[np.ndarray, np.ndarray]:
@@ -33,33 +34,35 @@ class Sigmoid(Layer):
 
 
 def max_pool_backward(grad_y: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Task 5.2 (**, 15 minutes): the way back through a maximum.
+    """Task 5.2 (**, 20 minutes): the backward pass of max pooling
 
-    TODO: x (N, H, W, C) with even H and W went through max pooling with windows of 2x2 and stride 2; grad_y is
-        (N, H/2, W/2, C). Return grad_x: each window's gradient goes to its largest pixel, and to the first of them, in
-        reading order, where several are equally large. Everything else is zero.
-    QUESTION: `argmax` takes the first of several equal ones.
-    POINTER: 1. The four pixels of all windows are x[:, 0::2, 0::2], x[:, 0::2, 1::2], and so on. 2. Stack them and ask
-        which is the largest. 3. Write the gradient to the same places of an array of zeros.
+    TODO: x (N, H, W, C) with even H and W went through max pooling with 2x2 windows and stride 2; grad_y is
+        (N, H/2, W/2, C). Return grad_x, of x's shape. The gradient of each window goes to its largest pixel. If several
+        pixels are equally large, it goes to the first in reading order: row by row, from left to right.
+    QUESTION: Which of the four pixels of a window won? How can you ask that for all windows at once?
+    POINTER: `x[:, 0::2, 0::2]` is the upper left pixel of every window, and the other three have similar slices. Stack
+        the four in reading order. `argmax` returns the first of several equal ones. Then write into slices of an array
+        of zeros.
     """
     ### BEGIN SOLUTION
-    places = [(0, 0), (0, 1), (1, 0), (1, 1)]
-    winner = np.stack([x[:, i::2, j::2] for i, j in places]).argmax(0)
+    positions = [(0, 0), (0, 1), (1, 0), (1, 1)]
+    winner = np.stack([x[:, i::2, j::2] for i, j in positions]).argmax(0)
     grad_x = np.zeros_like(x)
-    for k, (i, j) in enumerate(places):
+    for k, (i, j) in enumerate(positions):
         grad_x[:, i::2, j::2] = grad_y * (winner == k)
     return grad_x
     ### END SOLUTION
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
-    """Task 5.3 (**, 15 minutes): probabilities, for logits of any size.
+    """Task 5.3 (**, 15 minutes): softmax, for logits of any size
 
-    TODO: logits (N, classes). Return exp(logits) divided by its sum over the classes, for each row: without overflow
-        for logits of 1000, without 0 / 0 for logits of -1000.
-    QUESTION: each row has a largest logit of its own; `keepdims=True` keeps the axis for the subtraction.
-    POINTER: 1. Show on paper that adding one number to all logits of a row changes nothing. 2. Choose the number so
-        that the largest exponent is 0.
+    TODO: `logits` is (N, classes). Return the probabilities, of the same shape: exp(logits), divided by its sum over
+        the classes of each row. It must work for logits of 1000, where exp overflows, and for logits of -1000, where
+        the sum would be 0. Do not change `logits`.
+    QUESTION: What happens to the probabilities of a row if you add the same number to all its logits?
+    POINTER: They stay the same. So choose the number such that the largest exponent of each row is 0: then no exp
+        overflows, and the sum is at least 1. `keepdims=True` keeps the axis that a reduction would remove.
     """
     ### BEGIN SOLUTION
     exp = np.exp(logits - logits.max(axis=1, keepdims=True))
@@ -68,14 +71,16 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 
 def cross_entropy_gradient(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Task 5.4 (**, 15 minutes): the most important formula of classification.
+    """Task 5.4 (***, 25 minutes): the gradient of the cross-entropy, the most important formula of classification
 
-    TODO: probabilities (N, classes) is the softmax of some logits, labels (N,) the true classes. The loss is the mean
-        over the N rows of -log(probability of the true class). Return its gradient at the logits, (N, classes). The
-        arguments are not changed.
-    QUESTION: probability minus one at the label, probability elsewhere; then think of N.
-    POINTER: 1. Write the loss of one row with the logits z: -z_label + log(sum_k exp(z_k)). 2. Differentiate by z_j,
-        for j = label and for j != label. 3. The mean brings a factor.
+    TODO: `probabilities` (N, classes) are the softmax of some logits, and `labels` (N,) the true classes. The loss is
+        the mean over the N rows of -log(probability of the true class). Return its gradient with respect to the logits,
+        (N, classes). Do not change the arguments.
+    QUESTION: Write the loss of one row with its logits z instead of the probabilities. What does the logarithm make of
+        a quotient and of exp?
+    POINTER: The loss of a row with the true class t is -z_t + log(sum of exp(z_k)). Differentiate it with respect to
+        z_t, and with respect to another z_k; the derivative of the logarithm is something that you know. The mean over
+        the rows brings one more factor.
     """
     ### BEGIN SOLUTION
     gradient = probabilities.copy()

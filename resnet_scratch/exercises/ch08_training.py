@@ -11,32 +11,37 @@ import numpy as np
 def sgd_step(
     w: np.ndarray, grad: np.ndarray, velocity: np.ndarray, learning_rate: float, momentum: float, weight_decay: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Task 8.1 (**, 15 minutes): one step of SGD with momentum and weight decay.
+    """Task 8.1 (**, 20 minutes): one step of SGD with momentum and weight decay
 
-    TODO: return (the new w, the new velocity), and leave the arrays that you are handed as they are. With g the
-        gradient plus weight_decay times w, the new velocity is momentum * velocity + g, and w moves against it, by the
-        learning rate times the new velocity.
-    QUESTION: three lines; `+=` would change the caller's arrays.
-    POINTER: 1. The decay joins the gradient first. 2. The velocity remembers a part of itself. 3. The step is taken
-        with the new velocity, not with the gradient.
+    TODO: Return (the new w, the new velocity). Leave the arrays that you are given unchanged.
+
+        - The velocity after step t is `d_t + momentum * d_{t-1} + momentum**2 * d_{t-2} + ...`. The argument `velocity`
+          is that sum after the previous step.
+        - w moves against the new velocity, by the learning rate times as far.
+        - Weight decay adds `weight_decay / 2 * sum(w**2)` to the loss. Each d_t is the gradient of the loss with this
+          term; `grad` is the gradient without it.
+    QUESTION: Write the sums of two successive steps below each other. What turns the old one into the new one? And what
+        is the derivative of `weight_decay / 2 * w**2` with respect to w?
+    POINTER: Three lines are enough: d from `grad` and w, then the new velocity from the old one and d, then the new w
+        from the new velocity. Note that `+=` and `-=` change the caller's arrays.
     """
     ### BEGIN SOLUTION
-    g = grad + weight_decay * w
-    velocity = momentum * velocity + g
+    d = grad + weight_decay * w
+    velocity = momentum * velocity + d
     return w - learning_rate * velocity, velocity
     ### END SOLUTION
 
 
 def warmup_cosine(step: int, total_steps: int, warmup_steps: int, peak: float) -> float:
-    """Task 8.2 (**, 15 minutes): a schedule, linearly up and then down along a cosine.
+    """Task 8.2 (**, 15 minutes): a schedule with a linear warm-up and a cosine decay
 
-    TODO: return the learning rate at `step` (from 0). At the steps 0 to warmup_steps - 1 it rises linearly:
-        1/warmup_steps of the peak at step 0, the whole peak at step warmup_steps - 1. From step warmup_steps on it
-        goes down along half a cosine: `peak` at step warmup_steps, half of it midway, and zero at total_steps.
-    QUESTION: warmup_steps may be 0; then there is no warm-up, and nothing to divide by.
-    POINTER: 1. In the warm-up, which fraction of the peak belongs to step k? (The first is not 0: a step with rate 0
-        would be wasted.) 2. Behind it, let t go from 0, at warmup_steps, to 1, at total_steps. 3. Half a cosine from 1
-        to 0 is (1 + cos(pi t)) / 2.
+    TODO: Return the learning rate at `step`, which counts from 0. In steps 0 to `warmup_steps - 1` the rate rises
+        linearly: it is `peak / warmup_steps` at step 0 and `peak` at step `warmup_steps - 1`. From step `warmup_steps`
+        on it follows half a period of a cosine: `peak` at step `warmup_steps`, half of it midway, and 0 at step
+        `total_steps`. `warmup_steps` may be 0.
+    QUESTION: Why is the first rate not 0? And which function of t falls from 1 at t = 0 to 0 at t = 1 along a cosine?
+    POINTER: After the warm-up, let t be the fraction of the remaining steps that is over. A cosine goes from 1 to -1
+        while its angle goes from 0 to pi; shift and scale it so that it ends at 0.
     """
     ### BEGIN SOLUTION
     if step < warmup_steps:
@@ -47,14 +52,14 @@ def warmup_cosine(step: int, total_steps: int, warmup_steps: int, peak: float) -
 
 
 def cutout(images: np.ndarray, centres: np.ndarray, size: int) -> np.ndarray:
-    """Task 8.3 (**, 15 minutes): augmentation by hiding a part (DeVries and Taylor 2017, "Cutout").
+    """Task 8.3 (**, 15 minutes): augmentation by hiding a square (DeVries and Taylor 2017, "Cutout")
 
-    TODO: `images` are (N, H, W, C), `centres` (N, 2) integers, the row and the column of one pixel of each image, and
-        `size` is odd. Return a copy of the images in which a square of size x size pixels around each image's centre
-        is zero, in all channels. What of the square lies outside the image is ignored.
-    QUESTION: `max(0, ...)`.
-    POINTER: 1. Copy. 2. Image by image: rows from centre - size // 2 to centre + size // 2, both included, columns
-        alike. 3. What does NumPy make of a slice that begins below zero?
+    TODO: `images` are (N, H, W, C). `centres` (N, 2) are integers, the row and the column of one pixel of each image.
+        `size` is odd. Return a copy of the images in which the square of `size` x `size` pixels around each image's
+        centre is 0 in all channels. The part of a square that is outside its image is ignored.
+    QUESTION: Which rows does a square of size 3 around row 0 cover, and what does NumPy make of the slice `[-1:2]`?
+    POINTER: Work on a copy, image by image. The rows go from `row - size // 2` to `row + size // 2`, both included; a
+        slice excludes its end, and its start must not be below 0.
     """
     ### BEGIN SOLUTION
     result, half = images.copy(), size // 2
@@ -65,14 +70,16 @@ def cutout(images: np.ndarray, centres: np.ndarray, size: int) -> np.ndarray:
 
 
 def largest_stable_rate(curvatures: Sequence[float], momentum: float) -> float:
-    """Task 8.4 (**, 15 minutes): the learning rate at which a bowl begins to throw you out.
+    """Task 8.4 (***, 30 minutes): the largest learning rate that is stable, with momentum
 
-    TODO: for L(w) = sum of curvatures[i] * w[i]**2 / 2 and SGD with `momentum`, return the learning rate below which w
-        goes to 0 from everywhere, and above which it does not.
-    QUESTION: curvatures 1 and 20 have the limit 0.1 without momentum.
-    POINTER: 1. Without momentum each step multiplies w[i] by 1 - learning_rate * curvatures[i]. For which learning
-        rates is that between -1 and 1? 2. This must hold in every direction. 3. With momentum the limit is (1 +
-        momentum) times as high, in each direction.
+    TODO: For the loss L(w) = sum of `curvatures[i] * w[i]**2 / 2` and SGD with `momentum`, return the learning rate
+        below which w tends to 0 from every starting point and above which it does not. Derive a formula, or find the
+        number with a program: 1 % is exact enough.
+    QUESTION: Without the velocity, w_{t+1} depends only on w_t and w_{t-1}: how? For which numbers z is z**t a
+        solution, and what must hold for those numbers if w is to tend to 0?
+    POINTER: z solves a quadratic equation. The product of its two roots is the momentum, which is below 1, so the first
+        root to leave the unit circle leaves it at z = 1 or at z = -1. Put both into the equation. With a program: halve
+        an interval of learning rates, in which the lower end converges and the upper end diverges.
     """
     ### BEGIN SOLUTION
     return 2 * (1 + momentum) / max(curvatures)
@@ -80,15 +87,14 @@ def largest_stable_rate(curvatures: Sequence[float], momentum: float) -> float:
 
 
 def smooth(losses: Sequence[float], beta: float) -> list[float]:
-    """Task 8.5 (**, 15 minutes): a loss curve that can be read.
+    """Task 8.5 (**, 15 minutes): a running average of a loss curve
 
-    TODO: return the running averages of the losses, as many as there are losses. The average a begins at 0; with each
-        loss it becomes beta * a + (1 - beta) * loss. As it begins at 0 the first averages come out too small. Correct
-        that: behind k losses, report a / (1 - beta**k).
-    QUESTION: behind the first loss the corrected average is that loss. (Adam corrects its averages in the same way: Kingma
-        and Ba 2014, section 3.)
-    POINTER: 1. Loop over the losses, and keep a. 2. Report the corrected average, but go on with the uncorrected one.
-        3. Try it on losses that are all the same: what must come out?
+    TODO: Return the running averages of the losses, one for each loss. The average `a` starts at 0, and each loss
+        changes it to `beta * a + (1 - beta) * loss`. Because it starts at 0, the first averages are too small. Correct
+        them: divide by a number such that equal losses give the same loss back, at every step.
+    QUESTION: Let all losses be 1. What is `a` after one loss, after two, after k?
+    POINTER: With losses of 1, `a` is `1 - beta**k` after k of them: the weights of k losses add up to that. Report the
+        corrected average, but carry on with the uncorrected one.
     """
     ### BEGIN SOLUTION
     average, result = 0.0, []

@@ -10,14 +10,29 @@ import numpy as np
 
 from ...gradcheck import gradcheck
 from ...verify.definitions import numerical_gradient
+from .compare import compare
 
 
 def task_5_1(kind: Any) -> None:
-    """`Sigmoid`: values by hand, and the gradient checker."""
+    """`Sigmoid`: values known by hand, and the gradient checker."""
     layer = kind()
     x = np.array([[0.0, math.log(3), -math.log(3)]])
-    y, _ = layer.forward(x)
-    assert np.allclose(y, [[0.5, 0.75, 0.25]]), f"the sigmoid of 0, ln 3, -ln 3 is 0.5, 0.75, 0.25; got {y}"
+    y, cache = _forward(layer, x)
+    mistakes = {
+        "this is tanh; it is 2 * sigmoid(2 * x) - 1": np.tanh(x),
+        "the sign of x is wrong in exp": [[0.5, 0.25, 0.75]],
+    }
+    compare(y, [[0.5, 0.75, 0.25]], mistakes, "the sigmoid of 0, log 3, -log 3")
+    grad_x = layer.backward(np.array([[2.0, 4, 8]]), cache)
+    slope = np.array([[0.25, 0.1875, 0.1875]])  # y (1 - y)
+    mistakes = {
+        "backward must multiply the derivative by grad_y": slope,
+        "this is y * grad_y; what is the derivative of the sigmoid?": y * [[2, 4, 8]],
+        "the derivative is written with y, but you computed it with x": [[2.0, 4, 8]] * x * (1 - x),
+        "you took the sigmoid of y once more: the cache is y already": [[2.0, 4, 8]] / (2 + np.exp(y) + np.exp(-y)),
+    }
+    told = "for x = 0, log 3, -log 3 and grad_y = 2, 4, 8, grad_x"
+    compare(grad_x, [[0.5, 0.75, 1.5]], mistakes, told)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         try:
@@ -25,61 +40,95 @@ def task_5_1(kind: Any) -> None:
             ends = layer.backward(np.ones(2), cache)
         except RuntimeWarning as error:
             raise AssertionError(f"for x = -1000 and 1000: {error}; never take exp of a large number") from error
-    assert np.array_equal(y, [0, 1]), f"the sigmoid of -1000 and 1000 is 0 and 1, got {y}"
-    assert np.array_equal(ends, [0, 0]), f"it is flat there: the gradient is 0, got {ends}"
-    report = gradcheck(layer, 2 * np.random.default_rng(0).standard_normal((3, 4)))
-    assert report, f"the gradient is wrong (y' = y (1 - y), times grad_y):\n{report}"
+    compare(y, [0, 1], {}, "the sigmoid of -1000 and 1000")
+    compare(ends, [0, 0], {}, "the sigmoid is flat at -1000 and 1000: grad_x")
+    report = gradcheck(layer, 2 * np.random.default_rng(0).standard_normal((3, 2, 4)))
+    assert report, f"the gradient is wrong:\n{report}"
+
+
+def _forward(layer: Any, x: np.ndarray) -> tuple:
+    out = layer.forward(x.copy())
+    assert isinstance(out, tuple) and len(out) == 2, "forward must return two things, (y, cache)"
+    assert np.shape(out[0]) == x.shape, f"y must have x's shape {x.shape}, got {np.shape(out[0])}"
+    return out
 
 
 def task_5_2(answer: Callable) -> None:
-    """`max_pool_backward`, window by window in loops."""
-    x = np.array([[1.0, 5, 2, 2], [3, 4, 2, 1]]).reshape(1, 2, 4, 1)
-    grad_y = np.array([10.0, 20]).reshape(1, 1, 2, 1)
-    grad_x = answer(grad_y.copy(), x.copy())
-    assert np.shape(grad_x) == x.shape, f"grad_x must have x's shape {x.shape}, got {np.shape(grad_x)}"
-    tie = grad_x[0, :, 2:, 0]
-    assert not np.array_equal(tie, [[20, 20], [20, 0]]), (
-        "three pixels of one window are equally large and each got the gradient, thrice what came in: only the first"
-    )
-    assert tie.sum() == 20 and tie[0, 0] == 20, f"the first of the equal pixels gets it all; the window got\n{tie}"
+    """`max_pool_backward`: ties by hand, then window by window in loops."""
+    x = np.array([[1.0, 5, 2, 2, 0, 7, 3, 1], [3, 4, 2, 1, 7, 0, 1, 3]]).reshape(1, 2, 8, 1)
+    grad_y = np.array([10.0, 20, 30, 40]).reshape(1, 1, 4, 1)
+    given = grad_y.copy(), x.copy()
+    grad_x = np.asarray(answer(*given))
+    assert (given[0] == grad_y).all() and (given[1] == x).all(), "the arguments were changed in place"
+    assert grad_x.shape == x.shape, f"grad_x must have x's shape {x.shape}, got {grad_x.shape}"
+    wanted = np.array([[0, 10, 20, 0, 0, 30, 40, 0], [0, 0, 0, 0, 0, 0, 0, 0]])
+    mistakes = {
+        "equal pixels of a window each got its whole gradient; only the first gets it": (
+            [[0, 10, 20, 20, 0, 30, 40, 0], [0, 0, 20, 0, 30, 0, 0, 40]]
+        ),
+        "equal pixels of a window shared its gradient; the first gets it all": (
+            [[0, 10, 20 / 3, 20 / 3, 0, 15, 20, 0], [0, 0, 20 / 3, 0, 15, 0, 0, 20]]
+        ),
+        "of equal pixels the first in reading order gets it, row by row; yours is the first down the columns": (
+            [[0, 10, 20, 0, 0, 0, 40, 0], [0, 0, 0, 0, 30, 0, 0, 0]]
+        ),
+        "of equal pixels the first in reading order gets the gradient, not the last": (
+            [[0, 10, 0, 0, 0, 0, 0, 0], [0, 0, 20, 0, 30, 0, 0, 40]]
+        ),
+        "every pixel of a window got its gradient; only the largest gets it": grad_y[0, 0, :, 0].repeat(2),
+        "the upper left pixel got the gradient of its window; the largest gets it": (
+            [[10, 0, 20, 0, 30, 0, 40, 0], [0] * 8]
+        ),
+        "the gradient must be that of the window, not the pixel": wanted * x[0, :, :, 0] / 10,
+        "every window gets its own gradient": (wanted > 0) * 100,
+    }
+    compare(grad_x[0, :, :, 0], wanted, mistakes, f"for the pixels\n{x[0, :, :, 0]}\nand grad_y 10, 20, 30, 40, grad_x")
     rng = np.random.default_rng(0)
-    x = rng.standard_normal((2, 4, 6, 3))
-    grad_y = rng.standard_normal((2, 2, 3, 3))
+    x, grad_y = rng.standard_normal((2, 4, 6, 3)), rng.standard_normal((2, 2, 3, 3))
     grad_x = answer(grad_y.copy(), x.copy())
     for n, i, j, c in np.ndindex(grad_y.shape):
         window = x[n, 2 * i : 2 * i + 2, 2 * j : 2 * j + 2, c]
-        got = grad_x[n, 2 * i : 2 * i + 2, 2 * j : 2 * j + 2, c]
-        expected = np.where(window == window.max(), grad_y[n, i, j, c], 0)
-        assert np.allclose(got, expected), (
-            f"the window\n{window}\nof image {n}, channel {c} has the gradient {grad_y[n, i, j, c]:.3f} and should "
-            f"give\n{expected}\nbut gives\n{got}"
-        )
+        wanted = np.where(window == window.max(), grad_y[n, i, j, c], 0)
+        told = f"the window\n{window}\nof image {n}, channel {c} has the gradient {grad_y[n, i, j, c]:.3f}; its grad_x"
+        compare(grad_x[n, 2 * i : 2 * i + 2, 2 * j : 2 * j + 2, c], wanted, {}, told)
 
 
 def task_5_3(answer: Callable) -> None:
-    """`softmax`, on numbers worked out by hand."""
+    """`softmax`, on numbers computed by hand."""
     logits = np.log(np.array([[1.0, 2, 5], [4, 4, 2]]))
-    got = answer(logits.copy())
-    expected = np.array([[1, 2, 5], [4, 4, 2]]) / np.array([[8], [10]])
-    assert not np.allclose(np.sum(got), 1), "all rows together sum to 1: each row must"
-    assert np.allclose(got, expected), f"the softmax of log\n[[1, 2, 5], [4, 4, 2]]\nis\n{expected}\ngot\n{got}"
+    given = logits.copy()
+    got = np.asarray(answer(given))
+    assert (given == logits).all(), "logits was changed in place; make a new array"
+    assert got.shape == (2, 3), f"the probabilities must have the shape of the logits, (2, 3), got {got.shape}"
+    rows, columns = np.array([[8.0], [10]]), np.array([5.0, 6, 7])
+    odds = np.exp(logits)
+    mistakes = {
+        "all rows together sum to 1; each row must": odds / 18,
+        "the columns sum to 1; the rows must: sum over the classes, axis 1": odds / columns,
+        "exp is not divided by its sum": odds,
+        "exp is missing": logits / logits.sum(1, keepdims=True),
+        "these are the logarithms of the probabilities": np.log(odds / rows),
+    }
+    compare(got, odds / rows, mistakes, "the softmax of log [[1, 2, 5], [4, 4, 2]]")
+    apart = np.array([1 / (1 + math.exp(-1)), 1 / (1 + math.exp(1)), 0])  # logits that differ by 1, and a far lower one
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        try:
-            large, small = answer(np.array([[1000.0, 1000, -1000]])), answer(np.array([[-1000.0, -1000, -2000]]))
-            both = answer(np.array([[1000.0, 1000, -1000], [-1000, -1000, -2000]]))
-        except RuntimeWarning as error:
-            raise AssertionError(
-                f"with logits of 1000 or -1000: {error}; subtract the largest logit of each row before exp"
-            ) from error
-    for rows in (large, small, both):
-        assert np.allclose(rows, [0.5, 0.5, 0]), f"equal logits share the probability, got {rows}"
+        for rows, wanted in (
+            ([[1000.0, 999, -1000]], [apart]),
+            ([[-1000.0, -1001, -3000]], [apart]),
+            ([[1000.0, 999, -1000], [-1000, -1001, -3000], [2000, -2000, -2000]], [apart, apart, [1, 0, 0]]),
+        ):
+            try:
+                got = answer(np.array(rows))
+            except RuntimeWarning as error:
+                message = f"for the logits {rows}: {error}; subtract the largest logit of each row before exp"
+                raise AssertionError(message) from error
+            compare(got, wanted, {}, f"the softmax of {rows}")
 
 
 def task_5_4(answer: Callable) -> None:
     """`cross_entropy_gradient`, against central differences of the loss."""
-    rng = np.random.default_rng(0)
-    logits, labels = rng.standard_normal((4, 3)), np.array([2, 0, 1, 1])
+    logits, labels = np.random.default_rng(0).standard_normal((4, 3)), np.array([2, 0, 1, 1])
 
     def probabilities(z: np.ndarray) -> np.ndarray:
         return np.exp(z) / np.exp(z).sum(1, keepdims=True)
@@ -87,13 +136,23 @@ def task_5_4(answer: Callable) -> None:
     def loss(z: np.ndarray) -> float:
         return -np.mean([math.log(probabilities(z)[n, label]) for n, label in enumerate(labels)])
 
-    expected = numerical_gradient(loss, logits)
-    given = probabilities(logits)
-    before = given.copy()
-    got = np.asarray(answer(given, labels))
-    assert np.array_equal(given, before), "the probabilities were changed in place: copy them first"
-    assert got.shape == expected.shape, f"wanted shape {expected.shape}, got {got.shape}"
-    assert not np.allclose(got, 4 * expected), "right but for the mean: the loss is divided by N, so is its gradient"
-    assert not np.allclose(got, -expected), "the sign is turned: a gradient points to where the loss grows"
-    assert not np.allclose(got, given / 4), "nothing is taken off at the label: probability minus one there"
-    assert np.allclose(got, expected, atol=1e-8), f"central differences of the loss say\n{expected}\ngot\n{got}"
+    wanted = numerical_gradient(loss, logits)
+    p = probabilities(logits)
+    given, given_labels = p.copy(), labels.copy()
+    got = np.asarray(answer(given, given_labels))
+    assert (given == p).all(), "the probabilities were changed in place: copy them first"
+    assert (given_labels == labels).all(), "the labels were changed in place"
+    assert got.shape == wanted.shape, f"the gradient must have shape {wanted.shape}, got {got.shape}"
+    one_hot = np.eye(3)[labels]
+    mistakes = {
+        "right for a sum of losses, but the loss is their mean: divide by N": p - one_hot,
+        "you divided by the number of classes; the mean is over the N rows": (p - one_hot) / 3,
+        "you divided by N and by the number of classes; the mean is over the N rows": (p - one_hot) / 12,
+        "the sign is wrong: the gradient points to where the loss grows": (one_hot - p) / 4,
+        "nothing is subtracted at the labels": p / 4,
+        "1 was subtracted from the labels' columns in all rows": (p - one_hot.any(0)) / 4,
+        "this is the gradient with respect to the probabilities; go on through softmax": -one_hot / p / 4,
+        "this is the gradient with respect to the probabilities; go on through softmax and the mean": -one_hot / p,
+        "the gradient is not zero for the other classes: their logits are in the sum": np.where(one_hot, p - 1, 0) / 4,
+    }
+    compare(got, wanted, mistakes, f"for the labels {labels} and the probabilities\n{p}\nthe gradient")

@@ -1,0 +1,21 @@
+"""Compare an answer with what is right and, if it is wrong, with what common mistakes give."""
+
+from __future__ import annotations
+
+from typing import Any, Mapping
+
+import numpy as np
+
+
+def compare(got: Any, wanted: Any, mistakes: Mapping[str, Any], what: str, only_mistakes: bool = False) -> None:
+    """Raise AssertionError if an answer is wrong: with the first of the `mistakes` (what to tell the student, and the
+    result of that mistake) that gives the same, and the numbers. `what` says what these are.
+
+    With `only_mistakes`, an answer that is wrong in another way passes: it is looked at more closely later.
+    """
+    if np.allclose(got, wanted):
+        return
+    numbers = f"{what} must be\n{np.squeeze(wanted)}\ngot\n{np.squeeze(got)}"
+    for message, result in mistakes.items():
+        assert not np.allclose(got, result, rtol=1e-4), f"{message}\n{numbers}"
+    assert only_mistakes, numbers
