@@ -1,4 +1,4 @@
-"""Checks of the exercises of tutorial 04."""
+"""Checks of the tasks of tutorial 04."""
 
 from __future__ import annotations
 
@@ -6,38 +6,56 @@ from typing import Any, Callable
 
 import numpy as np
 
-from ...gradcheck import gradcheck
 from ...verify.definitions import batch_norm, numerical_gradient
 
 AXES = (0, 1, 2)
 
 
 def _images(seed: int = 0) -> np.ndarray:
-    """(3, 4, 5, 2), two channels with means and sizes of their own."""
+    """(3, 4, 5, 2), two channels that differ in mean and variance."""
     return np.random.default_rng(seed).standard_normal((3, 4, 5, 2)) * [1, 5] + [2, -10]
 
 
+def _unchanged(**pairs: tuple[np.ndarray, np.ndarray]) -> None:
+    """Each pair is an argument as the answer left it, and as it was."""
+    for name, (left, was) in pairs.items():
+        assert np.array_equal(left, was), (
+            f"{name} was changed in place: other layers still need it, so make a new array"
+        )
+
+
 def task_4_1(answer: Callable) -> None:
-    """`batch_norm`, on eight numbers worked out by hand, and channel by channel in a loop."""
+    """`batch_norm`, on eight numbers computed by hand, and against a loop over the channels."""
     x = np.arange(1.0, 9.0).reshape(2, 2, 2, 1)  # mean 4.5, variance 5.25
-    y = answer(x.copy(), np.ones(1), np.zeros(1), 0.0)
-    assert np.shape(y) == x.shape, f"y must have x's shape {x.shape}, got {np.shape(y)}"
+    given = x.copy()
+    y = np.asarray(answer(given, np.ones(1), np.zeros(1), 0.0))
+    _unchanged(x=(given, x))
+    assert y.shape == x.shape, f"y must have x's shape {x.shape}, got {y.shape}"
     each = np.stack([(image - image.mean()) / image.std() for image in x])
-    assert not np.allclose(y, each), "every image was normalised by itself: the batch shares one mean and one variance"
-    assert not np.allclose(y, (x - 4.5) / 6**0.5), "the variance was divided by M - 1: in training it is the biased one"
-    assert not np.allclose(y, (x - 4.5) / 5.25), "divided by the variance: take its square root"
-    assert np.allclose(y, (x - 4.5) / 5.25**0.5), f"of 1, ..., 8 mean and variance are 4.5 and 5.25; got\n{y.ravel()}"
-    y = answer(np.array([-0.1, 0.1]).reshape(2, 1, 1, 1), np.ones(1), np.zeros(1), 0.03)
+    assert not np.allclose(y, each), "you normalised each image by itself; the whole batch shares a mean and a variance"
+    assert not np.allclose(y, (x - 4.5) / 6**0.5), "you divided the variance by M - 1; in training, divide it by M"
+    assert not np.allclose(y, (x - 4.5) / 5.25), "you divided by the variance; take its square root"
+    assert not np.allclose(y, x / 5.25**0.5), "you did not subtract the mean"
+    assert np.allclose(y, (x - 4.5) / 5.25**0.5), (
+        f"the numbers 1, ..., 8 have mean 4.5 and variance 5.25, so they become (x - 4.5) / sqrt(5.25); got\n{y.ravel()}"
+    )
+    y = np.ravel(answer(np.array([-0.1, 0.1]).reshape(2, 1, 1, 1), np.ones(1), np.zeros(1), 0.03))
     assert np.allclose(np.abs(y), 0.5), (
-        f"variance 0.01 and eps 0.03 make a root of 0.2, so 0.1 becomes 0.5; got {np.ravel(y)[1]:.3f}; is eps under it?"
+        f"with variance 0.01 and eps 0.03, sqrt(var + eps) is 0.2 and 0.1 becomes 0.5; got {y[1]:.3f}. "
+        "Did you add eps to the variance, before the square root?"
     )
     x, weight, bias = _images(), np.array([2.0, -0.5]), np.array([7.0, 1.0])
-    y = answer(x.copy(), weight, bias, 1e-5)
+    y = np.asarray(answer(x.copy(), weight, bias, 1e-5))
+    assert y.shape == x.shape, f"y must have x's shape {x.shape}, got {y.shape}"
+    right = batch_norm(x, weight, bias, 1e-5)
     whole = weight * (x - x.mean()) / np.sqrt(x.var() + 1e-5) + bias
-    assert not np.allclose(y, whole), "the channels were mixed: each has a mean and a variance of its own"
-    assert np.allclose(y, batch_norm(x, weight, bias, 1e-5)), "with two channels, a weight and a bias, y is not right"
-    y = answer(np.full((2, 2, 2, 1), 7.0), np.ones(1), np.zeros(1), 1e-5)
-    assert np.allclose(y, 0), f"a constant channel becomes 0, with eps under the root; got {np.ravel(y)[0]}"
+    assert not np.allclose(y, whole), "you mixed the channels; each channel has its own mean and variance"
+    assert not np.allclose(y, right - bias), "the bias is missing"
+    assert not np.allclose(y, (right - bias) / weight + bias), "the weight is missing"
+    off = np.abs(y - right).max()
+    assert off < 1e-6, f"with two channels, a weight and a bias, y is off by up to {off:.2g}"
+    y = np.ravel(answer(np.full((2, 2, 2, 1), 7.0), np.ones(1), np.zeros(1), 1e-5))
+    assert np.allclose(y, 0, atol=1e-6), f"a constant channel becomes 0, because eps keeps the root above 0; got {y[0]}"
 
 
 def task_4_2(answer: Callable) -> None:
@@ -46,66 +64,153 @@ def task_4_2(answer: Callable) -> None:
     grad_y = np.random.default_rng(1).standard_normal(x.shape)
     inverse_std = 1 / np.sqrt(x.var(AXES) + eps)
     xhat = (x - x.mean(AXES)) * inverse_std
-    grad_x, grad_weight, grad_bias = answer(grad_y.copy(), xhat.copy(), inverse_std, weight)
-    for name, got, shape in (("x", grad_x, x.shape), ("weight", grad_weight, (2,)), ("bias", grad_bias, (2,))):
-        assert np.shape(got) == shape, f"the gradient at {name} must have the shape {shape}, got {np.shape(got)}"
+    given = grad_y.copy(), xhat.copy(), inverse_std.copy(), weight.copy()
+    got = answer(*given)
+    assert isinstance(got, (tuple, list)) and len(got) == 3, "return three arrays: grad_x, grad_weight, grad_bias"
+    _unchanged(grad_y=(given[0], grad_y), xhat=(given[1], xhat), weight=(given[3], weight))
+    grad_x, grad_weight, grad_bias = map(np.asarray, got)
+    for name, array, shape in (("x", grad_x, x.shape), ("weight", grad_weight, (2,)), ("bias", grad_bias, (2,))):
+        assert array.shape == shape, f"grad_{name} must have the shape {shape}, got {array.shape}"
 
     def loss(_: np.ndarray) -> float:  # of x, weight and bias, each of which is changed in place
-        return (batch_norm(x, weight, bias, eps) * grad_y).sum()
+        return float((batch_norm(x, weight, bias, eps) * grad_y).sum())
 
-    for name, got, parameter in (("weight", grad_weight, weight), ("bias", grad_bias, bias)):
-        expected = numerical_gradient(loss, parameter)
-        average = np.allclose(np.asarray(got) * (x.size // 2), expected)
-        assert not average, f"the gradient at {name} is a sum over the channel, not a mean"
-        assert np.allclose(got, expected, atol=1e-6), f"the gradient at {name} should be {expected}, got {got}"
-    expected = numerical_gradient(loss, x)
+    right = {name: numerical_gradient(loss, array) for name, array in (("x", x), ("weight", weight), ("bias", bias))}
+    swapped = np.allclose(grad_weight, right["bias"]) and np.allclose(grad_bias, right["weight"])
+    assert not swapped, "grad_weight and grad_bias are swapped: the order is grad_x, grad_weight, grad_bias"
+    for name, array in (("weight", grad_weight), ("bias", grad_bias)):
+        assert not np.allclose(array * (x.size // 2), right[name]), f"grad_{name} is a sum over the channel, not a mean"
+        assert np.allclose(array, right[name], atol=1e-6), f"grad_{name} should be {right[name]}, got {array}"
     scale = weight * inverse_std
+    mean, slope = grad_y.mean(AXES), (grad_y * xhat).mean(AXES)
     typical = {
-        "this is right only if mean and variance were constants: both depend on x": grad_y,
-        "the term of the variance is missing": grad_y - grad_y.mean(AXES),
-        "the term of the mean is missing": grad_y - xhat * (grad_y * xhat).mean(AXES),
-        "sums in place of means": grad_y - grad_y.sum(AXES) - xhat * (grad_y * xhat).sum(AXES),
+        "this would be right if mean and variance were constants, but both depend on x": grad_y,
+        "the contribution of the variance is missing": grad_y - mean,
+        "the contribution of the mean is missing": grad_y - xhat * slope,
+        "the contribution of the variance has the wrong sign": grad_y - mean + xhat * slope,
+        "divide the two sums by M, the number of values in a channel": grad_y - x.size / 2 * (mean + xhat * slope),
+        "M is N * H * W, not N": grad_y - x.size / 2 / len(x) * (mean + xhat * slope),
     }
     for what, wrong in typical.items():
         assert not np.allclose(grad_x, scale * wrong), f"grad_x: {what}"
-    assert not np.allclose(np.asarray(grad_x) * weight, expected), "grad_x: where is the weight?"
-    off = np.abs(grad_x - expected).max()
-    assert off < 1e-6, f"grad_x is off by up to {off:.2g} from what the forward does"
+    for what, factor in (("the weight", weight), ("inverse_std", inverse_std)):
+        assert not np.allclose(grad_x * factor, right["x"], atol=1e-6), f"grad_x: the factor {what} is missing"
+    off = np.abs(grad_x - right["x"]).max()
+    assert off < 1e-6, f"grad_x differs by up to {off:.2g} from central differences of the forward pass"
 
 
 def task_4_3(answer: Callable) -> None:
-    """`update_running`, on four numbers worked out by hand."""
+    """`update_running`, on four numbers computed by hand, and on two channels."""
     x = np.array([1.0, 2, 3, 6]).reshape(4, 1, 1, 1)  # mean 3, squared distances 4 + 1 + 0 + 9 = 14
     before = np.array([5.0]), np.array([2.0])
-    mean, var = answer(before[0], before[1], x.copy(), 0.25)
-    assert before[0] == 5 and before[1] == 2, "the running averages were changed in place: return new arrays"
-    assert not np.allclose(mean, 0.25 * 5 + 0.75 * 3), "momentum is the share of the new batch, not of the old average"
-    assert np.allclose(mean, 0.75 * 5 + 0.25 * 3), f"0.75 * 5 + 0.25 * 3 = 4.5 is the new mean, got {mean}"
-    assert not np.allclose(var, 0.75 * 2 + 0.25 * 14 / 4), "that is the biased variance: divide by M - 1"
+    given = x.copy()
+    got = answer(before[0], before[1], given, 0.25)
+    _unchanged(x=(given, x))
+    assert before[0] == 5 and before[1] == 2, "you changed the running averages in place; return new arrays"
+    assert isinstance(got, (tuple, list)) and len(got) == 2, "return two arrays: the new mean and the new variance"
+    mean, var = got
+    assert not np.allclose(mean, 0.25 * 5 + 0.75 * 3), "momentum is the weight of the new batch, not of the old average"
+    assert np.allclose(mean, 4.5), f"the new mean is 0.75 * 5 + 0.25 * 3 = 4.5, got {mean}"
+    assert not np.allclose(var, 0.75 * 2 + 0.25 * 14 / 4), "that is the biased variance; divide by M - 1"
+    assert not np.allclose(var, 1.5 + 0.25 * (14 / 3) ** 0.5), "you averaged the standard deviation, not the variance"
     assert np.allclose(var, 0.75 * 2 + 0.25 * 14 / 3), f"the new variance is 0.75 * 2 + 0.25 * 14 / 3, got {var}"
     x = _images()
-    mean, var = answer(np.zeros(2), np.ones(2), x, 1.0)
-    assert np.shape(mean) == np.shape(var) == (2,), f"one number for each of two channels, got {np.shape(mean)}"
-    for c in range(2):
-        numbers = x[..., c].ravel()
-        right = abs(mean[c] - numbers.mean()) < 1e-9 and abs(var[c] - np.var(numbers, ddof=1)) < 1e-9
-        assert right, f"with momentum 1 the batch's own numbers remain; channel {c} has others"
+    mean, var = map(np.asarray, answer(np.zeros(2), np.ones(2), x.copy(), 1.0))
+    assert mean.shape == var.shape == (2,), f"return one number for each of two channels, got {mean.shape}, {var.shape}"
+    means, squares = x.sum(AXES) / 60, ((x - x.sum(AXES) / 60) ** 2).sum(AXES)
+    assert np.allclose(mean, means), f"with momentum 1 the batch's own mean remains: {means}, got {mean}"
+    assert not np.allclose(var, squares / 60 * 3 / 2), "M is N * H * W, not N, also in M - 1"
+    assert np.allclose(var, squares / 59), f"with momentum 1 its unbiased variance remains: {squares / 59}, got {var}"
 
 
 def task_4_4(kind: Any) -> None:
-    """`LayerNorm`: rows by hand, and the gradient checker."""
+    """`LayerNorm`: rows computed by hand, then central differences."""
     layer = kind(4)
     x = np.array([[1.0, 2, 3, 6], [10.0, 10, 20, 20]])  # means 3 and 15, variances 3.5 and 25
-    y, _ = layer.forward(x.copy())
+    y, cache = _forward(layer, x)
     expected = np.array([(x[0] - 3) / 3.5**0.5, (x[1] - 15) / 5])
-    assert not np.allclose(y.mean(0), 0, atol=1e-3), "the columns were normalised, over the batch: take each row"
+    assert y.shape == x.shape, f"y must have x's shape {x.shape}, got {y.shape}"
+    columns = (x - x.mean(0)) / x.std(0)
+    assert not np.allclose(y, columns, atol=1e-3), "you normalised the columns, over the batch; normalise each row"
+    unbiased = np.array([(x[0] - 3) / (14 / 3) ** 0.5, (x[1] - 15) / (100 / 3) ** 0.5])
+    assert not np.allclose(y, unbiased, atol=1e-4), "you divided the variance by C - 1; divide it by C"
     assert np.allclose(y, expected, atol=1e-4), f"the rows 1, 2, 3, 6 and 10, 10, 20, 20 become\n{expected}\ngot\n{y}"
-    alone, _ = layer.forward(x[:1].copy())
-    assert np.allclose(alone, y[:1]), "a row must come out the same whoever else is in the batch"
     rng = np.random.default_rng(0)
     layer.weight.value, layer.bias.value = rng.uniform(0.5, 2, 4), rng.standard_normal(4)
-    y, _ = layer.forward(x.copy())
+    y, cache = _forward(layer, x)
     scaled = layer.weight.value * expected + layer.bias.value
-    assert np.allclose(y, scaled, atol=1e-3), "each column has a weight and a bias of its own"
-    report = gradcheck(layer, rng.standard_normal((3, 4)))
-    assert report, f"a gradient is wrong (at `input`: is the weight inside the two means?):\n{report}"
+    assert np.allclose(y, scaled, atol=1e-3), "multiply each column by its own weight and add its own bias"
+    x, grad_y = rng.standard_normal((3, 4)), rng.standard_normal((3, 4))
+    _, cache = _forward(layer, x)
+    fresh = _backward(layer, grad_y, cache)
+    _forward(layer, 3 * x[::-1] + x**2)
+    grad_x = _backward(layer, grad_y, cache)
+    assert np.shape(fresh) == x.shape, f"grad_x must have x's shape {x.shape}, got {np.shape(fresh)}"
+    assert np.allclose(fresh, grad_x), (
+        "backward used numbers of a later forward pass, so the layer keeps them; return them as the cache instead"
+    )
+
+    def loss(_: np.ndarray) -> float:  # of x, weight and bias, each of which is changed in place
+        return float((_rows(x, layer.weight.value, layer.bias.value, layer.eps) * grad_y).sum())
+
+    for name, parameter in (("weight", layer.weight), ("bias", layer.bias)):
+        right = numerical_gradient(loss, parameter.value)
+        assert parameter.grad is not None, f"backward must set self.{name}.grad"
+        assert np.shape(parameter.grad) == (4,), (
+            f"self.{name}.grad must have shape (4,), got {np.shape(parameter.grad)}"
+        )
+        assert np.allclose(parameter.grad, right, atol=1e-6), (
+            f"self.{name}.grad should be {right}, a sum over the rows; got {parameter.grad}"
+        )
+    inverse_std = 1 / np.sqrt(x.var(1, keepdims=True) + layer.eps)
+    xhat = (x - x.mean(1, keepdims=True)) * inverse_std
+    weighted = grad_y * layer.weight.value
+    typical = {
+        "the weight differs within a row, so it must be inside the two means": layer.weight.value * _left(grad_y, xhat),
+        "the weight is missing": _left(grad_y, xhat),
+        "this would be right if mean and variance were constants, but both depend on x": weighted,
+        "the contribution of the variance is missing": weighted - weighted.mean(1, keepdims=True),
+        "the two means run along a row, axis 1, not over the batch": _left(weighted, xhat, axis=0),
+    }
+    for what, wrong in typical.items():
+        assert not np.allclose(grad_x, inverse_std * wrong), f"grad_x: {what}"
+    off = np.abs(grad_x - numerical_gradient(loss, x)).max()
+    assert off < 1e-6, f"grad_x differs by up to {off:.2g} from central differences of the forward pass"
+
+
+def _left(grad: np.ndarray, xhat: np.ndarray, axis: int = 1) -> np.ndarray:
+    """What is left of `grad` without its mean and its part along xhat."""
+    return grad - grad.mean(axis, keepdims=True) - xhat * (grad * xhat).mean(axis, keepdims=True)
+
+
+def _rows(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, eps: float) -> np.ndarray:
+    """Layer norm by definition: a row is a batch of one channel, so it is batch norm of the transpose."""
+    columns = batch_norm(x.T[:, None, None, :], np.ones(len(x)), np.zeros(len(x)), eps)
+    return columns[:, 0, 0, :].T * weight + bias
+
+
+def _forward(layer: Any, x: np.ndarray) -> tuple[np.ndarray, Any]:
+    """(y, cache) of a copy of x."""
+    given = x.copy()
+    got = layer.forward(given, True)
+    _unchanged(x=(given, x))
+    assert isinstance(got, tuple) and len(got) == 2, (
+        f"forward must return (y, cache): what backward needs is returned together with y; got {type(got).__name__}"
+    )
+    return np.asarray(got[0]), got[1]
+
+
+def _backward(layer: Any, grad_y: np.ndarray, cache: Any) -> Any:
+    """grad_x; a cache that does not hold what backward unpacks is blamed as such."""
+    given = grad_y.copy()
+    try:
+        grad_x = layer.backward(given, cache)
+    except (TypeError, ValueError, IndexError) as error:
+        kind = "None" if cache is None else type(cache).__name__
+        raise AssertionError(
+            f"backward fails with the cache that forward returned ({kind}): {error}. Does forward return, as the cache, "
+            "what backward takes out of it?"
+        ) from error
+    assert grad_x is not None, "backward returns nothing; return grad_x"
+    _unchanged(grad_y=(given, grad_y))
+    return grad_x
