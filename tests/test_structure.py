@@ -51,7 +51,7 @@ def test_operations_never_import_one_another(path):
 @pytest.mark.parametrize("path", MODULES, ids=str)
 def test_a_file_is_read_in_one_sitting(path):
     lines = (ROOT / path.with_suffix(".py")).read_text().splitlines()
-    assert len(lines) <= (150 if path.name == "conv" else 210) and max(map(len, lines), default=0) <= 120
+    assert len(lines) <= (150 if path.name == "conv" else 220) and max(map(len, lines), default=0) <= 120
 
 
 def test_only_the_backend_names_cupy():

@@ -47,7 +47,8 @@ def columns_of(image: np.ndarray, kernel_size: tuple[int, int], stride: int, pad
     TODO: return every window of `image` (H, W, C) as a row: a matrix (OH*OW, KH*KW*C). Windows come in reading order,
         and within a row the numbers come in the order in which they lie in the window: kernel row, kernel column,
         channel. Beyond the border there are zeros. Keep the image's dtype, and leave the image as it is.
-    QUESTION: window (oh, ow) begins at row oh * stride, column ow * stride of the padded image; `.ravel()` makes the row.
+    QUESTION: window (oh, ow) begins at row oh * stride, column ow * stride of the padded image; `.ravel()` makes the
+        row.
     POINTER: 1. A padded image: zeros, with the image in the middle. 2. Two loops, over the rows and the columns of the
         windows. 3. Cut the window out and make a row of it. 4. Stack the rows.
     """
@@ -69,7 +70,8 @@ def convolution(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, stride: int
 
     TODO: x (N, H, W, C), weight (KH, KW, C, O), bias (O,). Return y (N, OH, OW, O), as in the tutorial's formula. Use
         `im2col(x, (KH, KW), stride, padding)` of the library, which returns (N*OH*OW, KH*KW*C), and no loop.
-    QUESTION: both reshapes copy nothing, because the numbers lie in the right order; a transposition would be a mistake.
+    QUESTION: both reshapes copy nothing, because the numbers lie in the right order; a transposition would be a
+        mistake.
     POINTER: 1. The columns. 2. The weight as a matrix with one column for each kernel. 3. Their product, plus the
         bias. 4. OH and OW, and the shape of y.
     """

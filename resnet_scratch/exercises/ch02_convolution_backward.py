@@ -36,8 +36,8 @@ def weight_gradient(
     TODO: A convolution of x (N, H, W, C) with a weight (KH, KW, C, O) made y, and `grad_y` (N, OH, OW, O) is the
         gradient of the loss with respect to y. `kernel_size` is (KH, KW). Return the gradient with respect to the
         weight, of the weight's shape. You may use `im2col`.
-    QUESTION: With `X = im2col(x, kernel_size, stride, padding)` and the weight as a matrix, the forward pass is `X @ w`.
-        Which numbers does the weight in row k of that matrix get multiplied by?
+    QUESTION: With `X = im2col(x, kernel_size, stride, padding)` and the weight as a matrix, the forward pass is `X @
+        w`. Which numbers does the weight in row k of that matrix get multiplied by?
     POINTER: The weight in row k meets column k of X, and its gradient is the sum of pixel times `grad_y` over all rows.
         Reshape `grad_y` to have a row for each window too. One matrix product gives all the sums, and one of the two
         matrices has to be transposed.

@@ -78,7 +78,7 @@ class AveragePad(Layer):
 
 
 class NormAfterAddBlock(Layer):
-    """Task 6.3 (**, 15 minutes): the backward of a block you have not seen, y = relu(bn2(conv2(relu1(bn1(conv1(x)))) + x)).
+    """Task 6.3 (**, 15 minutes): the backward of relu(bn2(conv2(relu1(bn1(conv1(x)))) + x))
 
     Here the second batch norm stands behind the addition: He et al. 2016, "Identity Mappings", figure 4(b).
 
@@ -140,7 +140,7 @@ def mean_after(blocks: int, start: float, scale: float) -> float:
 
 
 class ResidualBlock(Layer):
-    """Task 6.5 (***, 30 minutes): the basic block of a ResNet, y = relu(bn2(conv2(relu1(bn1(conv1(x))))) + shortcut(x)).
+    """Task 6.5 (***, 30 minutes): the basic block, relu(bn2(conv2(relu1(bn1(conv1(x))))) + shortcut(x))
 
     TODO: `__init__` makes the layers: conv1, bn1, relu1, conv2, bn2, relu2, and `downsample`, which is the shortcut (an
         empty `Sequential` where it is the identity). Write `forward(x, training)`, which returns (y, cache), and

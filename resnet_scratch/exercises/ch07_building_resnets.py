@@ -14,8 +14,8 @@ def depth(config: ResNetConfig) -> int:
         do not count. `config.blocks` is the number of blocks in each stage. `config.block` is "bottleneck", with three
         convolutions per block, or "basic", "relu_before_add", "preact" or "plain", with two.
     QUESTION: How many blocks are there in all stages together, and which layers are not in any block?
-    POINTER: One convolution comes before the first stage and one linear layer after the last. For `CONFIGS["resnet50"]`,
-        with blocks (3, 4, 6, 3), the answer is 50.
+    POINTER: One convolution comes before the first stage and one linear layer after the last. For
+        `CONFIGS["resnet50"]`, with blocks (3, 4, 6, 3), the answer is 50.
     """
     ### BEGIN SOLUTION
     convolutions = 3 if config.block == "bottleneck" else 2
@@ -45,12 +45,12 @@ def block_parameters(in_channels: int, width: int, stride: int, shortcut: str) -
 def multiply_adds(H: int, W: int, C: int, O: int, kernel: int, stride: int, padding: int) -> int:
     """Task 7.3 (*, 10 minutes): the multiply-adds of a convolution
 
-    TODO: Return how many products a convolution adds up for one image (H, W, C). It has O output channels and windows of
-        `kernel` x `kernel`, with the same stride and padding along both axes. Products with the zeros of the padding
+    TODO: Return how many products a convolution adds up for one image (H, W, C). It has O output channels and windows
+        of `kernel` x `kernel`, with the same stride and padding along both axes. Products with the zeros of the padding
         count too.
     QUESTION: How many numbers does the output have, and how many products are in each?
-    POINTER: Tutorial 01 has the formula for the height and width of the output. A 3x3 convolution with padding 1 from 16
-        to 16 channels needs 2,359,296 multiply-adds for an image of 32x32.
+    POINTER: Tutorial 01 has the formula for the height and width of the output. A 3x3 convolution with padding 1 from
+        16 to 16 channels needs 2,359,296 multiply-adds for an image of 32x32.
     """
     ### BEGIN SOLUTION
     OH, OW = ((size + 2 * padding - kernel) // stride + 1 for size in (H, W))
@@ -63,7 +63,8 @@ def receptive_field(layers: Sequence[tuple[int, int]]) -> int:
 
     TODO: `layers` contains (kernel, stride) for each convolution or pooling layer, from the first to the last. Return
         the size in pixels, along one axis, of the receptive field of one output of the last layer.
-    QUESTION: A window of `kernel` elements spans how many gaps between neighbours, and how many pixels wide is each gap?
+    QUESTION: A window of `kernel` elements spans how many gaps between neighbours, and how many pixels wide is each
+        gap?
     POINTER: Keep two numbers, the size of the field and the distance between neighbouring outputs. A layer's stride
         changes the distance only for the layers after it. [(3, 1), (3, 1)] gives 5, and [(3, 2), (3, 1)] gives 7.
     """
@@ -83,8 +84,8 @@ def small_network() -> ResNetConfig:
         100,000 parameters and at most 15 million multiply-adds, and its last stage must see the whole image (32 pixels
         or more).
     QUESTION: `CONFIGS["resnet20"]` is over both budgets. By which factors? Which of its numbers would you change?
-    POINTER: Halving all widths divides parameters and multiply-adds by about four. `dataclasses.replace` changes a field
-        of a configuration; `summarise(build(config, rng=...), 32)` counts.
+    POINTER: Halving all widths divides parameters and multiply-adds by about four. `dataclasses.replace` changes a
+        field of a configuration; `summarise(build(config, rng=...), 32)` counts.
     """
     ### BEGIN SOLUTION
     return ResNetConfig("small", "basic", (3, 3, 3), (8, 16, 32), "cifar", "A", 32)

@@ -60,7 +60,7 @@ def growth_per_layer(norms: Sequence[float]) -> float:
 
 
 def filter_normalise(direction: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Task 9.4 (**, 15 minutes): a random direction whose steps mean the same for every filter (Li et al. 2018, section 4).
+    """Task 9.4 (**, 15 minutes): a filter-normalised random direction (Li et al. 2018, section 4)
 
     TODO: `direction` and `weight` have one shape, (KH, KW, C, O). Return the direction with each of its O filters
         rescaled to the norm of the same filter of `weight`. Change neither of the two arrays.
@@ -76,7 +76,7 @@ def filter_normalise(direction: np.ndarray, weight: np.ndarray) -> np.ndarray:
 
 
 class ScaledAdd(Layer):
-    """Task 9.5 (**, 15 minutes): a residual addition that begins closed, y = alpha * branch + shortcut, with alpha learned.
+    """Task 9.5 (**, 15 minutes): a residual addition that begins closed, y = alpha * branch + shortcut
 
     With alpha = 0 at the start every block is the identity, and residual networks train without batch norm (De and
     Smith 2020, "Batch Normalization Biases Residual Blocks Towards the Identity Function in Deep Networks").

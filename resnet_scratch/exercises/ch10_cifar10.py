@@ -78,7 +78,7 @@ def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, bi
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
-    """Task 10.5 (**, 15 minutes): the one number that makes a network's confidence honest (Guo et al. 2017, section 4.2).
+    """Task 10.5 (**, 15 minutes): temperature scaling (Guo et al. 2017, section 4.2)
 
     TODO: return the temperature T > 0 for which the mean cross-entropy of softmax(logits / T) with the labels is
         smallest, to within 1 %. It lies between 0.05 and 20.

@@ -25,7 +25,7 @@ def filter_picture(weight: np.ndarray) -> np.ndarray:
 
 
 def saliency_map(model: Layer, image: np.ndarray, label: int) -> np.ndarray:
-    """Task 11.2 (**, 15 minutes): how much each pixel matters to one class (Simonyan, Vedaldi and Zisserman 2013, section 3).
+    """Task 11.2 (**, 15 minutes): a saliency map (Simonyan, Vedaldi and Zisserman 2013, section 3)
 
     TODO: `image` is one normalised image (H, W, 3). Return (H, W): for each pixel the largest, over its three channels,
         of |d logit_label / d value|.
@@ -58,7 +58,7 @@ def class_activation_map(features: np.ndarray, class_weights: np.ndarray) -> np.
 
 
 def occlusion_map(score: Callable[[np.ndarray], np.ndarray], image: np.ndarray, size: int, fill: float) -> np.ndarray:
-    """Task 11.4 (**, 15 minutes): cover a part of the image and see what it costs (Zeiler and Fergus 2014, section 4.2).
+    """Task 11.4 (**, 15 minutes): an occlusion map (Zeiler and Fergus 2014, section 4.2)
 
     TODO: cut the image (H, W, 3) into squares of `size` x `size` pixels, side by side from the top left corner; H and W
         are multiples of `size`. Return (H // size, W // size): by how much the score falls when that square is set to

@@ -79,11 +79,11 @@ class Value:
     TODO: Write `relu()`, which returns a new Value, and `backward()`. It sets `grad` of this value to 1, and `grad` of
         every value that it was computed from, however indirectly, to the derivative of this value with respect to it.
         If a value was used twice, add the gradients of both uses. Calling `backward()` again must give the same result.
-    QUESTION: A value may pass its gradient on to its parents only when its own gradient is complete. In which order must
-        you visit the values?
-    POINTER: A depth-first search that appends a value after all of its parents gives a list in which parents come first;
-        go through it in reverse. Remember which values you have visited, or a value that is used twice at each of 60
-        steps will be visited 2^60 times. Then set all gradients to 0 and this one to 1, and for each value add
+    QUESTION: A value may pass its gradient on to its parents only when its own gradient is complete. In which order
+        must you visit the values?
+    POINTER: A depth-first search that appends a value after all of its parents gives a list in which parents come
+        first; go through it in reverse. Remember which values you have visited, or a value that is used twice at each
+        of 60 steps will be visited 2^60 times. Then set all gradients to 0 and this one to 1, and for each value add
         `value.grad * local_grad` to the gradient of each parent.
     """
 

@@ -30,7 +30,7 @@ def draw_windows(ax: Axes, size: int, kernel: int, stride: int, padding: int) ->
 
 
 def draw_channels(channels: Mapping[str, np.ndarray]) -> Figure:
-    """Draw one-channel images (H, W) side by side. One with negative numbers is red where positive, blue where negative,
+    """Draw one-channel images (H, W) side by side. With negative numbers, red is positive, blue negative,
     and white at zero; the others are grey."""
     fig, axes = plt.subplots(1, len(channels), figsize=(2.2 * len(channels), 2.6), squeeze=False, layout="constrained")
     for ax, (name, channel) in zip(axes.flat, channels.items()):

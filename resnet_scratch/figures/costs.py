@@ -55,7 +55,7 @@ def draw_fields(fields: Mapping[str, Sequence[int]], image_size: int) -> Figure:
 
 
 def draw_seen(gradients: Mapping[str, np.ndarray]) -> Figure:
-    """How much each pixel counts: an image (H, W) of non-negative gradients for each network, and the sums of columns."""
+    """How much each pixel counts: an image (H, W) of non-negative gradients per network, and the sums of columns."""
     count = len(gradients)
     widths = [1.0] * count + [1.3]
     fig, axes = plt.subplots(1, count + 1, figsize=(8.5, 2.8), layout="constrained", width_ratios=widths)

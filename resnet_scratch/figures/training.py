@@ -39,7 +39,7 @@ def plot_curves(
 
 
 def plot_paths(axes: Sequence[Axes], paths: Mapping[str, np.ndarray], curvatures: np.ndarray) -> None:
-    """Draw paths (steps, 2) down the bowl sum(curvatures * w**2) / 2, one on each of the axes, over its contour lines."""
+    """Draw paths (steps, 2) down the bowl sum(curvatures * w**2) / 2, one on each of the axes, over contours."""
     u, v = np.meshgrid(np.linspace(-2.3, 1.3, 80), np.linspace(-1.6, 1.6, 80))
     height = (curvatures[0] * u**2 + curvatures[1] * v**2) / 2
     for ax, (title, path) in zip(axes, paths.items(), strict=True):

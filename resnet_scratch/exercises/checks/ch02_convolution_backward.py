@@ -74,7 +74,7 @@ def task_2_2(answer: Callable) -> None:
         if np.allclose(got, expected):
             continue
         assert not np.allclose(got, expected / shape[0]), (
-            f"{case}: you took the mean over the batch; all images used the weight, so what they send back is added (the "
+            f"{case}: you took the mean over the batch; all images used the weight, so their parts are added (the "
             "mean over the batch is part of the loss, and so it is in grad_y already)"
         )
         assert not np.allclose(got, first), f"{case}: only the first image of the batch was counted"

@@ -37,7 +37,7 @@ def task_4_1(answer: Callable) -> None:
     assert not np.allclose(y, (x - 4.5) / 5.25), "you divided by the variance; take its square root"
     assert not np.allclose(y, x / 5.25**0.5), "you did not subtract the mean"
     assert np.allclose(y, (x - 4.5) / 5.25**0.5), (
-        f"the numbers 1, ..., 8 have mean 4.5 and variance 5.25, so they become (x - 4.5) / sqrt(5.25); got\n{y.ravel()}"
+        f"1, ..., 8 have mean 4.5 and variance 5.25, so they become (x - 4.5) / sqrt(5.25); got\n{y.ravel()}"
     )
     y = np.ravel(answer(np.array([-0.1, 0.1]).reshape(2, 1, 1, 1), np.ones(1), np.zeros(1), 0.03))
     assert np.allclose(np.abs(y), 0.5), (
@@ -208,7 +208,7 @@ def _backward(layer: Any, grad_y: np.ndarray, cache: Any) -> Any:
     except (TypeError, ValueError, IndexError) as error:
         kind = "None" if cache is None else type(cache).__name__
         raise AssertionError(
-            f"backward fails with the cache that forward returned ({kind}): {error}. Does forward return, as the cache, "
+            f"backward fails with the cache of forward ({kind}): {error}. Does forward return, as the cache, "
             "what backward takes out of it?"
         ) from error
     assert grad_x is not None, "backward returns nothing; return grad_x"

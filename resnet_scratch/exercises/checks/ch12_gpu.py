@@ -94,7 +94,7 @@ def task_12_1(answer: Callable) -> None:
         assert isinstance(y, np.ndarray), f"a NumPy array went in and {type(y).__name__} came out"
         larger = np.maximum(x, slope * x)
         assert np.array_equal(y, expected) or not np.array_equal(y, larger), (
-            f"the larger of x and slope * x is right for slopes up to 1 only; for slope {slope} and x = -2 you return -2"
+            f"the larger of x and slope * x is right for slopes up to 1 only; slope {slope} and x = -2 give you -2"
         )
         assert np.array_equal(y, expected), f"for\n{x}\nand slope {slope} it is\n{np.array(expected)}\ngot\n{y}"
         assert y.dtype == np.float32, f"float32 went in and {y.dtype} came out: where did a float64 array slip in?"
@@ -148,6 +148,6 @@ def task_12_4(answer: Callable) -> None:
         times = operations / peak, moved / bandwidth
         assert abs(got - sum(times)) > 1e-9, "that is the sum, but arithmetic and memory work at the same time"
         assert abs(got - min(times)) > 1e-9, (
-            f"{case}: {got:g} s is how long the faster of the two takes. Compare times, not numbers of operations and bytes"
+            f"{case}: {got:g} s is the time of the faster of the two. Compare times, not operations and bytes"
         )
         assert abs(got - expected) < 1e-9, f"{case}: bound by {bound}, it takes {expected} s, got {got}"

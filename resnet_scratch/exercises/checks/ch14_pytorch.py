@@ -123,7 +123,7 @@ def task_14_4(value: Any) -> None:
         far = (near * three).relu()
         (near + far if swap else far + near).backward()
         assert a.grad == 8, (
-            f"d(2a + relu(2a * 3))/da is 2 + 6 = 8, got {a.grad}. 2a is used near the end and far from it, and must wait "
+            f"d(2a + relu(2a * 3))/da is 2 + 6 = 8, got {a.grad}. 2a is used near the end and far from it, and waits "
             "for both; an order by distance from the end (breadth first) does not do that"
         )
     a = value(1.0)
