@@ -1,7 +1,7 @@
 """The metadata lives in setup.cfg, except README as a package index shows it, where relative links lead nowhere.
 
-A link to a file leads to that file at the `url` of setup.cfg; while setup.cfg gives none, its text is left and an image's
-description.
+A link to a file leads to that file at the `url` of setup.cfg. While setup.cfg gives none, its text remains, of an image
+its description.
 """
 
 import configparser

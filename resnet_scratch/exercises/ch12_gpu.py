@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Iterable
+from collections.abc import Iterable
 
 from ..compute.backend import Array, array_module
 
@@ -31,9 +31,9 @@ def mean_loss(losses: Iterable[Array]) -> float:
     HINT: there is one `float(...)` in the right answer, in its last line.
     """
     ### BEGIN SOLUTION
-    total, count = None, 0
+    total, count = 0, 0
     for loss in losses:
-        total = loss if total is None else total + loss
+        total = total + loss
         count += 1
     return float(total) / count
     ### END SOLUTION

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable
+from collections.abc import Callable
 
 import numpy as np
 
@@ -28,8 +28,8 @@ def task_2_1(answer: Callable) -> None:
         for *_, h, w in contributions((H, W), kernel, stride, padding):
             counts[h, w] += 1
         cases.append(((H, W), kernel, stride, padding, counts.tolist()))
-    for (H, W), kernel, stride, padding, counts in cases:
-        expected, got = np.array(counts), np.asarray(answer((H, W), kernel, stride, padding))
+    for (H, W), kernel, stride, padding, seen in cases:
+        expected, got = np.array(seen), np.asarray(answer((H, W), kernel, stride, padding))
         case = f"size {(H, W)}, kernel {kernel}, stride {stride}, padding {padding}"
         assert got.shape == (H, W), (
             f"{case}: wanted one count per pixel, {(H, W)}, got {got.shape}; cut off the padding"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -49,6 +50,7 @@ def task_4_2(answer: Callable) -> None:
     grad_x, grad_weight, grad_bias = answer(grad_y.copy(), xhat.copy(), inverse_std, weight)
     for name, got, shape in (("x", grad_x, x.shape), ("weight", grad_weight, (2,)), ("bias", grad_bias, (2,))):
         assert np.shape(got) == shape, f"the gradient at {name} must have the shape {shape}, got {np.shape(got)}"
+
     def loss(_: np.ndarray) -> float:  # of x, weight and bias, each of which is changed in place
         return (batch_norm(x, weight, bias, eps) * grad_y).sum()
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from types import ModuleType
-from typing import Any, Callable
+from typing import Any
 
 import numpy as np
 
@@ -57,10 +58,13 @@ def _elsewhere() -> ModuleType:
             raise TypeError("an array of NumPy was handed to the GPU's library")
         return a.values if isinstance(a, _DeviceArray) else a
 
+    def on_device(function: Callable) -> Callable:
+        return lambda *a: _DeviceArray(function(*map(values, a)))
+
     module: Any = ModuleType("elsewhere")
     module.ndarray = _DeviceArray
     for name in ("where", "maximum", "minimum", "zeros_like", "multiply"):
-        setattr(module, name, lambda *a, f=getattr(np, name): _DeviceArray(f(*map(values, a))))
+        setattr(module, name, on_device(getattr(np, name)))
     return module
 
 
