@@ -10,9 +10,10 @@ would be blind to mistakes in batch normalisation: its outputs always sum to the
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -102,11 +103,10 @@ def _restored(layer: Layer) -> Iterator[None]:
             setattr(holder, attribute, array)
 
 
-def _check_all(
-    layer: Layer, inputs: list[Array], training: bool, tolerance: float, rng: np.random.Generator
-) -> Report:
+def _check_all(layer: Layer, inputs: list[Array], training: bool, tolerance: float, rng: np.random.Generator) -> Report:
     """One forward and backward, then each tensor's gradient against differences of further forwards."""
-    y, cache = layer.forward(*inputs, training=training)
+    forward: Callable[..., tuple[Array, Any]] = layer.forward  # of any number of inputs
+    y, cache = forward(*inputs, training=training)
     xp = array_module(y)
     cotangent = xp.asarray(rng.standard_normal(y.shape))
     grad_y = cotangent.copy()
@@ -116,7 +116,7 @@ def _check_all(
     changed = bool((grad_y != cotangent).any())
 
     def loss() -> float:
-        return float((layer.forward(*inputs, training=training)[0] * cotangent).sum())
+        return float((forward(*inputs, training=training)[0] * cotangent).sum())
 
     # the slope that rounding alone can produce where the true one is zero
     noise = np.finfo(np.float64).eps * max(1.0, float(xp.abs(y * cotangent).sum())) / STEPS[-1]

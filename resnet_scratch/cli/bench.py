@@ -50,9 +50,7 @@ def bench_command(
     workload = bench.Workload(model, batch_size, image_size or configs.find(model).image_size, device=device)
     size = workload.image_size
     where = f"{num_threads()} threads, NumPy {np.__version__}" if device == "cpu" else describe(device)
-    click.echo(
-        f"{model}, batches of {batch_size} images of {size}x{size}, float32, medians of {repeats};\non {where}"
-    )
+    click.echo(f"{model}, batches of {batch_size} images of {size}x{size}, float32, medians of {repeats};\non {where}")
     peak = bench.sgemm_peak(device=device)
     click.echo(f"one large matrix product (sgemm): {2 * peak / 1e9:.0f} GFLOP/s\n")
     libraries = (OURS, *(TORCH if against else ()))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import shlex
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 import click
 
@@ -32,9 +33,8 @@ class OneLineErrors(click.Group):
             error.ctx = None  # else click prints how the command is used above the error
             raise
         except (UserError, OSError) as error:
-            one_line = click.ClickException(" ".join(printable(str(error)).split()))
-            one_line.exit_code = 2  # as click's own usage errors; 1 is left for a gradient that is wrong
-            raise one_line from error
+            # exit status 2, as for any mistake in usage; 1 is left for a gradient that is wrong
+            raise click.UsageError(" ".join(printable(str(error)).split())) from error
 
 
 class Model(click.ParamType):

@@ -45,9 +45,8 @@ def evaluate_command(weights: Path, data: str | None, data_dir: Path | None, dev
 
     Data are read from where the run had them, unless --data-dir names another place."""
     model, about = load_model(weights, device)
-    if data in (None, about.dataset):
-        data_dir = data_dir or recorded_data_dir(weights)
-    dataset = load(data or about.dataset, data_dir, about.image_size[0])
+    known = recorded_data_dir(weights) if data in (None, about.dataset) else None
+    dataset = load(data or about.dataset, data_dir or known, about.image_size[0])
     if about.classes not in (tuple(dataset.classes), tuple(map(str, range(len(dataset.classes))))):
         raise click.UsageError(f"{weights} knows the classes {', '.join(about.classes)}; {dataset.name} has others")
     dataset = dataset.to(device)

@@ -69,7 +69,7 @@ def _recipe_list() -> str:
 @device_option
 @threads_option
 @click.pass_context
-def train(context: click.Context, device: str, resume: Path | None, data_dir: Path | None, **choices: Any) -> None:
+def train(context: click.Context, /, device: str, resume: Path | None, data_dir: Path | None, **choices: Any) -> None:
     """Train a network; figures, log and weights go to a folder of the run's own.
 
     \b
@@ -84,7 +84,7 @@ def train(context: click.Context, device: str, resume: Path | None, data_dir: Pa
         ]
         if given:
             raise click.UsageError(f"--resume keeps the run's settings; leave out --{given[0].replace('_', '-')}")
-        run = storage.resume(resume, device, data_dir and str(data_dir.resolve()))
+        run = storage.resume(resume, device, str(data_dir.resolve()) if data_dir else None)
         click.echo(f"Continuing {run.folder} after step {run.step} of {run.total_steps}")
     else:
         run = storage.start(_settings(data_dir=data_dir, **choices), choices["run_dir"], device)
@@ -127,7 +127,7 @@ def _settings(
         changes["dataset"] = data
     if "epochs" in changes:
         changes["steps"] = None
-    folder = data_dir and str(data_dir.resolve())  # absolute: a run may be resumed from another folder
+    folder = str(data_dir.resolve()) if data_dir else None  # absolute: a run may be resumed from another folder
     return Settings(dataclasses.replace(find_recipe(recipe), **changes), seed, validation, folder, image_size)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import queue
 import threading
-from typing import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 import numpy as np
 
@@ -69,7 +69,7 @@ def test_batches(images: Array, labels: Array, batch_size: int, mean: np.ndarray
         yield normalise(images[begin:end], mean, std), labels[begin:end]
 
 
-test_batches.__test__ = False  # tells pytest that this is not a test, despite its name
+test_batches.__test__ = False  # type: ignore[attr-defined]  # tells pytest that this is not a test, despite its name
 
 
 def _prefetch(batches_from: Callable[[int], Iterator[Batch]], step: int) -> Generator[Batch, None, None]:

@@ -9,9 +9,9 @@ then blue, each in row-major order. Python: a file is a pickled dict with these 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable
 
 import numpy as np
 

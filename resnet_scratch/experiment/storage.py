@@ -7,6 +7,7 @@ import json
 import time
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from .. import data
 from .checkpoint import load_state, read_state, save_state
@@ -92,7 +93,9 @@ def _read_run(lock: FolderLock, device: str, data_dir: str | None, dataset: data
     folder = lock.folder
     arrays, about = read_state(folder / STATE_FILE)
     try:
-        recipe = Recipe(**{k: tuple(v) if isinstance(v, list) else v for k, v in about["settings"]["recipe"].items()})
+        choices: dict[str, Any] = about["settings"]["recipe"]
+        choices = {k: tuple(v) if isinstance(v, list) else v for k, v in choices.items()}
+        recipe = Recipe(**choices)
         settings = Settings(**{**about["settings"], "recipe": recipe})
         checksums = about["data_checksums"]
     except (TypeError, KeyError) as error:
