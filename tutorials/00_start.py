@@ -171,8 +171,8 @@ assert report, "the library's own convolution passes; if not, somebody has chang
 # ## A layer, broken
 #
 # The backward of a convolution needs its kernel flipped along both axes; forward does not, so it is easily forgotten.
-# The loss still falls then: trained like above (the same seed, all 936 steps) the network ends at 30.2 % instead of 97.1 %.
-# Somebody who has never seen the 97.1 would take it for a poor recipe. The check takes it for what it is:
+# The loss still falls then: trained like above (the same seed, all 936 steps) the network ends at 30.2 % instead of
+# 97.1 %. Somebody who has never seen the 97.1 would take it for a poor recipe. The check takes it for what it is:
 
 # %%
 with planted("conv-kernel-not-flipped") as mistake:

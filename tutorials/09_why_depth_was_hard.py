@@ -320,8 +320,10 @@ blocks = (DEEPEST - 2) // 2
 output = [r.std for r in record(without_batchnorm(network("resnet", DEEPEST)), x[:64], labels[:64])
           if r.name.endswith("add")]  # fmt: skip
 each = (output[-1] / output[0]) ** (1 / (blocks - 1))
-print(f"\nresidual, no batch norm, s = 1: {blocks} blocks bring the signal from {output[0]:.2f} to {output[-1]:.3g}, "
-      f"{each:.2f} per block; a hundred such blocks would make {each**100:.0e}")
+print(
+    f"\nresidual, no batch norm, s = 1: {blocks} blocks bring the signal from {output[0]:.2f} to {output[-1]:.3g}, "
+    f"{each:.2f} per block; a hundred such blocks would make {each**100:.0e}"
+)
 
 # %% [markdown]
 # ### With batch norm

@@ -116,6 +116,7 @@ assert float(to_numpy(losses[-1])) < 4, "eight steps in, the loss should be a sm
 #
 # A right one waits before it stops the clock, and warms up first: the first call compiles.
 
+
 # %%
 def seconds(job, repeats=5):
     """The median time of `job`, which returns an array, until that array is there."""
@@ -239,10 +240,10 @@ for kind, milliseconds in sorted(times.items(), key=lambda item: -item[1]):
 # %% [markdown]
 # ## Is it the same network there?
 #
-# Sums on a GPU are added up in another order, so the last digits differ. Compare in float64, where that is all: the same
-# weights, the same batch, forward and backward, layer by layer, and the largest difference of each. On the command line
-# it is `resnet-scratch crosscheck resnet8 --device cuda`; and `resnet-scratch gradcheck --device cuda` runs the gradient
-# checks there.
+# Sums on a GPU are added up in another order, so the last digits differ. Compare in float64, where that is all: the
+# same weights, the same batch, forward and backward, layer by layer, and the largest difference of each. On the command
+# line it is `resnet-scratch crosscheck resnet8 --device cuda`; and `resnet-scratch gradcheck --device cuda` runs the
+# gradient checks there.
 
 # %%
 if GPU:

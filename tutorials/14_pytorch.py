@@ -102,6 +102,7 @@ print(inspect.getsource(BasicBlock.backward))
 # %% [markdown]
 # In PyTorch the same block is its forward alone:
 
+
 # %%
 class TorchBlock(torch.nn.Module):
     def __init__(self, channels):

@@ -14,7 +14,7 @@ import jupytext
 import nbformat
 
 HERE = Path(__file__).resolve().parent
-SETUP = '''# Brings the library, where it is not installed yet, from the folder that this notebook lies in.
+SETUP = """# Brings the library, where it is not installed yet, from the folder that this notebook lies in.
 # On Colab first fetch that folder:  !git clone ADDRESS_OF_THE_REPOSITORY
 import importlib.util
 from pathlib import Path
@@ -24,7 +24,7 @@ if importlib.util.find_spec("resnet_scratch") is None:
     found = [folder for folder in near if (folder / "resnet_scratch" / "layers" / "conv.py").exists()]
     if not found:
         raise ImportError("resnet_scratch is not here: put its folder beside this notebook, then run this cell again")
-    %pip install -q {found[0]}'''
+    %pip install -q {found[0]}"""
 
 
 def notebook(tutorial: Path) -> str:

@@ -78,8 +78,7 @@ def test_a_folder_is_shown_trained_on_and_evaluated(tmp_path, monkeypatch):
         return result.output
 
     assert "16 training and 4 test images, 8 x 8 pixels" in run("data", "--data", "mine", "--image-size", 8)
-    run("train", "--data", "mine", "--image-size", 8,
-        "--epochs", 1, "--batch-size", 8, "--run-dir", "run", "--device", "cpu")
+    run(*"train --data mine --image-size 8 --epochs 1 --batch-size 8 --run-dir run --device cpu".split())
     assert "4 test images" in run("evaluate", "run", "--device", "cpu")
     result = CliRunner().invoke(main, ["data", "--data", "nowhere"])
     assert result.exit_code == 2 and "shapes, cifar10 or a folder that exists, got 'nowhere'" in result.output
