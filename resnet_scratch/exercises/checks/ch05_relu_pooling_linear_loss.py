@@ -86,7 +86,7 @@ def task_5_4(answer: Callable) -> None:
         return np.exp(z) / np.exp(z).sum(1, keepdims=True)
 
     def loss(z: np.ndarray) -> float:
-        return -np.mean([math.log(probabilities(z)[n, label]) for n, label in enumerate(labels)])
+        return -float(np.mean([math.log(probabilities(z)[n, label]) for n, label in enumerate(labels)]))
 
     expected = numerical_gradient(loss, logits)
     given = probabilities(logits)
