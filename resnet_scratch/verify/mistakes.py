@@ -45,9 +45,8 @@ def _mistake(kind: type[Layer], what: str, why: str) -> Callable:
 @contextmanager
 def planted(name: str) -> Iterator[Mistake]:
     """Within the `with` block, every layer of the mistake's kind has the wrong backward. ValueError: unknown name."""
-    if name not in MISTAKES:
+    if (mistake := MISTAKES.get(name)) is None:
         raise ValueError(f"there is no mistake {name!r}; there are {', '.join(MISTAKES)}")
-    mistake = MISTAKES[name]
     right_backward = mistake.kind.backward
 
     def backward(layer: Layer, grad_y: Array, cache: Any) -> Any:
