@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from .checks import check_array, check_flag, check_instance, check_number, check_whole
 from .compute.backend import Array, array_module, to_numpy
 from .layers.layer import Layer
 from .table import format_table
@@ -75,13 +76,17 @@ def gradcheck(layer: Layer, *inputs: Array, training: bool = True, tolerance: fl
     changed the gradient it was given.
 
     The inputs are copied. The layer's parameters, their `grad` and its running statistics have their old values
-    afterwards, also when forward or backward raises.
-
-    Raises ValueError for arrays that are not float64, and when there is no input.
+    afterwards, also when forward or backward raises. Raises ValueError for arrays that are not float64, and when there
+    is no input.
     """
+    check_instance("layer", layer, Layer)
+    check_flag("training", training)
+    check_number("tolerance", tolerance, above=0)
+    check_whole("seed", seed, 0)
     if not inputs:
         raise ValueError("gradcheck needs at least one input")
     for name, array in [("input", x) for x in inputs] + [(n, p.value) for n, p in layer.named_parameters()]:
+        check_array(name, array)
         if array.dtype != np.float64:
             raise ValueError(f"gradcheck needs float64, got {name} of {array.dtype}; try layer.astype(np.float64)")
     with _restored(layer):
@@ -126,8 +131,7 @@ def _check_all(layer: Layer, inputs: list[Array], training: bool, tolerance: flo
     report = Report([_check(name, x, gradient, loss, noise, tolerance, rng) for name, x, gradient in tensors])
     if changed:
         report.tensors[0].problem = "backward changed, in place, the gradient it was given"
-    if len(gradients) > len(inputs):
-        surplus = len(gradients) - len(inputs)
+    if (surplus := len(gradients) - len(inputs)) > 0:
         report.tensors[0].problem = f"backward returned {surplus} gradients more than there are inputs"
     return report
 
@@ -173,9 +177,7 @@ def _directions(shape: tuple[int, ...], rng: np.random.Generator) -> Iterator[tu
     """(name, direction): each element of a small tensor, as a unit vector; random unit vectors for a large one."""
     size = int(np.prod(shape))
     if size <= SMALL:
-        for k in range(size):
-            direction = np.zeros(size)
-            direction[k] = 1
+        for k, direction in enumerate(np.eye(size)):
             yield str(tuple(int(i) for i in np.unravel_index(k, shape))), direction.reshape(shape)
     else:
         for k in range(DIRECTIONS):

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Iterable
+
+from .checks import brief, check_flag, check_floats, check_instance, check_number
 from .compute.backend import Array, array_module
+from .errors import UserError
 from .layers.layer import Parameter
 
 State = dict[str, Array]  # what an optimizer remembers of one parameter: named arrays of the parameter's shape
@@ -16,30 +20,34 @@ class Optimizer:
     place. `scalars` holds named numbers that all parameters share. A checkpoint saves both, whatever they are.
 
     Weight decay shrinks every weight a little at each step; `decay_biases_and_norms=False` exempts the parameters with
-    a single axis, which are the biases and batch norm's. Raises ValueError for a negative weight decay, and when there
-    are no parameters.
+    a single axis, which are the biases and batch norm's. Raises ValueError for a negative weight decay, when there are
+    no parameters, and when one is there twice; TypeError for what is no parameter.
     """
 
     state_names: tuple[str, ...] = ()
 
     def __init__(
-        self, parameters: list[Parameter], weight_decay: float = 0.0, decay_biases_and_norms: bool = True
+        self, parameters: Iterable[Parameter], weight_decay: float = 0.0, decay_biases_and_norms: bool = True
     ) -> None:
-        if weight_decay < 0:
-            raise ValueError(f"weight_decay must not be negative, got {weight_decay}")
-        if not parameters:
-            raise ValueError("parameters is empty: there is nothing to learn")
-        self.parameters = parameters
+        check_number("weight_decay", weight_decay, at_least=0)
+        check_flag("decay_biases_and_norms", decay_biases_and_norms)
+        self.parameters = _as_list(parameters)
         self.weight_decay, self.decay_biases_and_norms = float(weight_decay), decay_biases_and_norms
         self.states: list[State] = [
-            {name: array_module(p.value).zeros_like(p.value) for name in self.state_names} for p in parameters
+            {name: array_module(p.value).zeros_like(p.value) for name in self.state_names} for p in self.parameters
         ]
         self.scalars: dict[str, int] = {}
 
     def step(self, learning_rate: float) -> None:
-        """Update every parameter. Raises ValueError when one has no gradient: backward was not called."""
-        if any(parameter.grad is None for parameter in self.parameters):
-            raise ValueError("a parameter has no gradient: call backward before step")
+        """Update every parameter. Raises ValueError when one has no gradient, because backward was not called, or one
+        of another shape."""
+        check_number("learning_rate", learning_rate, at_least=0)
+        for parameter in self.parameters:
+            if parameter.grad is None:
+                raise ValueError("a parameter has no gradient: call backward before step")
+            if parameter.grad.shape != parameter.value.shape:
+                raise ValueError(f"a gradient must be {parameter.value.shape} like its parameter, "
+                                 f"got {parameter.grad.shape}")  # fmt: skip
         learning_rate = float(learning_rate)  # a NumPy float64 would turn float32 arrays into float64
         for parameter, state in zip(self.parameters, self.states, strict=True):
             self.update(parameter.value, parameter.grad, state, learning_rate)
@@ -69,13 +77,14 @@ class SGD(Optimizer):
 
     def __init__(
         self,
-        parameters: list[Parameter],
+        parameters: Iterable[Parameter],
         momentum: float = 0.9,
         weight_decay: float = 0.0,
         nesterov: bool = False,
         decay_biases_and_norms: bool = True,
     ) -> None:
-        _check_fraction("momentum", momentum)
+        check_number("momentum", momentum, at_least=0, below=1)
+        check_flag("nesterov", nesterov)
         if nesterov and momentum == 0:
             raise ValueError("nesterov needs a momentum above 0, got 0")
         super().__init__(parameters, weight_decay, decay_biases_and_norms)
@@ -112,17 +121,17 @@ class Adam(Optimizer):
 
     def __init__(
         self,
-        parameters: list[Parameter],
+        parameters: Iterable[Parameter],
+        *,  # or the learning rate, which comes second in PyTorch, would be taken for beta1
         beta1: float = 0.9,
         beta2: float = 0.999,
         eps: float = 1e-8,
         weight_decay: float = 0.0,
         decay_biases_and_norms: bool = True,
     ) -> None:
-        _check_fraction("beta1", beta1)
-        _check_fraction("beta2", beta2)
-        if not eps > 0:
-            raise ValueError(f"eps must be above 0, got {eps}")
+        check_number("beta1", beta1, at_least=0, below=1)
+        check_number("beta2", beta2, at_least=0, below=1)
+        check_number("eps", eps, above=0)
         super().__init__(parameters, weight_decay, decay_biases_and_norms)
         self.beta1, self.beta2, self.eps = float(beta1), float(beta2), float(eps)
         self.scalars["steps"] = 0  # taken so far: t - 1
@@ -142,6 +151,16 @@ class Adam(Optimizer):
         w -= learning_rate * (m_hat / (array_module(w).sqrt(v_hat) + self.eps) + self.decay(w) * w)
 
 
-def _check_fraction(name: str, value: float) -> None:
-    if not 0 <= value < 1:
-        raise ValueError(f"{name} must be at least 0 and below 1, got {value}")
+def _as_list(parameters: Iterable[Parameter]) -> list[Parameter]:
+    """The parameters as a list. Raises an error unless they are parameters, at least one, and each of them once."""
+    if not hasattr(parameters, "__iter__"):
+        raise TypeError(f"parameters must be a list, as from model.parameters(), got {brief(parameters)}")
+    parameters = list(parameters)
+    if not parameters:
+        raise UserError("parameters is empty: there is nothing to learn")
+    for k, parameter in enumerate(parameters):
+        check_instance(f"parameters[{k}]", parameter, Parameter, "model.parameters() is the list")
+        check_floats(f"parameters[{k}]", parameter.value)
+    if len(set(parameters)) < len(parameters):
+        raise UserError("parameters must hold each parameter once, or its step would be taken twice")
+    return parameters

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from typing import Any, Callable, Sequence
 
+from .checks import brief, check_number, check_whole
 from .errors import UserError
 
 Schedule = Callable[[int], float]
@@ -12,6 +13,7 @@ Schedule = Callable[[int], float]
 
 def constant(learning_rate: float) -> Schedule:
     """The same learning rate at every step."""
+    check_number("learning_rate", learning_rate, at_least=0)
     return lambda step: learning_rate
 
 
@@ -21,6 +23,11 @@ def multi_step(learning_rate: float, milestones: Sequence[int]) -> Schedule:
     Source: He et al. 2015, "Deep Residual Learning", section 4.2, with a learning rate of 0.1 and milestones 32000 and
     48000. Raises UserError if the milestones do not increase.
     """
+    check_number("learning_rate", learning_rate, at_least=0)
+    if not isinstance(milestones, (list, tuple)):
+        raise UserError(f"milestones must be a list of steps, got {brief(milestones)}")
+    for k, milestone in enumerate(milestones):
+        check_whole(f"milestones[{k}]", milestone, 0)
     if list(milestones) != sorted(set(milestones)):
         raise UserError(f"milestones must increase, got {list(milestones)}")
     return lambda step: learning_rate * 0.1 ** sum(step >= milestone for milestone in milestones)
@@ -32,7 +39,8 @@ def cosine(learning_rate: float, total_steps: int) -> Schedule:
     Source: Loshchilov and Hutter 2016, "SGDR: Stochastic Gradient Descent with Warm Restarts", equation 5, without
     restarts. Raises UserError if `total_steps` is less than 1.
     """
-    _check_total(total_steps)
+    check_number("learning_rate", learning_rate, at_least=0)
+    check_whole("total_steps", total_steps)
     return lambda step: learning_rate * (1 + math.cos(math.pi * min(step, total_steps) / total_steps)) / 2
 
 
@@ -42,9 +50,9 @@ def one_cycle(peak: float, total_steps: int, warmup_fraction: float = 0.3) -> Sc
     The increase takes `warmup_fraction` of the `total_steps`. Source: Smith and Topin 2017, "Super-Convergence".
     Raises UserError if `total_steps` is less than 1 or `warmup_fraction` is not between 0 and 1.
     """
-    _check_total(total_steps)
-    if not 0 < warmup_fraction < 1:
-        raise UserError(f"warmup_fraction must be between 0 and 1, got {warmup_fraction}")
+    check_number("peak", peak, at_least=0)
+    check_whole("total_steps", total_steps)
+    check_number("warmup_fraction", warmup_fraction, above=0, below=1)
     peak_step, last_step = warmup_fraction * total_steps, total_steps - 1
 
     def schedule(step: int) -> float:
@@ -63,11 +71,15 @@ def warmup(schedule: Schedule, steps: int, learning_rate: float | None = None) -
     400 steps. If `learning_rate` is None, the schedule's own learning rate is scaled by a factor that increases
     linearly to 1, as in Goyal et al. 2017, "Accurate, Large Minibatch SGD", section 2.2.
     """
+    check_schedule("schedule", schedule)
+    check_whole("steps", steps, 0)
     if learning_rate is not None:
+        check_number("learning_rate", learning_rate, at_least=0)
         return lambda step: learning_rate if step < steps else schedule(step)
     return lambda step: schedule(step) * min(1.0, (step + 1) / steps) if steps else schedule(step)
 
 
-def _check_total(total_steps: int) -> None:
-    if total_steps < 1:
-        raise UserError(f"total_steps must be at least 1, got {total_steps}")
+def check_schedule(name: str, schedule: Any) -> None:
+    """Raises TypeError unless `schedule` is a function."""
+    if not callable(schedule):
+        raise TypeError(f"{name} must be a function of the step, such as constant(0.1), got {brief(schedule)}")

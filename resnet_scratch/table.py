@@ -1,9 +1,9 @@
-"""Tables as text: one printer for whatever the library reports row by row."""
+"""Text for a terminal: one printer for whatever the library reports row by row, and lines that fit."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+import textwrap
+from typing import Any, Iterable, Mapping, Sequence
 
 TERMINAL = 80  # characters in a line
 
@@ -29,6 +29,17 @@ def format_table(columns: Mapping[str, str], rows: Iterable[Sequence[Any]], tota
     if total is not None:
         lines.insert(-1, "-" * max(map(len, lines)))
     return "\n".join(lines)
+
+
+def wrap(text: str) -> str:
+    """`text` broken at its spaces into lines of at most 80 columns; further lines are two columns further to the right.
+
+    A word that is longer, such as a path, is left whole: it can still be copied.
+    """
+    indent = text[: len(text) - len(text.lstrip())]
+    return textwrap.fill(
+        text, TERMINAL, subsequent_indent=indent + "  ", break_long_words=False, break_on_hyphens=False
+    )
 
 
 def _cell(value: Any, spec: str) -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, Iterable, Iterator, NamedTuple
 
+from .checks import brief, check_instance, check_whole
 from .compute.backend import Array
+from .errors import UserError
 from .layers.layer import Layer
 from .losses import softmax_cross_entropy
 from .optim import Optimizer
-from .schedules import Schedule
+from .schedules import Schedule, check_schedule
 
 
 class Step(NamedTuple):
@@ -32,12 +33,42 @@ def train(
 ) -> Iterator[Step]:
     """Train, one batch (images (N, H, W, C), labels (N,)) per step, up to `total_steps`; yields after every step.
 
-    1. Initialise: the weights were drawn at random when `model` was built.
+    Nothing happens until the steps are asked for, as in `for step in train(...)`. Raises TypeError for what is no
+    model, optimizer, schedule or source of batches, and UserError for an optimizer of another model's parameters.
     """
-    for step, (images, labels) in zip(range(start_step, total_steps), batches):
+    check_instance("model", model, Layer)
+    check_instance("optimizer", optimizer, Optimizer)
+    if not hasattr(batches, "__iter__"):
+        raise TypeError(f"batches must be pairs, as from training_batches, got {type(batches).__name__}")
+    check_schedule("learning_rates", learning_rates)
+    check_whole("total_steps", total_steps, 0)
+    check_whole("start_step", start_step, 0)
+    if not set(optimizer.parameters) <= set(model.parameters()):
+        raise UserError("optimizer must hold parameters of model, got one with others; make it of model.parameters()")
+    return _steps(model, optimizer, batches, learning_rates, range(start_step, total_steps), label_smoothing)
+
+
+def _steps(
+    model: Layer,
+    optimizer: Optimizer,
+    batches: Iterable[tuple[Array, Array]],
+    learning_rates: Schedule,
+    numbers: range,
+    label_smoothing: float,
+) -> Iterator[Step]:
+    """The loop. 1. Initialise: the weights were drawn at random when `model` was built."""
+    for step, batch in zip(numbers, batches):
+        images, labels = _pair(batch)
         logits, cache = model.forward(images, training=True)  # 2. forward: what the network thinks
         loss, grad_logits = softmax_cross_entropy(logits, labels, label_smoothing)  # 3. loss: how wrong that is
         model.backward_to_parameters(grad_logits, cache)  # 4. backward: how the loss changes with each weight
         optimizer.step(learning_rates(step))  # 5. update: each weight a little against its gradient
         del cache  # or it would stay in memory beside the next step's
         yield Step(step + 1, learning_rates(step), loss, (logits.argmax(1) == labels).sum())
+
+
+def _pair(batch: Any) -> tuple[Array, Array]:
+    """A batch as (images, labels). Raises TypeError when it is something else."""
+    if not isinstance(batch, (tuple, list)) or len(batch) != 2:
+        raise TypeError(f"a batch must be a pair (images, labels), got {brief(batch)}")
+    return batch[0], batch[1]

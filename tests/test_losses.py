@@ -45,9 +45,9 @@ def test_a_network_that_knows_nothing_has_the_loss_ln_classes(put):
         (np.array([0, 3]), 0, "labels must be 0 to 2, got 0 to 3"),
         (np.array([-1, 0]), 0, "labels must be 0 to 2, got -1 to 0"),
         (np.array([0.0, 1.0]), 0, "labels must be integers, got float64"),
-        (np.array([], int), 0, r"do not fit: got \(2, 3\) and \(0,\)"),
-        (np.array([0, 1, 2]), 0, r"do not fit: got \(2, 3\) and \(3,\)"),
-        (np.array([0, 1]), 1.5, "label_smoothing must be between 0 and 1, got 1.5"),
+        (np.array([], int), 0, r"labels must be \(2,\), got \(0,\)"),
+        (np.array([0, 1, 2]), 0, r"labels must be \(2,\), got \(3,\)"),
+        (np.array([0, 1]), 1.5, "label_smoothing must be at least 0 and at most 1, got 1.5"),
     ],
 )
 def test_errors_name_the_argument(labels, smoothing, message):

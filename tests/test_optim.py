@@ -102,7 +102,7 @@ def test_an_optimizer_of_your_own_is_a_few_lines(put):
         ({"beta1": 1.0}, "beta1 must be at least 0 and below 1, got 1.0"),
         ({"beta2": -0.1}, "beta2 must be at least 0 and below 1, got -0.1"),
         ({"eps": 0}, "eps must be above 0, got 0"),
-        ({"weight_decay": -1}, "weight_decay must not be negative, got -1"),
+        ({"weight_decay": -1}, "weight_decay must be at least 0, got -1"),
     ],
 )
 def test_adams_errors_name_the_argument(settings, message):
@@ -114,7 +114,7 @@ def test_adams_errors_name_the_argument(settings, message):
     "settings, message",
     [
         ({"momentum": 1.0}, "momentum must be at least 0 and below 1, got 1.0"),
-        ({"weight_decay": -1}, "weight_decay must not be negative, got -1"),
+        ({"weight_decay": -1}, "weight_decay must be at least 0, got -1"),
         ({"momentum": 0, "nesterov": True}, "nesterov needs a momentum above 0"),
     ],
 )

@@ -49,7 +49,7 @@ def test_warmup_that_increases_linearly():
 def test_errors_name_the_argument():
     with pytest.raises(ValueError, match=r"milestones must increase, got \[5, 3\]"):
         multi_step(0.1, [5, 3])
-    with pytest.raises(ValueError, match="total_steps must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="total_steps must be a whole number of at least 1, got 0"):
         cosine(0.1, 0)
-    with pytest.raises(ValueError, match="warmup_fraction must be between 0 and 1, got 1"):
+    with pytest.raises(ValueError, match="warmup_fraction must be above 0 and below 1, got 1"):
         one_cycle(0.1, 10, 1)

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent / "resnet_scratch"
 # the rooms from the ground up; a room imports only from rooms below it, and the files of a room may import one another
 ROOMS = [
     "errors", "table",
-    "compute", "layers", "losses", "optim", "schedules", "gradcheck", "data", "models", "train", "experiment",
+    "compute", "checks", "layers", "losses", "optim", "schedules", "gradcheck", "data", "models", "train", "experiment",
     "measure", "verify", "insight", "exercises", "cli", "__main__",
 ]  # fmt: skip
 MODULES = sorted(path.relative_to(ROOT).with_suffix("") for path in ROOT.rglob("*.py"))

@@ -1,6 +1,6 @@
 import pytest
 
-from resnet_scratch.table import format_table
+from resnet_scratch.table import format_table, wrap
 
 
 def test_a_small_table():
@@ -28,3 +28,15 @@ def test_without_rows_there_is_a_heading():
 def test_a_row_must_fill_its_columns():
     with pytest.raises(ValueError):
         format_table({"a": "", "b": "d"}, [("x",)])
+
+
+def test_a_long_line_is_broken_at_spaces_and_keeps_its_indent():
+    """Words of 9 and a space: seven of them are 69 columns, and 71 with the indent of two; an eighth would be 81."""
+    lines = wrap("  " + " ".join(["123456789"] * 9)).splitlines()
+    assert lines == ["  " + " ".join(["123456789"] * 7), "    123456789 123456789"]
+    assert wrap("short") == "short"
+
+
+def test_a_path_is_never_broken():
+    path = "/a-long/" * 12 + "x"
+    assert wrap(f"no such file: {path}").splitlines() == ["no such file:", f"  {path}"]

@@ -10,12 +10,25 @@ from .devices import crosscheck_command, doctor_command
 from .exchange import export_command, import_command
 from .exercises import exercises_command
 from .mistakes import break_command
-from .options import OneLineErrors
+from .options import Commands
 from .tools import data_command, evaluate_command, gradcheck_command, predict_command, summary_command
 from .train import compare, train
 
 
-@click.group(cls=OneLineErrors, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+COMPLETION = """\b
+To complete commands, options and names with <TAB>, add a line to your
+shell's start-up file (resnet-scratch must be on the PATH):
+  bash  eval "$(_RESNET_SCRATCH_COMPLETE=bash_source resnet-scratch)"
+  zsh   eval "$(_RESNET_SCRATCH_COMPLETE=zsh_source resnet-scratch)"
+  fish  _RESNET_SCRATCH_COMPLETE=fish_source resnet-scratch | source
+"""
+
+
+@click.group(
+    cls=Commands,
+    epilog=COMPLETION,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(__version__)
 def main() -> None:
     """Residual networks from scratch: train them, use them, look inside.

@@ -13,17 +13,17 @@ from ..measure import bench
 from ..measure.memory import peak_memory
 from ..models import configs
 from ..table import format_table
-from .options import DEVICES, Model, option, resolved, threads_option
+from .options import DEVICES, MODEL, MODELS, Integer, Mistake, command_line, option, resolved, threads_option
 
 OURS = "resnet_scratch"
 TORCH = ("torch NCHW", "torch channels_last")
 
 
-@click.command("bench", short_help="How fast a network trains and infers.")
-@click.argument("model", type=Model(), default="resnet20")
-@option("--batch-size", default=128, type=click.IntRange(min=2), help="Images per step.")
-@option("--image-size", type=click.IntRange(min=1), help="Height and width.  [default: the model's own]")
-@option("--repeats", default=10, type=click.IntRange(min=1), help="Timings; their median is printed.")
+@click.command("bench", short_help="How fast a network trains and infers.", epilog=MODELS)
+@click.argument("model", type=MODEL, default="resnet20")
+@option("--batch-size", default=128, type=Integer(min=2), help="Images per step.")
+@option("--image-size", type=Integer(min=1), help="Height and width.  [default: the model's own]")
+@option("--repeats", default=10, type=Integer(min=1), help="Timings; their median is printed.")
 @option("--against", type=click.Choice(["torch"]), help="Also time the same network in PyTorch.")
 @click.option("--layers", is_flag=True, help="Also the time of each layer.")
 @click.option("--memory", is_flag=True, help="Also the peak memory of training.")
@@ -46,7 +46,10 @@ def bench_command(
     resnet-scratch bench resnet18 --batch-size 8 --against torch --memory
     """
     if device != "cpu" and (against or memory):
-        raise click.UsageError(f"--against and --memory are for the processor; on {device}, see `summary --batch-size`")
+        raise Mistake(
+            f"--against and --memory are for the processor, got --device {device}; what a GPU needs is computed by",
+            command_line("summary", model, "--batch-size", batch_size),
+        )
     workload = bench.Workload(model, batch_size, image_size or configs.find(model).image_size, device=device)
     size = workload.image_size
     where = f"{num_threads()} threads, NumPy {np.__version__}" if device == "cpu" else describe(device)

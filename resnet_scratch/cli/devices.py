@@ -6,9 +6,10 @@ import click
 import numpy as np
 
 from ..models import build, configs
+from ..table import wrap
 from ..verify.crosscheck import TOLERANCE, crosscheck, first_difference, format_differences
 from ..verify.doctor import WRONG, examine
-from .options import Model, option, resolved, threads_option
+from .options import MODEL, MODELS, Integer, option, resolved, threads_option
 
 
 @click.command("doctor", short_help="What works on this machine.")
@@ -19,16 +20,16 @@ def doctor_command(context: click.Context) -> None:
     wrong; a machine without a GPU is not."""
     wrong = False
     for line in examine():
-        click.echo(line)
+        click.echo(wrap(line))
         wrong = wrong or WRONG in line
     context.exit(1 if wrong else 0)
 
 
-@click.command("crosscheck", short_help="Do two devices compute the same, layer by layer?")
-@click.argument("model", type=Model(), default="resnet8")
+@click.command("crosscheck", short_help="Do two devices compute the same, layer by layer?", epilog=MODELS)
+@click.argument("model", type=MODEL, default="resnet8")
 @option("--device", default="cuda", help="The device to check.", callback=resolved)
 @option("--against", default="cpu", help="The device to compare it with.", callback=resolved)
-@option("--batch-size", default=4, type=click.IntRange(min=2), help="Images in the batch.")
+@option("--batch-size", default=4, type=Integer(min=2), help="Images in the batch.")
 @click.option("--float32", is_flag=True, help="As in training: shows rounding, without a verdict.")
 @click.pass_context
 def crosscheck_command(
@@ -50,5 +51,5 @@ def crosscheck_command(
         click.echo(f"{device} and {against} agree: no difference above {TOLERANCE:.0e}")
         return
     layer, direction = first
-    click.echo(f"{device} and {against} differ by more than {TOLERANCE:.0e}, first in the {direction} of {layer}")
+    click.echo(wrap(f"{device} and {against} differ by more than {TOLERANCE:.0e}, first in the {direction} of {layer}"))
     context.exit(1)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
 
-from ..errors import UserError
 from ..exercises import CHAPTERS
 from ..exercises.handout import write_exercises
+from ..table import wrap
 
 
 @click.command("exercises", short_help="Write the exercises, with tests of the answers.")
@@ -24,11 +25,9 @@ def exercises_command(folder: Path, chapters: tuple[int, ...]) -> None:
     cd my-exercises
     pytest -m task1_1
     """
-    try:
-        written, kept = write_exercises(folder, chapters or CHAPTERS)
-    except UserError as error:
-        raise click.UsageError(str(error)) from error
+    written, kept = write_exercises(folder, chapters or CHAPTERS)
     if kept:
-        click.echo(f"unchanged: {', '.join(path.name for path in kept)}")
-    click.echo(f"written to {folder}: {', '.join(path.name for path in written) or 'nothing, all files exist'}")
-    click.echo(f"next: cd {folder}, then pytest")
+        click.echo(wrap(f"unchanged: {', '.join(path.name for path in kept)}"))
+    names = ", ".join(path.name for path in written) or "nothing, all files exist"
+    click.echo(wrap(f"written to {folder}: {names}"))
+    click.echo(f"next:\n    cd {shlex.quote(str(folder))}\n    pytest")

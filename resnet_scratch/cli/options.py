@@ -2,51 +2,100 @@
 
 from __future__ import annotations
 
+import difflib
+import math
 import shlex
 import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable, Iterable
 
 import click
+from click.shell_completion import CompletionItem
 
 from ..compute.backend import NOT_INSTALLED, describe, resolve_device, why_no_gpu
 from ..compute.threads import num_threads, set_num_threads
 from ..data import NAMES as DATASETS
 from ..errors import UserError, printable
 from ..models import configs
+from ..table import wrap
 
 
-class OneLineErrors(click.Group):
-    """A user's mistake ends as one line and exit status 2. Any other exception is a mistake of ours, or in a layer that
+class Mistake(click.ClickException):
+    """A user's mistake: its message, in lines that fit a terminal, then perhaps a command to paste; exit status 2."""
+
+    exit_code = 2  # as click's own usage errors; 1 is left for a gradient that is wrong
+
+    def __init__(self, message: str, command: str = "") -> None:
+        super().__init__(" ".join(printable(message).split()))
+        self.command = command
+
+    def show(self, file: Any = None) -> None:
+        click.echo(wrap(f"Error: {self.message}") + (f"\n{self.command}" if self.command else ""), file, err=True)
+
+
+class Commands(click.Group):
+    """Commands whose user's mistakes end as a `Mistake`. Any other exception is a mistake of ours, or in a layer that
     you are writing, and keeps its traceback."""
 
     def invoke(self, context: click.Context) -> Any:
         try:
             return super().invoke(context)
-        except BrokenPipeError:
-            raise  # `resnet-scratch ... | head`: click knows what to do
-        except click.exceptions.NoArgsIsHelpError:
-            raise
-        except click.UsageError as error:
-            error.ctx = None  # else click prints how the command is used above the error
-            raise
-        except (UserError, OSError) as error:
-            # exit status 2, as for any mistake in usage; 1 is left for a gradient that is wrong
-            raise click.UsageError(" ".join(printable(str(error)).split())) from error
+        except (BrokenPipeError, click.exceptions.NoArgsIsHelpError, Mistake):
+            raise  # click knows what to do with `resnet-scratch ... | head`, and with no command at all
+        except (click.ClickException, UserError, OSError) as error:
+            text = error.format_message() if isinstance(error, click.ClickException) else str(error)
+            raise Mistake(text) from error
 
 
-class Model(click.ParamType):
-    """The name of a model that exists."""
+class Name(click.ParamType):
+    """One of `names`. <TAB> completes it; a name that does not exist is an error with similar ones and then all."""
 
-    name = "model"
+    def __init__(self, kind: str, names: Iterable[str], listed: str = "") -> None:
+        self.name, self.names = kind, tuple(names)
+        self.listed = listed or ", ".join(self.names)
 
     def convert(self, value: str, param: click.Parameter | None, context: click.Context | None) -> str:
-        try:
-            return configs.find(value).name
-        except ValueError as error:
-            self.fail(str(error), param, context)
+        if value not in self.names:
+            near = difflib.get_close_matches(value, self.names, n=4, cutoff=0.4)
+            meant = f"; did you mean {', '.join(near)}?" if near else "."
+            self.fail(f"there is no {self.name} {value!r}{meant} There are: {self.listed}", param, context)
+        return value
+
+    def shell_complete(self, context: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        return [CompletionItem(name) for name in self.names if name.startswith(incomplete)]
+
+
+def _families() -> list[str]:
+    """The models, a family in each string, such as "resnet18, 34, 50, 101, 152"."""
+    families: dict[tuple[str, int], list[str]] = {}
+    for config in configs.CONFIGS.values():
+        letters = config.name.rstrip("0123456789")
+        families.setdefault((letters, config.image_size), []).append(config.name[len(letters) :])
+    return [letters + ", ".join(depths) for (letters, _), depths in families.items()]
+
+
+MODEL = Name("model", configs.NAMES, "; ".join(_families()))
+MODELS = "\b\nModels:\n" + "\n".join(_families())  # for the help
+
+
+class Number(click.FloatRange):
+    """A finite number in a range."""
+
+    name = "number"  # click's "float range" is in its messages
+
+    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> float:
+        number = super().convert(value, param, context)
+        if not math.isfinite(number):
+            self.fail(f"must be a finite number, got {value}", param, context)
+        return number
+
+
+class Integer(click.IntRange):
+    """A whole number in a range."""
+
+    name = "integer"
 
 
 class Folder(click.Path):
@@ -61,17 +110,17 @@ class Folder(click.Path):
         return super().convert(value, param, context)
 
 
-class DataSet(click.ParamType):
+class DataSet(Name):
     """The name of a data set, or the path of a folder of images."""
 
-    name = "data"
-
     def convert(self, value: str, param: click.Parameter | None, context: click.Context | None) -> str:
-        if value in DATASETS:
-            return value
-        if not Path(value).expanduser().is_dir():
-            self.fail(f"must be {', '.join(DATASETS)} or a folder that exists, got {value!r}", param, context)
-        return str(Path(value).expanduser().resolve())  # a run may be resumed from another folder
+        folder = Path(value).expanduser()
+        if value in self.names or not folder.is_dir():
+            return super().convert(value, param, context)
+        return str(folder.resolve())  # a run may be resumed from another folder
+
+    def shell_complete(self, context: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        return super().shell_complete(context, param, incomplete) or [CompletionItem(incomplete, type="dir")]
 
 
 def program() -> str:
@@ -84,6 +133,11 @@ def program() -> str:
     if found and (called.stem != "resnet-scratch" or Path(found).resolve() == called.resolve()):
         return "resnet-scratch"
     return shlex.quote(str(called)) if called.stem == "resnet-scratch" else "resnet-scratch"
+
+
+def command_line(*arguments: Any) -> str:
+    """A command of this program as a line to paste: as it was called, with quotation marks where they are needed."""
+    return f"    {program()} {shlex.join(map(str, arguments))}"
 
 
 def option(*names: str, **settings: Any) -> Callable:
@@ -104,7 +158,7 @@ data_dir_option = option(
     "--data-dir", type=click.Path(path_type=Path), help="Where the data set's files or archive are."
 )
 image_size_option = option(
-    "--image-size", default=32, type=click.IntRange(min=1), help="Height and width of images from a folder."
+    "--image-size", default=32, type=Integer(min=1), help="Height and width of images from a folder."
 )
 DEVICES = "cpu, cuda, cuda:1, ... or auto: a GPU if one works."
 
@@ -113,16 +167,16 @@ def resolved(context: click.Context, parameter: click.Parameter, device: str) ->
     """The device that is meant. `auto` says on the standard error which that is."""
     name = resolve_device(device)
     if device == "auto" and name != "cpu":
-        click.echo(f"device: {describe(name)}", err=True)
+        click.echo(wrap(f"device: {describe(name)}"), err=True)
     elif device == "auto" and why_no_gpu() != NOT_INSTALLED:  # somebody wanted a GPU and does not get one
-        click.echo(f"device: cpu, not a GPU: {why_no_gpu()}", err=True)
+        click.echo(wrap(f"device: cpu, not a GPU: {why_no_gpu()}"), err=True)
     return name
 
 
 device_option = option("--device", default="auto", help=DEVICES, callback=resolved)
 threads_option = option(
     "--threads",
-    type=click.IntRange(min=1),
+    type=Integer(min=1),
     help="Processor threads.  [default: all]",
     expose_value=False,
     callback=_set_threads,
@@ -132,6 +186,7 @@ weights_argument = click.argument("weights", type=click.Path(path_type=Path))
 
 def data_option(default: str | None, otherwise: str = "") -> Callable:
     """--data, the name of a data set; without a default, `otherwise` says in the help what is taken."""
-    text = "Data set, or a folder with a folder of images for each class."
+    text = f"{', '.join(DATASETS)}, or a folder with a folder of images for each class."
     text += f"  [default: {otherwise}]" if otherwise else ""
-    return option("--data", type=DataSet(), default=default, metavar="|".join((*DATASETS, "FOLDER")), help=text)
+    kind = DataSet("data set", DATASETS, f"{', '.join(DATASETS)}, or a folder that exists")
+    return option("--data", type=kind, default=default, metavar="NAME|FOLDER", help=text)

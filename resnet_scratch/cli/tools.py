@@ -17,10 +17,13 @@ from ..experiment.evaluation import evaluate, predict
 from ..experiment.weights import load_model, recorded_data_dir
 from ..measure.summary import format_summary, summarise, training_memory
 from ..models import build
+from ..table import wrap
 from ..verify import cases
 from .options import (
     DEVICES,
-    Model,
+    MODEL,
+    MODELS,
+    Integer,
     data_dir_option,
     data_option,
     device_option,
@@ -60,7 +63,7 @@ def evaluate_command(weights: Path, data: str | None, data_dir: Path | None, dev
 @click.command("predict", short_help="Classify image files.")
 @weights_argument
 @click.argument("pictures", nargs=-1, required=True, type=click.Path(path_type=Path))
-@option("--top", default=3, type=click.IntRange(min=1), help="How many classes to name.")
+@option("--top", default=3, type=Integer(min=1), help="How many classes to name.")
 @device_option
 @threads_option
 @click.pass_context
@@ -81,7 +84,7 @@ def predict_command(context: click.Context, weights: Path, pictures: tuple[Path,
             try:
                 images[path] = read_picture(path, about.image_size)
             except PictureError as error:
-                click.echo(f"Error: {' '.join(str(error).split())}", err=True)
+                click.echo(wrap(f"Error: {' '.join(str(error).split())}"), err=True)
                 failed = True
         if not images:
             continue
@@ -94,7 +97,7 @@ def predict_command(context: click.Context, weights: Path, pictures: tuple[Path,
 
 
 @click.command("gradcheck", short_help="Check every backward by central differences.")
-@option("--seed", default=0, type=click.IntRange(min=0), help="Draws weights, inputs and directions.")
+@option("--seed", default=0, type=Integer(min=0), help="Draws weights, inputs and directions.")
 @option("--device", default="cpu", help=DEVICES, callback=resolved)
 @click.option("--verbose", is_flag=True, help="Also a line for each tensor.")
 @click.pass_context
@@ -113,11 +116,11 @@ def gradcheck_command(context: click.Context, seed: int, device: str, verbose: b
     click.echo("Every gradient is right.")
 
 
-@click.command("summary", short_help="What a network costs, layer by layer.")
-@click.argument("model", type=Model())
-@option("--classes", default=10, type=click.IntRange(min=1), help="Number of classes.")
-@option("--image-size", type=click.IntRange(min=1), help="Height and width.  [default: the model's own]")
-@option("--batch-size", default=128, type=click.IntRange(min=2), help="Images per training step, for its memory.")
+@click.command("summary", short_help="What a network costs, layer by layer.", epilog=MODELS)
+@click.argument("model", type=MODEL)
+@option("--classes", default=10, type=Integer(min=1), help="Number of classes.")
+@option("--image-size", type=Integer(min=1), help="Height and width.  [default: the model's own]")
+@option("--batch-size", default=128, type=Integer(min=2), help="Images per training step, for its memory.")
 def summary_command(model: str, classes: int, image_size: int | None, batch_size: int) -> None:
     """Shapes, parameters, multiply-adds and memory of MODEL, layer by layer.
 
@@ -133,10 +136,12 @@ def summary_command(model: str, classes: int, image_size: int | None, batch_size
         raise click.UsageError(f"image size {image_size} does not suit {model}: {error}") from error
     click.echo(format_summary(rows))
     step = training_memory(rows, batch_size)
+    click.echo("mult-adds, in millions, and kept memory are those of one image")
     click.echo(
-        f"mult-adds, in millions, and kept memory are those of one image\n"
-        f"a training step of {batch_size} images, float32: {step.kept / 1e6:,.0f} MB for weights, gradients,\n"
-        f"velocities and kept arrays; on a GPU, with a layer's columns, at most {step.gpu_peak / 1e6:,.0f} MB"
+        wrap(
+            f"a training step of {batch_size} images, float32: {step.kept / 1e6:,.0f} MB for weights, gradients, "
+            f"velocities and kept arrays; on a GPU, with a layer's columns, at most {step.gpu_peak / 1e6:,.0f} MB"
+        )
     )
 
 
@@ -159,10 +164,10 @@ def data_command(data: str, data_dir: Path | None, image_size: int, sheet: Path 
     dataset = load(data, data_dir, image_size)
     H, W = dataset.train_images.shape[1:3]
     click.echo(
-        f"{dataset.name}: {len(dataset.train_images):,} training and {len(dataset.test_images):,} test images, "
-        f"{H} x {W} pixels, mirror images {'allowed' if dataset.mirror else 'not allowed'}"
+        f"{dataset.name}: {len(dataset.train_images):,} training and {len(dataset.test_images):,} test images\n"
+        f"{H} x {W} pixels, mirror images {'allowed' if dataset.mirror else 'not allowed'}\n"
+        f"of 0 to 1, per channel: mean {_three(dataset.mean)}; std {_three(dataset.std)}"
     )
-    click.echo(f"per channel: mean {_three(dataset.mean)}, standard deviation {_three(dataset.std)} (of 0 to 1)")
     counts = [
         np.bincount(labels, minlength=len(dataset.classes)) for labels in (dataset.train_labels, dataset.test_labels)
     ]

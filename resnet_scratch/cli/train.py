@@ -16,17 +16,22 @@ from ..experiment.console import duration
 from ..experiment.log import read_log
 from ..experiment.recipe import OPTIMIZERS, RECIPES
 from ..experiment.recipe import find as find_recipe
-from ..experiment.run import Settings
+from ..experiment.run import Run, Settings
 from ..experiment.trainer import finish, write_figures
+from ..table import format_table, wrap
 from .options import (
+    MODEL,
+    MODELS,
     Folder,
-    Model,
+    Integer,
+    Name,
+    Number,
+    command_line,
     data_dir_option,
     data_option,
     device_option,
     image_size_option,
     option,
-    program,
     threads_option,
 )  # fmt: skip
 
@@ -36,36 +41,41 @@ def _recipe_list() -> str:
     return f"Recipes:\n\n{lines}"
 
 
-@click.command(short_help="Train a network.", epilog=_recipe_list())
-@option("--recipe", default="shapes", type=click.Choice(list(RECIPES)), help="All choices under one name; see below.")
-@option("--model", type=Model(), help="Another model than the recipe's: resnet20, plain44, ...")
+@click.command(short_help="Train a network.", epilog=f"{MODELS}\n\n{_recipe_list()}")
+@option("--recipe", default="shapes", type=Name("recipe", RECIPES), help="All choices under one name; see below.")
+@option("--model", type=MODEL, help="Another model than the recipe's; see below.")
 @data_option(None, otherwise="the recipe's")
 @data_dir_option
 @image_size_option
-@option("--epochs", type=click.IntRange(min=1), help="Another length; the schedule is stretched to it.")
-@option("--batch-size", type=click.IntRange(min=1), help="Images per step.  [default: the recipe's]")
+@option("--epochs", type=Integer(min=1), help="Another length in all; the schedule is stretched to it.")
+@option("--batch-size", type=Integer(min=1), help="Images per step.  [default: the recipe's]")
 @option(
-    "--learning-rate",
-    type=click.FloatRange(min=0, min_open=True),
-    help="The highest of the schedule.  [default: the recipe's]",
+    "--lr",
+    "learning_rate",
+    type=Number(min=0, min_open=True),
+    help="The highest learning rate of the schedule.  [default: the recipe's]",
 )
+@option(
+    "--momentum",
+    type=Number(min=0, max=1, max_open=True),
+    help="Of sgd; the beta1 of adam.  [default: the recipe's]",
+)
+@option("--weight-decay", type=Number(min=0), help="Shrinks the weights at each step.  [default: the recipe's]")
 @option(
     "--optimizer",
     type=click.Choice(list(OPTIMIZERS)),
-    help="adam wants a smaller --learning-rate, 0.001 to 0.01.  [default: the recipe's]",
+    help="adam wants a smaller --lr, 0.001 to 0.01.  [default: the recipe's]",
 )
-@option(
-    "--seed", default=0, type=click.IntRange(min=0), help="Decides everything random: same seed, same run, to the bit."
-)
+@option("--seed", default=0, type=Integer(min=0), help="Decides everything random: same seed, same run, to the bit.")
 @option(
     "--validation",
     default=0,
-    type=click.IntRange(min=0),
+    type=Integer(min=0),
     metavar="N",
     help="Hold out N training images and evaluate on them, not on the test images.",
 )
 @option("--run-dir", type=Folder(), help="Folder for the results.  [default: a new one in runs/]")
-@option("--resume", type=Folder(), metavar="RUN_FOLDER", help="Continue a run that was stopped.")
+@option("--resume", type=Folder(), metavar="RUN_FOLDER", help="Continue a run; see above.")
 @device_option
 @threads_option
 @click.pass_context
@@ -73,19 +83,19 @@ def train(context: click.Context, /, device: str, resume: Path | None, data_dir:
     """Train a network; figures, log and weights go to a folder of the run's own.
 
     \b
-    resnet-scratch train                                    shapes, drawn by the library: no download
+    resnet-scratch train                    shapes, drawn here: no download
     resnet-scratch train --recipe cifar10-fast
-    resnet-scratch train --model plain44                    and resnet44: see `compare`
-    resnet-scratch train --resume runs/shapes-resnet8-...   after Ctrl-C
+    resnet-scratch train --model plain44    and resnet44: see `compare`
+    resnet-scratch train --resume runs/shapes-resnet8-...
+
+    --resume continues a run that was stopped; it is then the run that was never interrupted, to the bit.
+
+    --resume with --epochs gives a run another length, also one that has ended. What it has done stays. From the next
+    step on, the learning rate is that of the schedule over all epochs, so it may rise again; the run is not the one
+    that would have been started with so many epochs. config.json in its folder records the change.
     """
     if resume:
-        given = [
-            name for name in choices if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
-        ]
-        if given:
-            raise click.UsageError(f"--resume keeps the run's settings; leave out --{given[0].replace('_', '-')}")
-        run = storage.resume(resume, device, str(data_dir.resolve()) if data_dir else None)
-        click.echo(f"Continuing {run.folder} after step {run.step} of {run.total_steps}")
+        run = _resume(context, resume, device, data_dir, choices["epochs"])
     else:
         run = storage.start(_settings(data_dir=data_dir, **choices), choices["run_dir"], device)
     recipe, dataset = run.settings.recipe, run.dataset
@@ -95,33 +105,53 @@ def train(context: click.Context, /, device: str, resume: Path | None, data_dir:
         f"{dataset.name}: {len(dataset.train_images):,} images to train on, {len(dataset.test_images):,} "
         f"{run.evaluated_on} images, {len(dataset.classes)} classes"
     )
-    click.echo(
-        f"{run.total_steps:,} steps of {recipe.batch_size} images; results go to {run.folder} (Ctrl-C stops and saves)"
-    )
+    click.echo(f"{run.total_steps:,} steps of {recipe.batch_size} images (Ctrl-C stops and saves)")
+    click.echo(f"results go to {run.folder}")
     evaluation = finish(run, click.echo)
     if isinstance(evaluation, signal.Signals):
         if evaluation.name != "SIGHUP":  # which says that the terminal is gone
-            click.echo(
-                f"Stopped after step {run.step} of {run.total_steps}. To continue:\n"
-                f"    {program()} train --resume {run.folder}"
-            )
+            click.echo(f"Stopped after step {run.step} of {run.total_steps}. To continue:")
+            click.echo(command_line("train", "--resume", run.folder))
         context.exit(128 + evaluation)  # as a shell reports it
     click.echo(
         f"Final {run.evaluated_on} accuracy {evaluation.accuracy:.2%} "
         f"(loss {evaluation.loss:.4f}) after {duration(run.seconds)}"
     )
     if recipe == RECIPES.get(recipe.name):
-        click.echo(f"This recipe should reach: {recipe.expect}")
+        click.echo(wrap(f"This recipe should reach: {recipe.expect}"))
     click.echo("Written:")
     for path in write_figures(run, evaluation):
         click.echo(f"    {path}")
+
+
+def _resume(context: click.Context, folder: Path, device: str, data_dir: Path | None, epochs: int | None) -> Run:
+    """The run in the folder, with another length where `epochs` were given. All other settings are the run's own."""
+    for parameter in context.command.params:
+        given = context.get_parameter_source(parameter.name) is click.core.ParameterSource.COMMANDLINE
+        if given and parameter.name not in ("resume", "device", "threads", "data_dir", "epochs"):
+            raise click.UsageError(f"--resume keeps the run's settings; leave out {parameter.opts[0]}")
+    run = storage.resume(folder, device, data_dir and str(data_dir.resolve()))
+    before = run.total_steps
+    if epochs is not None:
+        storage.set_epochs(run, epochs)
+    click.echo(f"Continuing {run.folder}\nafter step {run.step} of {run.total_steps}")
+    if run.total_steps != before and not run.finished:
+        recipe = run.settings.recipe
+        rate = recipe.learning_rates(run.total_steps)(run.step)
+        click.echo(
+            wrap(
+                f"It had {before} steps. From step {run.step + 1} on, the learning rate is that of the "
+                f"{recipe.schedule} schedule over {run.total_steps} steps, {rate:.3g} at first."
+            )
+        )
+    return run
 
 
 def _settings(
     recipe: str, data: str | None, data_dir: Path | None, seed: int, validation: int, image_size: int, **choices: Any
 ) -> Settings:
     """The settings of a run: the recipe, with what was chosen differently."""
-    names = ("model", "batch_size", "learning_rate", "epochs", "optimizer")
+    names = ("model", "batch_size", "learning_rate", "momentum", "weight_decay", "epochs", "optimizer")
     changes = {name: choices[name] for name in names if choices[name] is not None}
     if data is not None:
         changes["dataset"] = data
@@ -146,13 +176,12 @@ def compare(run_folders: tuple[Path, ...], out: Path) -> None:
     if len(set(names)) < len(names):
         names = [str(folder) for folder in run_folders]
     histories = {name: read_log(folder) for name, folder in zip(names, run_folders)}
+    rows = []
     for name, history in histories.items():
         if not history:
             raise UserError(f"{name} has no finished epoch yet")
         last = history[-1]
-        click.echo(
-            f"{name}: after epoch {last['epoch']:.0f} train error {1 - last['train_accuracy']:.2%}, "
-            f"test error {1 - last['test_accuracy']:.2%}"
-        )
+        rows.append((name, last["epoch"], 1 - last["train_accuracy"], 1 - last["test_accuracy"]))
+    click.echo(format_table({"run": "", "epoch": ".0f", "train error": ".2%", "test error": ".2%"}, rows))
     plots.compare(histories).savefig(out)
     click.echo(f"Written: {out}")

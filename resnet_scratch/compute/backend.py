@@ -105,7 +105,7 @@ def resolve_device(device: str) -> str:
     """
     if device == "cpu":
         return device
-    if device != "auto" and not re.fullmatch(r"cuda(:\d+)?", device):
+    if device != "auto" and not (isinstance(device, str) and re.fullmatch(r"cuda(:\d+)?", device)):
         raise DeviceError(f"device must be 'cpu', 'cuda', 'cuda:<number>' or 'auto', got {device!r}")
     found, why = _look_for_gpus()
     if device == "auto":

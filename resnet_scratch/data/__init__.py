@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from ..checks import check_instance
 from .augment import normalise, random_crop, random_flip
 from .batches import test_batches, training_batches
 from .cifar10 import load_cifar10
@@ -28,6 +29,7 @@ def load(name: str = "shapes", data_dir: str | os.PathLike | None = None, image_
 
     Raises DataError if there is no data set of this name, or if CIFAR-10 cannot be read or downloaded.
     """
+    check_instance("name", name, str)
     if name not in _LOADERS and Path(name).expanduser().is_dir():
         return load_folder(name, image_size)
     if name not in _LOADERS:

@@ -9,7 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..checks import check_array, check_floats, check_rng, check_whole
 from ..compute.backend import Array, array_module
+
+
+IMAGES = ("N", "H", "W", "C")
 
 
 def random_crop(images: Array, padding: int, rng: np.random.Generator) -> Array:
@@ -18,6 +22,9 @@ def random_crop(images: Array, padding: int, rng: np.random.Generator) -> Array:
     images: (N, H, W, C) of any dtype -> (N, H, W, C) of the same dtype. The position is uniform over the
     (2 * padding + 1)^2 possible ones, and drawn for each image separately.
     """
+    check_array("images", images, IMAGES)
+    check_whole("padding", padding, 0)
+    check_rng(rng)
     xp = array_module(images)
     N, H, W, C = images.shape
     padded = xp.zeros((N, H + 2 * padding, W + 2 * padding, C), images.dtype)
@@ -29,6 +36,8 @@ def random_crop(images: Array, padding: int, rng: np.random.Generator) -> Array:
 
 def random_flip(images: Array, rng: np.random.Generator) -> Array:
     """Flip each image left to right with probability 1/2. images: (N, H, W, C) -> (N, H, W, C)."""
+    check_array("images", images, IMAGES)
+    check_rng(rng)
     xp = array_module(images)
     flipped = xp.asarray(rng.random(len(images)) < 0.5)
     return xp.where(flipped[:, None, None, None], images[:, :, ::-1], images)
@@ -38,7 +47,15 @@ def normalise(images: Array, mean: Array, std: Array) -> Array:
     """(image / 255 - mean) / std, the input of a network.
 
     images: (N, H, W, C) uint8; mean, std: (C,), of pixel values scaled to 0..1 -> (N, H, W, C) float32.
+    Raises ValueError for images or statistics of another shape or dtype, and for a std that is not above 0.
     """
+    check_array("images", images, IMAGES)
+    if images.dtype != np.uint8:
+        raise ValueError(f"images must be uint8, values 0 to 255, got {images.dtype}")
+    check_floats("mean", mean, images.shape[3:])
+    check_floats("std", std, images.shape[3:])
+    if not (std > 0).all():
+        raise ValueError(f"std must be above 0 in every channel, got {std}")
     xp = array_module(images)
     scale = xp.asarray(1 / (255 * std), dtype=xp.float32)
     shift = xp.asarray(-mean / std, dtype=xp.float32)

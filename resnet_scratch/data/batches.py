@@ -9,9 +9,9 @@ from collections.abc import Callable, Generator, Iterator
 
 import numpy as np
 
+from ..checks import check_array, check_flag, check_instance, check_integers, check_whole
 from ..compute.backend import Array, array_module, follow
-from ..errors import UserError
-from .augment import normalise, random_crop, random_flip
+from .augment import IMAGES, normalise, random_crop, random_flip
 from .dataset import Dataset
 
 Batch = tuple[Array, Array]  # images (N, H, W, 3) float32, labels (N,) int64
@@ -34,9 +34,11 @@ def training_batches(
 
     Raises UserError unless 1 <= batch_size <= the number of training images.
     """
-    images = len(dataset.train_images)
-    if not 1 <= batch_size <= images:
-        raise UserError(f"batch_size must be between 1 and {images}, the number of training images, got {batch_size}")
+    check_instance("dataset", dataset, Dataset)
+    check_whole("batch_size", batch_size, 1, len(dataset.train_images))
+    check_whole("seed", seed, 0)
+    check_whole("start_step", start_step, 0)
+    check_flag("augment", augment)
     return _prefetch(lambda step: _training_batches(dataset, batch_size, seed, step, augment), start_step)
 
 
@@ -63,10 +65,15 @@ def _training_batches(dataset: Dataset, batch_size: int, seed: int, start_step: 
 
 
 def test_batches(images: Array, labels: Array, batch_size: int, mean: np.ndarray, std: np.ndarray) -> Iterator[Batch]:
-    """All `images` (N, H, W, 3) uint8 with their labels (N,), in order, normalised; the last batch may be smaller."""
-    for begin in range(0, len(images), batch_size):
-        end = begin + batch_size
-        yield normalise(images[begin:end], mean, std), labels[begin:end]
+    """All `images` (N, H, W, 3) uint8 with their labels (N,), in order, normalised; the last batch may be smaller.
+
+    Raises ValueError unless there is a label, an integer, for each image.
+    """
+    check_array("images", images, IMAGES)
+    check_integers("labels", labels, images.shape[:1])
+    check_whole("batch_size", batch_size)
+    parts = (slice(begin, begin + batch_size) for begin in range(0, len(images), batch_size))
+    return ((normalise(images[part], mean, std), labels[part]) for part in parts)
 
 
 test_batches.__test__ = False  # type: ignore[attr-defined]  # tells pytest that this is not a test, despite its name

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from ..checks import brief, check_flag, check_instance, check_whole, is_array
 from ..compute.backend import Array, to_device, to_numpy
 from ..errors import UserError, printable
 
@@ -31,13 +32,14 @@ class Dataset:
     def __post_init__(self) -> None:
         names_are_right = isinstance(self.classes, tuple) and all(isinstance(name, str) for name in self.classes)
         if not names_are_right or not self.classes or any(printable(n) != n or "\n" in n for n in self.classes):
-            got = repr(self.classes)[:80]
-            raise DataError(f"classes must be a tuple of names without control characters, got {got}")
+            raise DataError(f"classes must be a tuple of names without control characters, got {brief(self.classes)}")
+        check_instance("name", self.name, str)
+        check_flag("mirror", self.mirror)
         for part in ("train", "test"):
             images, labels = (getattr(self, f"{part}_{kind}") for kind in ("images", "labels"))
             for kind, array in (("images", images), ("labels", labels)):
-                if not hasattr(array, "dtype") or isinstance(array, np.ma.MaskedArray):
-                    raise DataError(f"{part}_{kind} must be an array, got {type(array).__name__}")
+                if not is_array(array):
+                    raise DataError(f"{part}_{kind} must be a NumPy or CuPy array, got {type(array).__name__}")
             if images.ndim != 4 or images.shape[3] != 3 or images.dtype != np.uint8 or 0 in images.shape:
                 raise DataError(
                     f"{part}_images must be (N, H, W, 3) uint8, values 0 to 255 of red, green and blue, N at least 1; "
@@ -71,14 +73,24 @@ class Dataset:
         `test` are images and labels to test on; without them a fifth of the images, always the same, are held out at
         random. Raises DataError for arrays of another dtype or shape, and for labels that are no index of a class.
         """
-        train = _in_colour(images), np.asarray(labels)
-        held_out = (_in_colour(test[0]), np.asarray(test[1])) if test else train
+        if not isinstance(classes, (list, tuple)):
+            raise DataError(f"classes must be a list of names, got {brief(classes)}")
+        if test is not None and not (isinstance(test, (tuple, list)) and len(test) == 2):
+            raise DataError(f"test must be a pair, images and labels, got {brief(test)}")
+        train = _in_colour(images), np.asanyarray(labels)
+        held_out = (_in_colour(test[0]), np.asanyarray(test[1])) if test else train
         dataset = cls(name, tuple(classes), *train, *held_out, mirror)
+        if test is None and len(train[0]) == 1:
+            raise DataError("images must be at least 2, of which one is held out to test on, got 1")
         return dataset if test else dataset.split(max(1, len(images) // 5))
 
     @cached_property
     def mean(self) -> np.ndarray:
-        """The mean of each channel over the training images, (3,) float32, for pixel values scaled to 0..1."""
+        """The mean of each channel over the training images, (3,) float32, for pixel values scaled to 0..1.
+
+        Raises DataError where a channel is the same in all images, which no normalisation can divide by its standard
+        deviation, and where no pixel is above 1.
+        """
         return self._moments[0]
 
     @cached_property
@@ -91,6 +103,11 @@ class Dataset:
         # from a histogram of the 256 pixel values: exact, and without a float copy of all images
         pixels = to_numpy(self.train_images)
         counts = np.stack([np.bincount(pixels[..., c].ravel(), minlength=256) for c in range(3)])  # (3, 256)
+        constant = [name for name, count in zip(("red", "green", "blue"), counts) if np.count_nonzero(count) == 1]
+        if constant:
+            raise DataError(f"train_images must vary in each channel, got the same {' and '.join(constant)} everywhere")
+        if not counts[:, 2:].any():
+            raise DataError("train_images must have pixel values 0 to 255, got 0 and 1 only; multiply them by 255")
         values = np.arange(256) / 255
         weights = counts / counts.sum(1, keepdims=True)
         mean = weights @ values
@@ -112,8 +129,8 @@ class Dataset:
         training set into 45,000 and 5,000 images in this way. Raises UserError unless both parts have images.
         """
         images = len(self.train_images)
-        if not 0 < validation < images:
-            raise UserError(f"validation must be between 1 and {images - 1}, got {validation}")
+        check_whole("validation", validation, 1, images - 1)
+        check_whole("seed", seed, 0)
         order = np.random.default_rng(seed).permutation(images)
         held_out, kept = order[:validation], order[validation:]  # indices
         return replace(
@@ -127,6 +144,6 @@ class Dataset:
 
 def _in_colour(images: np.ndarray) -> np.ndarray:
     """Grey images (N, H, W) or (N, H, W, 1) with three equal channels; others as they are."""
-    images = np.asarray(images)
+    images = np.asanyarray(images)
     images = images[..., None] if images.ndim == 3 else images
     return np.repeat(images, 3, axis=3) if images.shape[3:] == (1,) else images

@@ -3,8 +3,8 @@
 `safetensors.torch.load_file` turns a file of weights into a state dict that torch loads as it is.
 
 Every file is complete in itself and written atomically: under its name is always the whole old file or the whole new
-one. What a file says besides its arrays is one JSON text in its metadata. It has one key only, because safetensors
-writes several in no fixed order, and the same run should give the same file to the bit.
+one. What a file says besides its arrays is one JSON text in its metadata, under one key: safetensors writes several
+keys in no fixed order, and the same run should give the same file to the bit.
 """
 
 from __future__ import annotations
@@ -54,16 +54,7 @@ def load_weights(path: str | Path, model: Layer) -> None:
 def read_about(path: str | Path) -> dict[str, Any]:
     """What was passed as `about` when the file was written. Raises CheckpointError for a file that is not ours."""
     with _open(path) as file:
-        metadata = file.metadata() or {}
-    if METADATA_KEY not in metadata:
-        raise CheckpointError(f"{path} was not written by resnet_scratch: it does not say which model it belongs to")
-    try:
-        about = json.loads(metadata[METADATA_KEY])
-    except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"what {path} says about its model is not JSON ({error})") from None
-    if not isinstance(about, dict):
-        raise CheckpointError(f"what {path} says about its model must be an object, got {type(about).__name__}")
-    return about
+        return _about_in(file, path)
 
 
 def count_numbers(path: str | Path) -> int:
@@ -91,7 +82,8 @@ State = tuple[dict[str, np.ndarray], dict[str, Any]]  # the arrays of a run's st
 
 def read_state(path: str | Path) -> State:
     """All that `save_state` wrote to the file. Raises CheckpointError when anything in it has changed since."""
-    about, arrays = read_about(path), read_arrays(path)
+    with _open(path) as file:  # once: about and arrays are those of one file, even if it is replaced meanwhile
+        about, arrays = _about_in(file, path), _arrays_in(file, path)
     if EPOCH_SUMS not in arrays:
         raise CheckpointError(f"{path} is not the state of a run; weights alone cannot be resumed")
     checksum = about.pop(CHECKSUM, None)
@@ -104,9 +96,7 @@ def read_state(path: str | Path) -> State:
 
 def load_state(path: str | Path, arrays: Mapping[str, np.ndarray], model: Layer, optimizer: Optimizer) -> np.ndarray:
     """Fill model and optimizer with `arrays`, which `read_state` read from `path`; returns the state's `epoch_sums`.
-
-    Raises CheckpointError as `load_weights` does.
-    """
+    Raises CheckpointError as `load_weights` does."""
     arrays = dict(arrays)
     epoch_sums = arrays.pop(EPOCH_SUMS)
     if missing := [name for name in map(_scalar, optimizer.scalars) if name not in arrays]:
@@ -196,10 +186,25 @@ def _open(path: str | Path) -> Any:
 def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
     """All arrays of a safetensors file by name, in torch's layout. Raises CheckpointError for other kinds."""
     with _open(path) as file:
-        kinds = {name: file.get_slice(name).get_dtype() for name in file.keys()}
-        if unknown := [f"{name} ({kind})" for name, kind in kinds.items() if kind not in DTYPES]:
-            wanted = ", ".join(DTYPES)
-            raise CheckpointError(
-                f"{path} is unusable: {'; '.join(_listed(f'of a dtype other than {wanted}', unknown))}"
-            )
-        return {name: file.get_tensor(name) for name in kinds}
+        return _arrays_in(file, path)
+
+
+def _about_in(file: Any, path: str | Path) -> dict[str, Any]:
+    metadata = file.metadata() or {}
+    if METADATA_KEY not in metadata:
+        raise CheckpointError(f"{path} was not written by resnet_scratch: it does not say which model it belongs to")
+    try:
+        about = json.loads(metadata[METADATA_KEY])
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"what {path} says about its model is not JSON ({error})") from None
+    if not isinstance(about, dict):
+        raise CheckpointError(f"what {path} says about its model must be an object, got {type(about).__name__}")
+    return about
+
+
+def _arrays_in(file: Any, path: str | Path) -> dict[str, np.ndarray]:
+    kinds = {name: file.get_slice(name).get_dtype() for name in file.keys()}
+    if unknown := [f"{name} ({kind})" for name, kind in kinds.items() if kind not in DTYPES]:
+        problems = _listed(f"of a dtype other than {', '.join(DTYPES)}", unknown)
+        raise CheckpointError(f"{path} is unusable: {'; '.join(problems)}")
+    return {name: file.get_tensor(name) for name in kinds}

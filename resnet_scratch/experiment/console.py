@@ -9,16 +9,30 @@ from .run import Run
 REFRESH_SECONDS = 0.5  # between two looks at the loss: each reads it from the device, which makes a GPU wait
 
 
+def heading(run: Run) -> str:
+    """What the columns of the epochs' lines are. Both are at most 80 columns wide."""
+    evaluated_on = "val" if run.settings.validation else "test"
+    return _line(run, ["epoch", "train loss", "accuracy", f"{evaluated_on} loss", "accuracy", "images/s", "left"])
+
+
 def epoch_line(run: Run) -> str:
-    """The last row of the log as a sentence, and how long the rest of the run will take."""
-    row, epochs = run.history[-1], run.epochs
+    """The last row of the log under its `heading`, and how long the rest of the run will take."""
+    row = run.history[-1]
     seconds_left = run.seconds / run.step * (run.total_steps - run.step)
-    return (
-        f"epoch {row['epoch']:{len(str(epochs))}}/{epochs}: train loss {row['train_loss']:.3f}, "
-        f"accuracy {row['train_accuracy']:6.1%}; {run.evaluated_on} loss {row['test_loss']:.3f}, "
-        f"accuracy {row['test_accuracy']:6.1%}; {row['images_per_second']:.0f} images/s"
-        + (f"; {duration(seconds_left)} left" if not run.finished else "")
-    )
+    return _line(run, [
+        f"{row['epoch']}/{run.epochs}",
+        f"{row['train_loss']:.3f}",
+        f"{row['train_accuracy']:.1%}",
+        f"{row['test_loss']:.3f}",
+        f"{row['test_accuracy']:.1%}",
+        f"{row['images_per_second']:.0f}",
+        duration(seconds_left) if not run.finished else "",
+    ])  # fmt: skip
+
+
+def _line(run: Run, cells: list[str]) -> str:
+    widths = (max(5, 1 + 2 * len(str(run.epochs))), 10, 8, 9, 8, 8, 11)
+    return "  ".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True)).rstrip()
 
 
 def duration(seconds: float) -> str:
@@ -36,8 +50,15 @@ class ProgressBar:
         from tqdm import tqdm
 
         images = run.steps_per_epoch * run.settings.recipe.batch_size
-        # disable=None: disabled unless the standard error is a terminal
-        self._bar = tqdm(total=images, unit=" images", unit_scale=True, leave=False, disable=None, dynamic_ncols=True)
+        self._bar = tqdm(
+            total=images,
+            unit=" images",
+            unit_scale=True,
+            leave=False,
+            disable=None,  # unless the standard error is a terminal
+            dynamic_ncols=True,  # the terminal's width, also after it has changed
+            bar_format="{desc} |{bar}| {remaining} left, {rate_fmt}{postfix}",  # leaves room for a bar in 80 columns
+        )
         self._refreshed = time.perf_counter()
         self.begin_epoch(run)
 

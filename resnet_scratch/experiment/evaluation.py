@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..checks import check_instance
 from ..compute.backend import Array, to_device, to_numpy
 from ..data import normalise, test_batches
 from ..layers.layer import Layer
@@ -35,6 +36,7 @@ def evaluate(model: Layer, images: Array, labels: Array, mean: np.ndarray, std: 
 
     Images and labels must be on the model's device; `mean` and `std` (3,) are those of its training images.
     """
+    check_instance("model", model, Layer)
     loss, parts = 0.0, []
     for x, batch_labels in test_batches(images, labels, BATCH_SIZE, mean, std):
         logits = model(x)

@@ -6,7 +6,7 @@ Lengths inside a recipe are fractions of the run, so that a run of another lengt
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,8 +48,12 @@ class Recipe:
     def __post_init__(self) -> None:
         for name in ("batch_size", "learning_rate", "epochs", "steps"):
             value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise RecipeError(f"{name} must be above 0, got {value}")
+            if value is not None and not 0 < value < math.inf:
+                raise RecipeError(f"{name} must be above 0 and finite, got {value}")
+        if not 0 <= self.momentum < 1:
+            raise RecipeError(f"momentum must be at least 0 and below 1, got {self.momentum}")
+        if not 0 <= self.weight_decay < math.inf:
+            raise RecipeError(f"weight_decay must be at least 0 and finite, got {self.weight_decay}")
         if (self.epochs is None) == (self.steps is None):
             raise RecipeError(
                 f"a recipe has epochs or steps, one of them; got epochs={self.epochs}, steps={self.steps}"

@@ -32,6 +32,14 @@ class RunError(UserError):
 
 
 @dataclass(frozen=True)
+class EarlierLength:
+    """Up to `until_step`, the learning rates were those of a run of `total_steps`."""
+
+    until_step: int
+    total_steps: int
+
+
+@dataclass(frozen=True)
 class Settings:
     """All that decides a run: with the same settings, the same run, to the bit."""
 
@@ -40,6 +48,7 @@ class Settings:
     validation: int = 0  # the number of training images that are held out and evaluated on, not the test images
     data_dir: str | None = None
     image_size: int = 32  # of the images from a folder
+    earlier_lengths: tuple[EarlierLength, ...] = ()  # of a run whose length was changed; the recipe has the present one
 
 
 @dataclass
@@ -108,7 +117,7 @@ class Run:
         rate = self.settings.recipe.learning_rates(self.total_steps)(step - 1)
         saved = (self.folder / STATE_FILE).exists()
         kept = f"{self.folder} keeps the state that was saved before" if saved else "nothing was saved before"
-        return RunError(f"{what} (learning rate {rate:.3g}); a lower --learning-rate may help. {kept}")
+        return RunError(f"{what} (learning rate {rate:.3g}); a lower --lr may help. {kept}")
 
 
 def build_run(settings: Settings, lock: FolderLock, device: str, dataset: data.Dataset | None) -> Run:

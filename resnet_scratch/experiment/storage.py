@@ -1,9 +1,14 @@
-"""A run in its folder: started, saved, resumed. What `resume` continues is, to the bit, the run never interrupted."""
+"""A run in its folder: started, saved, resumed, and given another length.
+
+What `resume` continues is, to the bit, the run never interrupted.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import math
+import shlex
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,7 +19,7 @@ from .checkpoint import load_state, read_state, save_state
 from .files import FolderLock, atomic_write, remove_unfinished
 from .log import LOG_FILE, write_log
 from .recipe import Recipe
-from .run import STATE_FILE, Run, RunError, Settings, build_run
+from .run import STATE_FILE, EarlierLength, Run, RunError, Settings, build_run
 from .sums import EpochSums
 from .weights import BEST_FILE, WEIGHTS_FILE, About, save_model
 
@@ -35,8 +40,7 @@ def start(
         unless_all_is_well.enter_context(run.lock)
         _check_new(run.folder)
         remove_unfinished(run.folder)
-        text = json.dumps(dataclasses.asdict(settings), indent=2) + "\n"
-        atomic_write(run.folder / SETTINGS_FILE, text.encode())
+        _write_settings(run)
         unless_all_is_well.pop_all()  # the run keeps the lock
     return run
 
@@ -55,9 +59,37 @@ def resume(folder: Path, device: str = "auto", data_dir: str | None = None, data
         unless_all_is_well.enter_context(lock)
         remove_unfinished(folder)
         run = _read_run(lock, device, data_dir, dataset)
+        _write_settings(run)
         _write_results(run)
         unless_all_is_well.pop_all()  # the run keeps the lock
     return run
+
+
+def set_epochs(run: Run, epochs: int) -> None:
+    """Give a run that was resumed another length, and save it. What it has done stays as it was; from the next step on,
+    the learning rates are those of its schedule over all `epochs`.
+
+    It is then not the run that would have been started with this length, except for a constant schedule. The settings
+    record the change, in the state and in config.json. Raises RunError, and changes nothing, when the run has done
+    more, or has ended within an epoch.
+    """
+    settings, done = run.settings, math.ceil(run.step / run.steps_per_epoch)
+    if epochs < done:
+        raise RunError(f"epochs must be at least {done}, which the run in {run.folder} has begun; got {epochs}")
+    total_steps = epochs * run.steps_per_epoch
+    if total_steps == run.total_steps:
+        return
+    if run.finished and run.step % run.steps_per_epoch:
+        raise RunError(
+            f"the run in {run.folder} cannot be extended: it has ended with step {run.step}, within epoch {done}"
+        )
+    run.settings = dataclasses.replace(
+        settings,
+        recipe=dataclasses.replace(settings.recipe, epochs=epochs, steps=None),
+        earlier_lengths=(*settings.earlier_lengths, EarlierLength(run.step, run.total_steps)),
+    )
+    save(run)
+    _write_settings(run)
 
 
 def save(run: Run) -> None:
@@ -78,6 +110,11 @@ def save(run: Run) -> None:
     _write_results(run)
 
 
+def _write_settings(run: Run) -> None:
+    """Write config.json, for people: the state has it all."""
+    atomic_write(run.folder / SETTINGS_FILE, (json.dumps(dataclasses.asdict(run.settings), indent=2) + "\n").encode())
+
+
 def _write_results(run: Run) -> None:
     """Write what follows from the state: the weights, after the best epoch so far also under that name, and the log."""
     about = About.of(run.model, run.dataset, run.settings.recipe.name, run.settings.seed, run.step)
@@ -93,10 +130,9 @@ def _read_run(lock: FolderLock, device: str, data_dir: str | None, dataset: data
     folder = lock.folder
     arrays, about = read_state(folder / STATE_FILE)
     try:
-        choices: dict[str, Any] = about["settings"]["recipe"]
-        choices = {k: tuple(v) if isinstance(v, list) else v for k, v in choices.items()}
-        recipe = Recipe(**choices)
-        settings = Settings(**{**about["settings"], "recipe": recipe})
+        recipe = Recipe(**{k: tuple(v) if isinstance(v, list) else v for k, v in about["settings"]["recipe"].items()})
+        lengths = tuple(EarlierLength(**length) for length in about["settings"].get("earlier_lengths", ()))
+        settings = Settings(**{**about["settings"], "recipe": recipe, "earlier_lengths": lengths})
         checksums = about["data_checksums"]
     except (TypeError, KeyError) as error:
         raise RunError(f"the run in {folder} was started by another version of resnet_scratch ({error})") from None
@@ -139,7 +175,8 @@ def _new_folder(recipe: Recipe, folder: Path | None) -> Path:
 def _check_new(folder: Path) -> None:
     """Raise RunError when a run's files would overwrite something."""
     if (folder / STATE_FILE).exists():
-        raise RunError(f"{folder} holds a run already: continue it with --resume {folder}, or choose another folder")
+        resume = f"--resume {shlex.quote(str(folder))}"
+        raise RunError(f"{folder} holds a run already: continue it with {resume}, or choose another folder")
     for name in (WEIGHTS_FILE, BEST_FILE, LOG_FILE):
         if (folder / name).exists():
             raise RunError(f"{folder} holds a {name} that is not of a run in it: choose another folder")

@@ -16,7 +16,7 @@ from .. import data
 from ..compute.backend import to_numpy
 from ..train import train
 from . import plots
-from .console import ProgressBar, epoch_line
+from .console import ProgressBar, epoch_line, heading
 from .evaluation import Evaluation, evaluate
 from .files import atomic_write
 from .log import LOG_FILE
@@ -33,8 +33,8 @@ def finish(run: Run, echo: Callable[[str], None] = print) -> Evaluation | signal
     """Train to the end of the run; returns the last evaluation, or the signal (Ctrl-C is SIGINT) that stopped it
     before. Saves it either way, and after every epoch, and every few minutes.
 
-    `echo` prints a line per epoch. Raises RunError when the numbers are no longer finite; the state that was saved last
-    is then kept.
+    `echo` prints a heading, then a line per epoch. Raises RunError when a number is no longer finite; the state that
+    was saved last is then kept.
     """
     recipe = run.settings.recipe
     batches = data.training_batches(run.dataset, recipe.batch_size, run.settings.seed, run.step, recipe.augment)
@@ -42,6 +42,8 @@ def finish(run: Run, echo: Callable[[str], None] = print) -> Evaluation | signal
     steps = train(run.model, run.optimizer, batches, learning_rates, run.total_steps, run.step, recipe.label_smoothing)
     evaluation = None
     with run.lock, closing(batches), _signals() as received, closing(ProgressBar(run)) as bar:
+        if not run.finished:
+            echo(heading(run))
         then = saved = time.perf_counter()
         for step in steps:
             run.step = step.number
@@ -92,7 +94,7 @@ def _evaluate(run: Run) -> Evaluation:
     evaluation = evaluate(run.model, dataset.test_images, dataset.test_labels, dataset.mean, dataset.std)
     if not math.isfinite(evaluation.loss):
         raise RunError(f"after step {run.step} the {run.evaluated_on} loss is {evaluation.loss}: the network's numbers "
-                       "are too large; a lower --learning-rate may help")  # fmt: skip
+                       "are too large; a lower --lr may help")  # fmt: skip
     return evaluation
 
 

@@ -92,7 +92,7 @@ def load_model(path: str | Path, device: str = "cpu") -> tuple[ResNet, About]:
         about = About(**_with_tuples(fields))
         about.check()
         config = ResNetConfig(**_with_tuples(about.config))
-        model = build(config, len(about.classes), rng=_Zeros(count_numbers(path)))  # type: ignore[arg-type]
+        model = build(config, len(about.classes), rng=_Zeros(count_numbers(path)))
     except (TypeError, KeyError) as error:
         raise CheckpointError(f"{path} was written by another version of resnet_scratch ({error})") from None
     except ValueError as error:
@@ -116,10 +116,11 @@ def recorded_data_dir(path: str | Path) -> str | None:
     return data_dir if isinstance(data_dir, str) and "\0" not in data_dir else None
 
 
-class _Zeros:
+class _Zeros(np.random.Generator):
     """In place of a random generator, for weights that a file's will replace: zeros, and no more than the file has."""
 
     def __init__(self, numbers: int) -> None:
+        super().__init__(np.random.PCG64(0))
         self.left = numbers
 
     def standard_normal(self, shape: tuple[int, ...]) -> np.ndarray:

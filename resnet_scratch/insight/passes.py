@@ -8,7 +8,6 @@ from ..compute.backend import Array, array_module
 from ..layers.layer import Layer
 from ..losses import softmax_cross_entropy
 from ..measure.recorder import Event, observe, restored
-from ..table import format_table
 
 
 @dataclass
@@ -50,19 +49,6 @@ def record(model: Layer, images: Array, labels: Array) -> list[Record]:
         logits, cache = model.forward(images, training=True)
         model.backward(softmax_cross_entropy(logits, labels)[1], cache)
     return list(records.values())
-
-
-def format_records(records: list[Record]) -> str:
-    """The records as a table."""
-    columns = {"layer": "", "output": "", "fwd ms": ".2f", "bwd ms": ".2f", "mean": ".2f", "std": ".2f"}
-    columns |= {"|dL/dx|": ".1e", "|dL/dw|": ".1e"}
-    return format_table(
-        columns,
-        [
-            (r.name, r.output_shape, r.forward_ms, r.backward_ms, r.mean, r.std, r.grad_norm, r.grad_weight_norm)
-            for r in records
-        ],
-    )
 
 
 def _norm(*arrays: Array) -> float:

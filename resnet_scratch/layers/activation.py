@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..checks import check_floats
 from ..compute.backend import Array, array_module
 from ..compute.batch import over_batch
 from .layer import Layer, check_gradient
@@ -15,6 +16,7 @@ class ReLU(Layer):
 
     def forward(self, x: Array, training: bool = False) -> tuple[Array, Array]:
         """x (N, ...) -> y (N, ...). The cache is y, which the next layer keeps anyway; y > 0 exactly where x > 0."""
+        check_floats("x", x)
         xp = array_module(x)
         zero = xp.zeros(x.shape[1:], x.dtype)  # NumPy is faster with an array of zeros than with a plain 0
         y = over_batch(lambda x: xp.maximum(x, zero), x)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..compute.backend import Array, array_module
+from ..checks import check_number, check_whole
+from ..compute.backend import Array
 from ..compute.batch import Sum, over_batch
 from ..compute.channels import channel_sum, per_channel
 from .layer import Buffer, Layer, Parameter, check_gradient, check_images
@@ -21,9 +22,10 @@ class BatchNorm2d(Layer):
     """
 
     def __init__(self, channels: int, eps: float = 1e-5, momentum: float = 0.1) -> None:
-        if channels < 1:
-            raise ValueError(f"channels must be at least 1, got {channels}")
-        self.channels, self.eps, self.momentum = channels, eps, momentum
+        check_whole("channels", channels)
+        check_number("eps", eps, at_least=0)
+        check_number("momentum", momentum, at_least=0, at_most=1)
+        self.channels, self.eps, self.momentum = int(channels), float(eps), float(momentum)  # no NumPy float64
         self.weight = Parameter(np.ones(channels, np.float32))  # the paper's gamma
         self.bias = Parameter(np.zeros(channels, np.float32))  # the paper's beta
         self.running_mean = Buffer(np.zeros(channels, np.float32))
@@ -32,12 +34,12 @@ class BatchNorm2d(Layer):
     def forward(self, x: Array, training: bool = False) -> tuple[Array, tuple]:
         """x (N, H, W, C) -> y (N, H, W, C). The cache is (x, mean, 1 / sqrt(var + eps), training).
 
-        Raises ValueError when C is not `channels`, and in training when there is one value per channel only: it would
-        be its own mean.
+        A channel that never varies becomes its bias. Raises ValueError when C is not `channels`, and in training when
+        there is one value per channel only: it would be its own mean.
         """
         check_images(x, self.channels)
         mean, var = self._batch_statistics(x) if training else (self.running_mean.value, self.running_var.value)
-        inverse_std = 1 / array_module(x).sqrt(var + self.eps)
+        inverse_std = (var + self.eps) ** -0.5
         cache = x, mean, inverse_std, training
         scale = self.weight.value * inverse_std
         mean, scale, bias = (per_channel(values, x.shape) for values in (mean, scale, self.bias.value))
@@ -49,7 +51,9 @@ class BatchNorm2d(Layer):
         if count < 2:
             raise ValueError(f"batch normalisation in training needs more than one value per channel, got x {x.shape}")
         # Var[x] = E[d^2] - E[d]^2 with d = x - a, for any a. If a is near the mean, d is small and nothing cancels.
-        a = x[0].mean((0, 1))
+        # The mean is taken from a pixel's value on, so that a is exact, and d zero, where a channel never varies.
+        a = x[0, 0, 0]
+        a = a + (x[0] - a).mean((0, 1))
         a_per_pixel = per_channel(a, x.shape)
 
         def sums(x: Array) -> tuple[Sum, Sum]:
@@ -57,7 +61,8 @@ class BatchNorm2d(Layer):
             return Sum(channel_sum(d)), Sum(channel_sum(d * d))
 
         sum_d, sum_d2 = over_batch(sums, x)
-        mean, var = a + sum_d / count, sum_d2 / count - (sum_d / count) ** 2
+        mean_d = sum_d / count
+        mean, var = a + mean_d, sum_d2 / count - mean_d**2
         for running, batch in ((self.running_mean, mean), (self.running_var, var * (count / (count - 1)))):
             running.value += self.momentum * (batch - running.value)
         return mean, var

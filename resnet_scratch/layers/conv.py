@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from ..checks import check_flag, check_whole
 from ..compute.backend import Array, array_module
 from ..compute.batch import Sum, over_batch
 from ..compute.channels import channel_sum
@@ -37,10 +38,13 @@ class Conv2d(Layer):
         *,
         rng: np.random.Generator,
     ) -> None:
+        check_whole("in_channels", in_channels)
+        check_whole("out_channels", out_channels)
+        check_flag("bias", bias)
         self.kernel_size = as_pair("kernel_size", kernel_size, 1)
         self.stride = as_pair("stride", stride, 1)
         self.padding = as_pair("padding", padding, 0)
-        self.in_channels, self.out_channels = in_channels, out_channels
+        self.in_channels, self.out_channels = int(in_channels), int(out_channels)
         self.weight = Parameter(kaiming_normal((*self.kernel_size, in_channels, out_channels), rng, "fan_out"))
         self.bias = Parameter(np.zeros(out_channels, np.float32)) if bias else None
 

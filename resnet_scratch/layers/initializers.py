@@ -11,6 +11,8 @@ import math
 
 import numpy as np
 
+from ..checks import check_number, check_rng
+
 
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
     """(fan_in, fan_out) of a weight whose last two axes are (in, out): how many inputs one output sums over, and
@@ -23,6 +25,7 @@ def fans(shape: tuple[int, ...]) -> tuple[int, int]:
 
 def kaiming_std(shape: tuple[int, ...], mode: str = "fan_in", gain: float = math.sqrt(2)) -> float:
     """The standard deviation gain / sqrt(fan). The default gain of sqrt(2) is ReLU's."""
+    check_number("gain", gain, above=0)
     if mode not in ("fan_in", "fan_out"):
         raise ValueError(f"mode must be 'fan_in' or 'fan_out', got {mode!r}")
     return gain / math.sqrt(fans(shape)[mode == "fan_out"])
@@ -32,6 +35,7 @@ def kaiming_normal(
     shape: tuple[int, ...], rng: np.random.Generator, mode: str = "fan_in", gain: float = math.sqrt(2)
 ) -> np.ndarray:
     """Normally distributed weights (float32) with standard deviation gain / sqrt(fan)."""
+    check_rng(rng)
     return (kaiming_std(shape, mode, gain) * rng.standard_normal(shape)).astype(np.float32)
 
 
@@ -39,5 +43,6 @@ def kaiming_uniform(
     shape: tuple[int, ...], rng: np.random.Generator, mode: str = "fan_in", gain: float = math.sqrt(2)
 ) -> np.ndarray:
     """Uniformly distributed weights (float32) with the same standard deviation, so within +-sqrt(3) of it."""
+    check_rng(rng)
     bound = math.sqrt(3) * kaiming_std(shape, mode, gain)
     return rng.uniform(-bound, bound, shape).astype(np.float32)

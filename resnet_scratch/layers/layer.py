@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+import inspect
+import textwrap
+from itertools import groupby
+from numbers import Number
+from typing import Any, Callable, Iterator
 
+from ..checks import check_array, check_float_dtype, check_floats
 from ..compute.backend import Array, resolve_device, to_device
+from ..errors import UserError
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -18,6 +23,7 @@ class Buffer:
     """An array that belongs to a layer but is not learned, such as a running mean."""
 
     def __init__(self, value: Array) -> None:
+        check_array("value", value)
         self.value = value
 
     def map(self, function: Callable[[Array], Array]) -> None:
@@ -37,20 +43,16 @@ class Parameter(Buffer):
         self.grad = None if self.grad is None else function(self.grad)
 
 
-def check_images(x: Array, channels: int | None = None) -> None:
-    """Raises ValueError unless x is a batch of images (N, H, W, channels) of floating-point numbers, N at least 1."""
-    if x.ndim != 4 or channels not in (None, x.shape[3]):
-        raise ValueError(f"x must be (N, H, W, {'C' if channels is None else channels}), got {x.shape}")
-    if len(x) == 0:
-        raise ValueError(f"x must have at least one image, got {x.shape}")
-    if x.dtype.kind != "f":
-        raise ValueError(f"x must be floating-point numbers, got {x.dtype}; data.normalise makes them of pictures")
+def check_images(x: Array, channels: int | str = "C") -> None:
+    """Raises ValueError unless x is a batch of images (N, H, W, channels), float32 or float64."""
+    check_floats("x", x, ("N", "H", "W", channels))
 
 
 def check_gradient(grad_y: Array, output_shape: tuple[int, ...]) -> None:
     """Raises ValueError unless grad_y has the shape of the output: a wrong one would be broadcast, silently."""
-    if grad_y.shape != tuple(output_shape):
+    if getattr(grad_y, "shape", output_shape) != tuple(output_shape):
         raise ValueError(f"grad_y must have the shape of the output, {tuple(output_shape)}, got {grad_y.shape}")
+    check_floats("grad_y", grad_y)
 
 
 class Layer:
@@ -90,17 +92,35 @@ class Layer:
         return ((name, value) for name, value in vars(self).items() if isinstance(value, Layer))
 
     def named_layers(self, prefix: str = "") -> Iterator[tuple[str, Layer]]:
-        """This layer and all below it, with dotted names such as `layer1.0.conv2`."""
+        """This layer and all below it, with dotted names such as `layer1.0.conv2`.
+
+        Raises UserError for layers, or parameters, in a list, tuple or dict: they would have no name and go untrained.
+        """
         yield prefix, self
-        for name, child in self.children():
-            yield from child.named_layers(f"{prefix}.{name}" if prefix else name)
+        for name, value in vars(self).items():
+            path = f"{prefix}.{name}" if prefix else name
+            if isinstance(value, Layer):
+                yield from value.named_layers(path)
+            elif _is_container_of_layers(value):
+                kind = type(value).__name__
+                raise UserError(f"{path} must be a layer, got a {kind} of layers; use Sequential(*layers)")
 
     def named_buffers(self) -> Iterator[tuple[str, Buffer]]:
-        """All arrays of this layer and those below, learned or not, under torchvision's names (`bn1.running_mean`)."""
+        """All arrays of this layer and those below, learned or not, under torchvision's names (`bn1.running_mean`).
+
+        Raises UserError when one is there twice, because a layer is: `backward` overwrites its gradient, so that of the
+        other use would be lost. (A layer without arrays, such as ReLU, may be used twice.)
+        """
+        names: dict[Buffer, str] = {}
         for prefix, layer in self.named_layers():
             for name, value in vars(layer).items():
                 if isinstance(value, Buffer):
-                    yield f"{prefix}.{name}" if prefix else name, value
+                    path = f"{prefix}.{name}" if prefix else name
+                    if value in names:
+                        used = f"{names[value]} and {path} must be two arrays, got one"
+                        raise UserError(f"{used}: backward would overwrite its gradient, so make two layers")
+                    names[value] = path
+                    yield path, value
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """The arrays that are learned, with their names."""
@@ -118,8 +138,41 @@ class Layer:
             buffer.map(lambda value: to_device(value, device))
         return self
 
-    def astype(self, dtype: DTypeLike) -> Self:
-        """Convert every array of this layer, and of those below, to `dtype`; returns the layer itself."""
+    def astype(self, dtype) -> Layer:
+        """Convert every array of this layer, and of those below, to `dtype`, float32 or float64; returns the layer
+        itself. Raises UserError for any other dtype."""
+        check_float_dtype("dtype", dtype)
         for _, buffer in self.named_buffers():
             buffer.map(lambda value: value.astype(dtype))
         return self
+
+    def __repr__(self) -> str:
+        """The call that makes this layer, as far as its arguments are kept as attributes, and the layers below it by
+        their names. Equal ones in a row are written once: `(1-8): 8 x BasicBlock(...)`."""
+        arguments = ", ".join(self._arguments())
+        if not any(self.children()):
+            return f"{type(self).__name__}({arguments})"
+        lines = [arguments] if arguments else []
+        for text, group in groupby(self.children(), lambda child: repr(child[1])):
+            first, *more = [name for name, _ in group]
+            lines.append(f"({first}-{more[-1]}): {1 + len(more)} x {text}" if more else f"({first}): {text}")
+        return "\n".join([f"{type(self).__name__}(", *(textwrap.indent(line, "  ") for line in lines), ")"])
+
+    def _arguments(self) -> Iterator[str]:
+        """`3`, `16`, `kernel_size=(3, 3)`: the arguments of the constructor that differ from their defaults."""
+        named = False  # a number is written without its name, up to the first argument that is left out
+        for name, parameter in inspect.signature(type(self)).parameters.items():
+            value, default = getattr(self, name, self), parameter.default
+            if isinstance(default, bool) and value is not self:
+                value = value is not None and value is not False  # `bias` is kept as an array, or None
+            if not isinstance(value, (Number, str, tuple, type(None))):  # also where it is not kept
+                named = True
+            elif value not in (default, (default, default)):
+                named = named or not isinstance(value, Number) or default is not inspect.Parameter.empty
+                yield f"{name}={value!r}" if named else repr(value)
+
+
+def _is_container_of_layers(value: Any) -> bool:
+    """Whether a list, tuple or dict holds a layer or a parameter, however deep."""
+    values = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
+    return any(isinstance(v, (Layer, Buffer)) or _is_container_of_layers(v) for v in values)

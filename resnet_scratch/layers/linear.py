@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from ..checks import check_flag, check_floats, check_whole
 from ..compute.backend import Array
 from ..compute.batch import Sum, over_batch
 from .initializers import kaiming_uniform
@@ -19,16 +20,16 @@ class Linear(Layer):
     """
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True, *, rng: np.random.Generator) -> None:
-        self.in_features, self.out_features = in_features, out_features
+        check_whole("in_features", in_features)
+        check_whole("out_features", out_features)
+        check_flag("bias", bias)
+        self.in_features, self.out_features = int(in_features), int(out_features)
         self.weight = Parameter(kaiming_uniform((in_features, out_features), rng, gain=math.sqrt(1 / 3)))
         self.bias = Parameter(np.zeros(out_features, np.float32)) if bias else None
 
     def forward(self, x: Array, training: bool = False) -> tuple[Array, Array]:
         """x (N, in_features) -> y (N, out_features). The cache is x. Raises ValueError for an x of another shape."""
-        if x.ndim != 2 or x.shape[1] != self.in_features:
-            raise ValueError(f"x must be (N, {self.in_features}), got {x.shape}")
-        if x.dtype.kind != "f":
-            raise ValueError(f"x must be floating-point numbers, got {x.dtype}")
+        check_floats("x", x, ("N", self.in_features))
 
         def affine(x: Array) -> Array:
             y = x @ self.weight.value
@@ -58,6 +59,7 @@ class Flatten(Layer):
 
     def forward(self, x: Array, training: bool = False) -> tuple[Array, tuple]:
         """x (N, ...) -> y (N, the product of the rest), a view. The cache is the shape of x."""
+        check_floats("x", x)
         return x.reshape(len(x), -1), x.shape
 
     def backward(self, grad_y: Array, shape: tuple) -> Array:

@@ -32,16 +32,17 @@ class _Pool2d(Layer):
 class MaxPool2d(_Pool2d):
     """The largest value of each window, per channel.
 
-    Padding counts as minus infinity, so it never wins. On a tie the first in reading order wins, as in PyTorch.
+    Padding counts as minus infinity, but never wins, not even where all of the image's values are minus infinity. On a
+    tie the first in reading order wins, as in PyTorch.
     """
 
     def forward(self, x: Array, training: bool = False) -> tuple[Array, tuple]:
         """x (N, H, W, C) -> y (N, OH, OW, C). The cache is (the position of the largest value in each window
         (N, OH, OW, C), the shape of x)."""
         check_images(x)
-        self._output_shape(x.shape)  # raises where no window fits
         xp = array_module(x)
         integer = xp.uint8 if math.prod(self.kernel_size) <= 256 else xp.int32
+        first = self._first_inside(x).astype(integer)
 
         def largest(x: Array) -> tuple[Array, Array]:
             slices = list(self._slices(pad(x, self.padding, -xp.inf)))
@@ -50,10 +51,18 @@ class MaxPool2d(_Pool2d):
                 # positions come in rising order, so the largest one that wins strictly is the first of equals
                 winner = xp.maximum(winner, (values > y) * integer(k))
                 y = xp.maximum(y, values)
-            return y, winner
+            return y, xp.maximum(winner, first)  # where all are -inf, the first in the image wins
 
         y, winner = over_batch(largest, x)
         return y, (winner, x.shape)
+
+    def _first_inside(self, x: Array) -> Array:
+        """(OH, OW, 1): the position of each window's first value that is in the image, and not padding."""
+        xp, (PH, PW), (SH, SW) = array_module(x), self.padding, self.stride
+        _, OH, OW, _ = self._output_shape(x.shape)
+        rows, columns = PH - SH * xp.arange(OH), PW - SW * xp.arange(OW)  # of padding, in each window
+        rows, columns = rows * (rows > 0), columns * (columns > 0)
+        return (rows[:, None] * self.kernel_size[1] + columns)[..., None]
 
     def backward(self, grad_y: Array, cache: tuple) -> Array:
         """grad_y (N, OH, OW, C) -> grad_x (N, H, W, C): each window's gradient goes to the value that won."""

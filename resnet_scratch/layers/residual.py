@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..checks import check_floats, check_whole
 from ..compute.backend import Array, array_module
 from ..compute.batch import over_batch
 from .layer import Layer, check_gradient, check_images
@@ -20,6 +21,8 @@ class Add(Layer):
 
         Raises ValueError when the two shapes differ.
         """
+        check_floats("branch", branch)
+        check_floats("shortcut", shortcut)
         if branch.shape != shortcut.shape:
             raise ValueError(f"branch and shortcut must have the same shape, got {branch.shape} and {shortcut.shape}")
         return over_batch(lambda branch, shortcut: branch + shortcut, branch, shortcut), branch.shape
@@ -52,11 +55,12 @@ class SubsamplePad(Layer):
     """
 
     def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
+        check_whole("in_channels", in_channels)
+        check_whole("out_channels", out_channels)
+        check_whole("stride", stride)
         if out_channels < in_channels:
             raise ValueError(f"out_channels must be at least in_channels {in_channels}, got {out_channels}")
-        if stride < 1:
-            raise ValueError(f"stride must be at least 1, got {stride}")
-        self.in_channels, self.out_channels, self.stride = in_channels, out_channels, stride
+        self.in_channels, self.out_channels, self.stride = int(in_channels), int(out_channels), int(stride)
         before = (out_channels - in_channels) // 2
         self.channels = slice(before, before + in_channels)
 

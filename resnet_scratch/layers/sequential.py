@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from ..checks import check_instance
 from ..compute.backend import Array
+from ..errors import UserError
 from .layer import Layer
 
 
@@ -10,10 +12,17 @@ class Sequential(Layer):
     """Layers in a row, each fed with the output of the one before. Without layers it is the identity.
 
     `Sequential(a, b)` names them "0" and "1", as PyTorch does; `Sequential(conv1=a, bn1=b)` names them as it says.
+    Raises TypeError for what is not a layer, such as a list of layers, and UserError for a name that cannot be one, and
+    when a layer with parameters is there twice.
     """
 
     def __init__(self, *layers: Layer, **named: Layer) -> None:
-        vars(self).update({str(k): layer for k, layer in enumerate(layers)}, **named)
+        for name, layer in [*((str(k), layer) for k, layer in enumerate(layers)), *named.items()]:
+            check_instance(f"layer {name!r}", layer, Layer, "a list of layers is given as Sequential(*layers)")
+            if "." in name or hasattr(self, name):
+                raise UserError(f"a layer's name must have no dot and be unused in {type(self).__name__}, got {name!r}")
+            setattr(self, name, layer)
+        list(self.named_buffers())  # raises when one is there twice
 
     def forward(self, x: Array, training: bool = False) -> tuple[Array, list]:
         """x -> the last layer's output. The cache is the list of the layers' caches."""

@@ -40,7 +40,8 @@ Pair = tuple[int, int]
 def as_pair(name: str, value: int | Pair, minimum: int) -> Pair:
     """`value` for height and width: an int stands for both. Raises ValueError unless both are at least `minimum`."""
     pair = value if isinstance(value, (tuple, list)) else (value, value)
-    if len(pair) != 2 or not all(isinstance(v, (int, np.integer)) and v >= minimum for v in pair):
+    whole = all(isinstance(v, (int, np.integer)) and not isinstance(v, bool) for v in pair)
+    if len(pair) != 2 or not whole or min(pair) < minimum:
         raise ValueError(f"{name} must be an int or a pair of ints, each at least {minimum}, got {value!r}")
     return int(pair[0]), int(pair[1])
 

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import contextmanager
 from dataclasses import replace
+from typing import Iterator
+
+import psutil
 
 from ..compute.threads import set_num_threads
 from .bench import LIBRARIES, Workload
+
+SAMPLE_SECONDS = 0.001  # between two looks at the memory in use
 
 
 def peak_memory(library: str, workload: Workload, threads: int, steps: int = 3) -> float:
@@ -15,7 +22,7 @@ def peak_memory(library: str, workload: Workload, threads: int, steps: int = 3) 
     """
     from multiprocessing import get_context
 
-    with get_context("spawn").Pool(1) as pool:  # a process of its own, because a peak can only rise
+    with get_context("spawn").Pool(1) as pool:  # of its own: memory that was used before is not given back
         return pool.apply(_peak_memory, (library, workload, threads, steps))
 
 
@@ -23,19 +30,32 @@ def _peak_memory(library: str, workload: Workload, threads: int, steps: int) -> 
     set_num_threads(threads)
     jobs_of = LIBRARIES[library]
     jobs_of(replace(workload, batch_size=2))["training step"]()  # loads libraries, which prepare themselves
-    before = _resident_peak()
-    step = jobs_of(workload)["training step"]
-    for _ in range(steps):
-        step()
-    return _resident_peak() - before
+    before = psutil.Process().memory_info().rss
+    with _peak_of(psutil.Process()) as peak:
+        step = jobs_of(workload)["training step"]
+        for _ in range(steps):
+            step()
+    return float(peak[0] - before)
 
 
-def _resident_peak() -> float:
-    """The most memory, in bytes, that this process ever had in use."""
+@contextmanager
+def _peak_of(process: psutil.Process) -> Iterator[list[int]]:
+    """A list of one number: the most memory, in bytes, that the process has in use while the `with` block runs.
+
+    Another thread looks every millisecond, because only some systems keep the peak themselves. What is in use for less
+    than that is not seen. Memory that is kept for further use, as this library and PyTorch keep it, is.
+    """
+    peak, over = [process.memory_info().rss], threading.Event()
+
+    def look() -> None:
+        while not over.wait(SAMPLE_SECONDS):
+            peak[0] = max(peak[0], process.memory_info().rss)
+
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
     try:
-        with open("/proc/self/status") as status:  # getrusage would count the parent process's peak too
-            return 1024.0 * next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
-    except OSError:
-        import resource  # elsewhere than on Linux; not on Windows
-
-        return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+        yield peak
+    finally:
+        over.set()
+        thread.join()
+        peak[0] = max(peak[0], process.memory_info().rss)

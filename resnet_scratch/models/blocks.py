@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..checks import brief
 from ..compute.backend import Array
+from ..errors import UserError
 from ..layers import Add, BatchNorm2d, Conv2d, ReLU, Sequential, SubsamplePad
 from ..layers.layer import Layer
 from ..layers.residual import add_gradients
+from .configs import SHORTCUTS
 
 
 def conv3x3(in_channels: int, out_channels: int, stride: int, rng: np.random.Generator) -> Conv2d:
@@ -26,13 +29,13 @@ def conv1x1(in_channels: int, out_channels: int, stride: int, rng: np.random.Gen
 
 def make_shortcut(option: str, in_channels: int, out_channels: int, stride: int, rng: np.random.Generator) -> Layer:
     """The shortcut of a block: the identity where shapes fit, else option A or B of the ResNet paper (section 3.3)."""
+    if option not in SHORTCUTS:
+        raise UserError(f"shortcut must be 'A' or 'B', got {brief(option)}")
     if stride == 1 and in_channels == out_channels:
         return Sequential()
     if option == "A":
         return SubsamplePad(in_channels, out_channels, stride)
-    if option == "B":
-        return Sequential(conv1x1(in_channels, out_channels, stride, rng), BatchNorm2d(out_channels))
-    raise ValueError(f"shortcut must be 'A' or 'B', got {option!r}")
+    return Sequential(conv1x1(in_channels, out_channels, stride, rng), BatchNorm2d(out_channels))
 
 
 class Block(Layer):

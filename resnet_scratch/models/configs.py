@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass, replace
-from numbers import Integral
 
+from ..checks import brief, check_flag, check_instance, check_whole
 from ..errors import UserError
 
 STEMS = ("cifar", "imagenet")
@@ -31,29 +31,19 @@ class ResNetConfig:
                 raise UserError(f"{name} must be a string, got {type(value).__name__}")
         for name in ("blocks", "widths"):
             value = getattr(self, name)
-            if not isinstance(value, tuple) or not value or not all(_is_count(number) for number in value):
-                raise UserError(f"{name} must be a tuple of whole numbers of at least 1, got {_brief(value)}")
+            if not isinstance(value, tuple) or not value:
+                raise UserError(f"{name} must be a tuple of whole numbers of at least 1, got {brief(value)}")
+            for k, number in enumerate(value):
+                check_whole(f"{name}[{k}]", number)
         if len(self.blocks) != len(self.widths):
             raise UserError(
                 f"blocks and widths must have a number for each stage, got {len(self.blocks)} and {len(self.widths)}"
             )
         for name, choices in (("stem", STEMS), ("shortcut", SHORTCUTS)):
             if (value := getattr(self, name)) not in choices:
-                raise UserError(f"{name} must be one of {', '.join(map(repr, choices))}, got {_brief(value)}")
-        if not _is_count(self.image_size):
-            raise UserError(f"image_size must be a whole number of at least 1, got {_brief(self.image_size)}")
-        if not isinstance(self.zero_init, bool):
-            raise UserError(f"zero_init must be True or False, got {_brief(self.zero_init)}")
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 1
-
-
-def _brief(value: object) -> str:
-    """A value for an error message, which may come from a file and be of any size."""
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:60]}..."
+                raise UserError(f"{name} must be one of {', '.join(map(repr, choices))}, got {brief(value)}")
+        check_whole("image_size", self.image_size)
+        check_flag("zero_init", self.zero_init)
 
 
 def _cifar(name: str, depth: int, block: str) -> ResNetConfig:
@@ -92,6 +82,7 @@ NAMES: tuple[str, ...] = tuple(CONFIGS)
 
 def find(name: str) -> ResNetConfig:
     """The configuration of this name. Raises UserError, which suggests similar names, if there is none."""
+    check_instance("name", name, str)
     if name not in CONFIGS:
         similar = difflib.get_close_matches(name, NAMES, n=4, cutoff=0.4)
         raise UserError(f"there is no model {name!r}" + (f"; did you mean {', '.join(similar)}?" if similar else ""))

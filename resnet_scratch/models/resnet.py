@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from numbers import Integral
-
 import numpy as np
 
+from ..checks import check_instance, check_rng, check_whole
 from ..errors import UserError
 from ..layers import BatchNorm2d, Conv2d, GlobalAvgPool2d, Linear, MaxPool2d, ReLU, Sequential
 from ..layers.layer import Layer
@@ -36,8 +35,9 @@ class ResNet(Sequential):
     classes: int
 
     def __init__(self, config: ResNetConfig, classes: int, rng: np.random.Generator) -> None:
-        if not isinstance(classes, Integral) or classes < 1:
-            raise ValueError(f"classes must be a whole number of at least 1, got {classes!r}")
+        check_instance("config", config, ResNetConfig)
+        check_whole("classes", classes)
+        check_rng(rng)
         if config.block not in BLOCKS:
             raise UserError(f"block must be one of {', '.join(BLOCKS)}, got {config.block!r}")
         self.config, self.classes = config, classes

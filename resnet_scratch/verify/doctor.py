@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 
 import numpy as np
+import psutil
 
 from .. import __version__
 from ..compute.backend import cuda_versions, cupy_packages, describe, devices, to_device, why_no_gpu
@@ -83,13 +84,9 @@ def _train_briefly(device: str, images: np.ndarray, labels: np.ndarray) -> str:
 
 
 def _memory() -> str:
-    """The machine's memory, where the operating system tells it."""
-    try:
-        page = os.sysconf("SC_PAGE_SIZE")
-        total, free = (page * os.sysconf(f"SC_{which}_PAGES") for which in ("PHYS", "AVPHYS"))
-    except (AttributeError, ValueError, OSError):  # not on Windows; the free pages not on a Mac
-        return "the system does not tell"
-    return f"{total / 1e9:.1f} GB, of which {free / 1e9:.1f} GB free"
+    """The machine's memory: all of it, and what a program can have before the system swaps."""
+    memory = psutil.virtual_memory()
+    return f"{memory.total / 1e9:.1f} GB, of which {memory.available / 1e9:.1f} GB are available"
 
 
 def _blas() -> Iterator[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from in_process import TRAIN, is_one_message
 from PIL import Image
 
 from resnet_scratch import data
@@ -21,40 +21,6 @@ from resnet_scratch.optim import SGD
 from resnet_scratch.verify import cases
 
 
-@pytest.fixture
-def invoke(tmp_path, tiny_dataset, monkeypatch):
-    """Run the command in an empty folder, where every data set is the tiny one."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["resnet-scratch"])
-    monkeypatch.setattr(data, "load", lambda *_: tiny_dataset)
-    monkeypatch.setattr(tools, "load", lambda *_: tiny_dataset)
-
-    def run(*arguments: str):
-        return CliRunner().invoke(main, [str(a) for a in arguments])
-
-    return run
-
-
-TRAIN = ("train", "--epochs", 3, "--batch-size", 8, "--learning-rate", 0.05, "--device", "cpu", "--run-dir", "run")
-
-
-@pytest.fixture
-def trained(invoke, tmp_path):
-    result = invoke(*TRAIN)
-    assert result.exit_code == 0, result.output
-    return result.output
-
-
-def is_one_line(result, *parts: str) -> bool:
-    lines = result.output.strip().splitlines()
-    return (
-        result.exit_code == 2
-        and len(lines) == 1
-        and lines[0].startswith("Error: ")
-        and all(p in lines[0] for p in parts)
-    )
-
-
 def width(path: str) -> int:
     with Image.open(path) as picture:
         return picture.width
@@ -64,7 +30,7 @@ def test_train_says_what_it_does_and_where_things_are(trained, tmp_path):
     with open("run/log.csv", newline="") as file:
         last = list(csv.DictReader(file))[-1]
     assert "48 images to train on, 20 test images, 4 classes" in trained
-    assert "18 steps of 8 images; results go to run" in trained
+    assert "18 steps of 8 images" in trained and "results go to run\n" in trained
     assert f"Final test accuracy {float(last['test_accuracy']):.2%}" in trained
     written = trained.split("Written:\n")[1].split()
     assert len(written) == 7 and all((tmp_path / path).stat().st_size > 0 for path in written)
@@ -72,12 +38,13 @@ def test_train_says_what_it_does_and_where_things_are(trained, tmp_path):
 
 
 def test_train_takes_another_optimizer_than_the_recipe_s(invoke):
-    result = invoke(*TRAIN, "--epochs", 1, "--optimizer", "adam")
+    result = invoke(*TRAIN, "--epochs", 1, "--optimizer", "adam", "--momentum", 0.5, "--weight-decay", 0.01)
     assert result.exit_code == 0, result.output
     with open("run/config.json") as file:
         recipe = json.load(file)["recipe"]
     assert (recipe["optimizer"], recipe["learning_rate"], recipe["epochs"]) == ("adam", 0.05, 1)
-    assert is_one_line(invoke("train", "--optimizer", "lion"), "--optimizer", "lion", "adam")
+    assert (recipe["momentum"], recipe["weight_decay"]) == (0.5, 0.01)
+    assert is_one_message(invoke("train", "--optimizer", "lion"), "--optimizer", "lion", "adam")
 
 
 def test_evaluate_agrees_with_the_log(trained, invoke):
@@ -132,9 +99,9 @@ def test_a_signal_says_how_to_go_on_and_resume_does(invoke, send, name, status):
     assert "Stopped after step 10 of 18" in result.output
     command = result.output.strip().splitlines()[-1].split()
     assert command == ["resnet-scratch", "train", "--resume", "run"]
-    assert is_one_line(invoke(*command[1:], "--seed", 3), "--resume", "--seed")
+    assert is_one_message(invoke(*command[1:], "--seed", 3), "--resume", "--seed")
     result = invoke(*command[1:])
-    assert result.exit_code == 0 and "after step 10 of 18" in result.output and "epoch 3/3" in result.output
+    assert result.exit_code == 0 and "after step 10 of 18" in result.output and "\n  3/3  " in result.output
 
 
 def test_a_printed_command_calls_the_program_as_it_was_called(tmp_path, monkeypatch):
@@ -149,19 +116,20 @@ def test_a_closed_terminal_stops_the_run_and_nothing_more_is_printed(invoke, sen
     send(signal.SIGHUP, 9)
     result = invoke(*TRAIN)
     assert result.exit_code == 129 and "Stopped" not in result.output
-    assert "after step 10 of 18" in invoke("train", "--resume", "run").output
+    assert "Continuing run\nafter step 10 of 18" in invoke("train", "--resume", "run").output
 
 
 def test_numbers_that_are_no_longer_finite_are_one_line(invoke, monkeypatch):
     monkeypatch.setattr(SGD, "step", lambda self, rate: self.parameters[0].value.fill(np.nan))
     result = invoke(*TRAIN)
     assert result.exit_code == 2
-    assert result.output.splitlines()[-1].startswith("Error: the loss is not finite since step 2 (learning rate 0.0")
+    message = " ".join(result.output[result.output.index("Error: ") :].split())
+    assert message.startswith("Error: the loss is not finite since step 2 (learning rate 0.0")
 
 
 def test_a_folder_s_name_must_not_be_empty(invoke, tmp_path):
     for option in ("--run-dir", "--resume"):
-        assert is_one_line(invoke("train", option, ""), option, "empty")
+        assert is_one_message(invoke("train", option, ""), option, "empty")
     assert not list(tmp_path.iterdir())
 
 
@@ -173,13 +141,13 @@ def test_compare_draws_runs(trained, invoke, tmp_path):
     result = invoke("compare", "run", "run", "--out", "both.png")
     assert result.exit_code == 0 and result.output.count("train error") == 1
     assert width("both.png") > 600
-    assert is_one_line(invoke("compare", "nowhere"), "no log.csv")
+    assert is_one_message(invoke("compare", "nowhere"), "no log.csv")
 
 
 def test_data_counts_the_classes_and_draws_a_sheet(invoke, tiny_dataset):
     result = invoke("data", "--sheet", "sheet.png")
     assert result.exit_code == 0, result.output
-    assert "48 training and 20 test images, 8 x 8 pixels" in result.output
+    assert "48 training and 20 test images\n8 x 8 pixels" in result.output
     row = next(line for line in result.output.splitlines() if "light grey" in line)
     assert row.split()[-2:] == [
         str(list(tiny_dataset.train_labels).count(3)),
@@ -222,16 +190,16 @@ def test_gradcheck_prints_a_table_and_fails_when_a_gradient_is_wrong(invoke, mon
         (("trian",), ("trian",)),
     ],
 )
-def test_a_users_mistake_is_one_line(invoke, arguments, parts):
-    assert is_one_line(invoke(*arguments), *parts), invoke(*arguments).output
+def test_a_users_mistake_is_one_message(invoke, arguments, parts):
+    assert is_one_message(invoke(*arguments), *parts), invoke(*arguments).output
 
 
-def test_a_file_that_is_no_picture_is_one_line(trained, invoke, tmp_path):
+def test_a_file_that_is_no_picture_is_one_message(trained, invoke, tmp_path):
     (tmp_path / "notes.txt").write_text("hello")
-    assert is_one_line(invoke("predict", "run", "notes.txt"), "notes.txt", "picture")
-    assert is_one_line(invoke("predict", "run", "missing.png"), "missing.png")
+    assert is_one_message(invoke("predict", "run", "notes.txt"), "notes.txt", "picture")
+    assert is_one_message(invoke("predict", "run", "missing.png"), "missing.png")
     (tmp_path / "run" / "model.safetensors").write_bytes(b"nonsense")
-    assert is_one_line(invoke("evaluate", "run"), "damaged")
+    assert is_one_message(invoke("evaluate", "run"), "damaged")
 
 
 def test_predict_takes_folders_in_batches_and_one_bad_file_stops_nothing(trained, invoke, tmp_path, monkeypatch):
@@ -247,7 +215,7 @@ def test_predict_takes_folders_in_batches_and_one_bad_file_stops_nothing(trained
     result = invoke("predict", "run", "album", "missing.png", "--top", 1)
     assert result.exit_code == 2 and sizes == [3, 2, 1]
     assert [line.split(":")[0] for line in result.stdout.splitlines()] == [f"album/{k}.png" for k in (0, 1, 2, 4, 5, 6)]
-    errors = result.stderr.splitlines()
+    errors = result.stderr.replace("\n  ", " ").splitlines()  # each in one line, as it was before it was wrapped
     assert len(errors) == 3 and all(line.startswith("Error: ") for line in errors) and "\x1b" not in result.output
     assert all(name in line for name, line in zip(("3.png", "9\\x1b[2J.gif", "missing.png"), errors))
 
@@ -285,7 +253,7 @@ def test_exercises(invoke, tmp_path):
     again = invoke("exercises", tmp_path / "mine", "--chapter", 6)
     assert again.exit_code == 0 and "unchanged: README.md" in again.output
     wrong = invoke("exercises", tmp_path / "mine", "--chapter", 60)
-    assert is_one_line(wrong, "chapter must be one of")
+    assert is_one_message(wrong, "chapter must be one of")
 
 
 def test_break(invoke):
@@ -293,7 +261,7 @@ def test_break(invoke):
     assert listed.exit_code == 0 and "add-forgets-shortcut" in listed.output
     caught = invoke("break", "add-forgets-shortcut")
     assert caught.exit_code == 0 and "input 1" in caught.output and "caught by 1 gradient checks" in caught.output
-    assert is_one_line(invoke("break", "ad"), "there is no mistake 'ad'")
+    assert is_one_message(invoke("break", "ad"), "there is no mistake 'ad'")
 
 
 def test_crosscheck_tells_where_two_devices_begin_to_differ(invoke, gpu, monkeypatch):

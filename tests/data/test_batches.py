@@ -118,7 +118,7 @@ def test_a_forked_process_continues_with_the_same_batches(tiny_dataset):
 
 @pytest.mark.parametrize("batch_size", [0, 24])
 def test_an_impossible_batch_size_is_an_error(dataset, batch_size):
-    with pytest.raises(UserError, match=f"batch_size must be between 1 and 23.*got {batch_size}"):
+    with pytest.raises(UserError, match=f"batch_size must be a whole number between 1 and 23, got {batch_size}"):
         training_batches(dataset, batch_size, seed=0)
 
 

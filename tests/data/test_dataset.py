@@ -32,7 +32,7 @@ def test_split_divides_the_training_set_and_hides_the_test_set(dataset):
 
 @pytest.mark.parametrize("validation", [0, 20, -1])
 def test_split_leaves_images_in_both_parts(dataset, validation):
-    with pytest.raises(ValueError, match=f"validation must be between 1 and 19, got {validation}"):
+    with pytest.raises(ValueError, match=f"validation must be a whole number between 1 and 19, got {validation}"):
         dataset.split(validation)
 
 
@@ -54,16 +54,16 @@ def test_an_unknown_name_lists_the_data_sets():
         ({"classes": ("a", 1)}, "classes must be"),
         ({"classes": ("a", "\x1b[31m")}, "classes must be .* without control characters"),
         ({"classes": ("a",)}, "train_labels must be 0 to 0, as there are 1 classes; got 0 to 1"),
-        ({"train_images": [[1]]}, "train_images must be an array, got list"),
+        ({"train_images": [[1]]}, "train_images must be a NumPy or CuPy array, got list"),
         ({"test_images": np.zeros((10, 4, 5, 3))}, r"test_images must be .* got \(10, 4, 5, 3\) float64"),
         ({"test_images": np.zeros((10, 4, 5), np.uint8)}, "test_images must be"),
         ({"test_images": np.zeros((10, 4, 5, 1), np.uint8)}, "test_images must be"),
         ({"test_images": np.zeros((0, 4, 5, 3), np.uint8)}, "N at least 1"),
-        ({"test_images": np.ma.zeros((10, 4, 5, 3), np.uint8)}, "must be an array, got MaskedArray"),
+        ({"test_images": np.ma.zeros((10, 4, 5, 3), np.uint8)}, "must be a NumPy or CuPy array, got MaskedArray"),
         ({"train_labels": np.zeros(21, int)}, r"one for each of the 20 images; got \(21,\)"),
         ({"train_labels": np.zeros((20, 1), int)}, "train_labels must be"),
         ({"train_labels": np.zeros(20)}, "whole numbers.*float64"),
-        ({"train_labels": [0] * 20}, "train_labels must be an array"),
+        ({"train_labels": [0] * 20}, "train_labels must be a NumPy"),
         ({"train_labels": np.full(20, -1)}, "must be 0 to 1.*got -1 to -1"),
         ({"train_labels": np.full(20, 2)}, "must be 0 to 1.*got 2 to 2"),
     ],

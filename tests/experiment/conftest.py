@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 
 import pytest
+from tiny_run import go
 
 
 @pytest.fixture(autouse=True)
@@ -16,3 +17,10 @@ def signals_as_in_a_terminal():
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
+
+
+@pytest.fixture
+def finished(tmp_path, tiny_dataset):
+    """A run that nobody interrupted."""
+    lines = []
+    return *go(tmp_path / "whole", tiny_dataset, lines), lines

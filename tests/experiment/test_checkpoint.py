@@ -1,41 +1,16 @@
+"""Files of weights: torch's layout and names, every bit, and what is refused. States of runs: `test_state.py`."""
+
 from __future__ import annotations
 
 import os
 
 import numpy as np
 import pytest
+from lopsided import lopsided, values
 from safetensors.numpy import load_file, save_file
 
-from resnet_scratch.compute.backend import to_device, to_numpy
-from resnet_scratch.experiment.checkpoint import (
-    CheckpointError,
-    load_state,
-    load_weights,
-    read_about,
-    read_state,
-    save_state,
-    save_weights,
-)  # fmt: skip
-from resnet_scratch.layers import BatchNorm2d, Conv2d, Linear, Sequential
+from resnet_scratch.experiment.checkpoint import CheckpointError, load_weights, read_about, save_weights
 from resnet_scratch.models import build
-from resnet_scratch.optim import SGD, Adam
-
-
-def lopsided(seed: int = 0) -> Sequential:
-    """A network no two of whose axes are equally long, so that no transposition goes unseen."""
-    rng = np.random.default_rng(seed)
-    model = Sequential(conv=Conv2d(2, 3, (4, 5), rng=rng), bn=BatchNorm2d(3), fc=Linear(6, 7, rng=rng))
-    for _, buffer in model.named_buffers():
-        buffer.value[...] = rng.standard_normal(buffer.value.shape)
-    return model
-
-
-def load(path, model, optimizer) -> np.ndarray:
-    return load_state(path, read_state(path)[0], model, optimizer)
-
-
-def values(model) -> dict[str, np.ndarray]:
-    return {name: to_numpy(buffer.value).copy() for name, buffer in model.named_buffers()}
 
 
 def test_a_file_has_torchs_layout_element_by_element(tmp_path, device):
@@ -147,68 +122,6 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_rest(tmp_path, monkeypatc
         save_weights(tmp_path / "w", lopsided(1), {})
     assert (tmp_path / "w").read_bytes() == old
     assert os.listdir(tmp_path) == ["w"]
-
-
-@pytest.mark.parametrize("kind", [SGD, Adam])
-def test_a_state_brings_back_every_bit(tmp_path, device, kind):
-    model = lopsided(0).to(device)
-    optimizer = kind(model.parameters())
-    rng = np.random.default_rng(5)
-    for array in (array for state in optimizer.states for array in state.values()):
-        array[...] = to_device(rng.standard_normal(array.shape), device)
-    optimizer.scalars = dict.fromkeys(optimizer.scalars, 7)
-    sums = np.array([3, 1 / 3, 17])
-    save_state(tmp_path / "s", model, optimizer, sums, {"step": 4})
-
-    other = lopsided(1).to(device)
-    other_optimizer = kind(other.parameters())
-    np.testing.assert_array_equal(load(tmp_path / "s", other, other_optimizer), sums, strict=True)
-    assert other_optimizer.scalars == optimizer.scalars
-    for ours, theirs in zip(optimizer.states, other_optimizer.states, strict=True):
-        assert ours and ours.keys() == theirs.keys()
-        for name in ours:
-            np.testing.assert_array_equal(to_numpy(theirs[name]), to_numpy(ours[name]), strict=True)
-    for name, value in values(model).items():
-        np.testing.assert_array_equal(values(other)[name], value, strict=True)
-    assert read_state(tmp_path / "s")[1] == {"step": 4}
-
-
-def test_the_names_in_a_state_say_what_each_array_is(tmp_path):
-    model = Sequential(fc=Linear(6, 7, rng=np.random.default_rng(0)))
-    names = {"model.fc.weight", "model.fc.bias", "epoch_sums"}
-    save_state(tmp_path / "sgd", model, SGD(model.parameters()), np.zeros(3), {})
-    assert load_file(tmp_path / "sgd").keys() == names | {"velocity.fc.weight", "velocity.fc.bias"}
-    save_state(tmp_path / "adam", model, Adam(model.parameters()), np.zeros(3), {})
-    moments = {f"{moment}.fc.{name}" for moment in ("first_moment", "second_moment") for name in ("weight", "bias")}
-    assert load_file(tmp_path / "adam").keys() == names | moments | {"optimizer.steps"}
-    assert load_file(tmp_path / "adam")["first_moment.fc.weight"].shape == (7, 6)  # torch's layout here too
-
-
-def test_a_state_of_another_optimizer_is_refused_and_changes_nothing(tmp_path):
-    model, other = lopsided(0), lopsided(1)
-    before = values(other)
-    save_state(tmp_path / "s", model, SGD(model.parameters()), np.zeros(3), {})
-    with pytest.raises(CheckpointError, match="does not fit the optimizer: missing: optimizer.steps"):
-        load(tmp_path / "s", other, Adam(other.parameters()))
-    save_state(tmp_path / "s", model, Adam(model.parameters()), np.zeros(3), {})
-    with pytest.raises(CheckpointError, match="missing: velocity.bn.bias"):
-        load(tmp_path / "s", other, SGD(other.parameters()))
-    assert all(np.array_equal(before[name], value) for name, value in values(other).items())
-
-
-def test_a_float64_state_is_not_rounded(tmp_path):
-    model, other = lopsided(0).astype(np.float64), lopsided(1).astype(np.float64)
-    model.fc.bias.value[:] = 1 / 3  # float32 has not these digits
-    save_state(tmp_path / "s", model, SGD(model.parameters()), np.zeros(3), {})
-    load(tmp_path / "s", other, SGD(other.parameters()))
-    assert (other.fc.bias.value == 1 / 3).all()
-
-
-def test_weights_alone_are_no_state(tmp_path):
-    model = lopsided()
-    save_weights(tmp_path / "w", model, {})
-    with pytest.raises(CheckpointError, match="cannot be resumed"):
-        load(tmp_path / "w", model, SGD(model.parameters()))
 
 
 def test_the_same_weights_give_the_same_file(tmp_path):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import numpy as np
 import pytest
@@ -67,7 +68,10 @@ def test_mistakes_are_told():
     for changes, message in [
         (dict(epochs=1, steps=1), "one of them"),
         (dict(), "one of them"),
-        (dict(epochs=0), "epochs must be above 0, got 0"),
+        (dict(epochs=0), "epochs must be above 0 and finite, got 0"),
+        (dict(epochs=1, learning_rate=math.inf), "learning_rate must be above 0 and finite, got inf"),
+        (dict(epochs=1, momentum=1.0), "momentum must be at least 0 and below 1, got 1.0"),
+        (dict(epochs=1, weight_decay=math.nan), "weight_decay must be at least 0 and finite, got nan"),
         (dict(epochs=1, learning_rate=-1), "learning_rate must be above 0"),
         (dict(epochs=1, schedule="zigzag"), "'zigzag'"),
         (dict(epochs=1, optimizer="lion"), "optimizer must be one of sgd, adam, got 'lion'"),

@@ -23,6 +23,8 @@ RECIPE = Recipe(
     learning_rate=0.05,
     weight_decay=1e-4,
 )
+FIGURES = {"curves.png", "confusion.png", "predictions.png"}
+FILES = FIGURES | {"log.csv", "model.safetensors", "best.safetensors", "state.safetensors"}  # without config.json
 TIMES = ("seconds", "images_per_second")
 
 

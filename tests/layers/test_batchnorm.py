@@ -133,7 +133,7 @@ def test_the_gradient_at_the_input_has_no_mean_and_no_share_of_x(rng, put):
 def test_errors_name_the_argument():
     with pytest.raises(ValueError, match=r"x must be \(N, H, W, 3\), got \(2, 4, 4, 2\)"):
         BatchNorm2d(3).forward(np.zeros((2, 4, 4, 2)))
-    with pytest.raises(ValueError, match="channels must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="channels must be a whole number of at least 1, got 0"):
         BatchNorm2d(0)
     with pytest.raises(ValueError, match="more than one value per channel"):
         BatchNorm2d(3).forward(np.zeros((1, 1, 1, 3)), training=True)

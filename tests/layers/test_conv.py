@@ -86,9 +86,9 @@ def test_errors_name_the_argument(rng):
     for wrong in (0, 2.5, None, (3, 3, 3)):
         with pytest.raises(ValueError, match="kernel_size must be an int or a pair of ints, each at least 1, got"):
             Conv2d(3, 4, wrong, rng=rng)
-    with pytest.raises(ValueError, match="floating-point numbers, got uint8; data.normalise"):
+    with pytest.raises(ValueError, match="x must be float32 or float64, got uint8; data.normalise"):
         Conv2d(3, 4, 3, rng=rng).forward(np.zeros((2, 8, 8, 3), np.uint8))
-    with pytest.raises(ValueError, match=r"at least one image, got \(0, 8, 8, 3\)"):
+    with pytest.raises(ValueError, match=r"x must be non-empty, got \(0, 8, 8, 3\)"):
         Conv2d(3, 4, 3, rng=rng).forward(np.zeros((0, 8, 8, 3), np.float32))
 
 

