@@ -130,7 +130,7 @@ def _resume(context: click.Context, folder: Path, device: str, data_dir: Path | 
         given = context.get_parameter_source(parameter.name) is click.core.ParameterSource.COMMANDLINE
         if given and parameter.name not in ("resume", "device", "threads", "data_dir", "epochs"):
             raise click.UsageError(f"--resume keeps the run's settings; leave out {parameter.opts[0]}")
-    run = storage.resume(folder, device, data_dir and str(data_dir.resolve()))
+    run = storage.resume(folder, device, str(data_dir.resolve()) if data_dir else None)
     before = run.total_steps
     if epochs is not None:
         storage.set_epochs(run, epochs)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import inspect
 import textwrap
+from collections.abc import Callable, Iterator
 from itertools import groupby
 from numbers import Number
-from typing import Any, Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 from ..checks import check_array, check_float_dtype, check_floats
 from ..compute.backend import Array, resolve_device, to_device
@@ -138,7 +139,7 @@ class Layer:
             buffer.map(lambda value: to_device(value, device))
         return self
 
-    def astype(self, dtype) -> Layer:
+    def astype(self, dtype: DTypeLike) -> Self:
         """Convert every array of this layer, and of those below, to `dtype`, float32 or float64; returns the layer
         itself. Raises UserError for any other dtype."""
         check_float_dtype("dtype", dtype)
