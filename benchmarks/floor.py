@@ -2,8 +2,8 @@
 
     python benchmarks/floor.py
 
-Times, in turn: our step; the matrix products of its convolutions alone, on columns that are never written; the same with
-the columns written; and, where PyTorch is installed, its step. All on the library's chunks and threads.
+Times, in turn: our step; the matrix products of its convolutions alone, on columns that are never written; the same
+with the columns written; and, where PyTorch is installed, its step. All on the library's chunks and threads.
 """
 
 from functools import cache

@@ -19,7 +19,7 @@ Shape = tuple["int | str", ...]  # ("N", "H", "W", 3): a word stands for any siz
 
 def check_whole(name: str, value: Any, minimum: int = 1, maximum: float = math.inf) -> None:
     """Raises UserError unless `value` is a whole number (no bool, no float) from `minimum` to `maximum`."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or not minimum <= value <= maximum:
+    if isinstance(value, bool) or not isinstance(value, Integral) or not minimum <= int(value) <= maximum:
         limits = f"of at least {minimum}" if maximum == math.inf else f"between {minimum} and {maximum}"
         raise UserError(f"{name} must be a whole number {limits}, got {brief(value)}")
 

@@ -10,9 +10,10 @@ would be blind to mistakes in batch normalisation: its outputs always sum to the
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -124,7 +125,7 @@ def _check_all(layer: Layer, inputs: list[Array], training: bool, tolerance: flo
     changed = bool((grad_y != cotangent).any())
 
     def loss() -> float:
-        return float((layer.forward(*inputs, training=training)[0] * cotangent).sum())
+        return float((forward(*inputs, training=training)[0] * cotangent).sum())
 
     # the slope that rounding alone can produce where the true one is zero
     noise = np.finfo(np.float64).eps * max(1.0, float(xp.abs(y * cotangent).sum())) / STEPS[-1]

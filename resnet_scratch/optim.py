@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Iterable
+from collections.abc import Iterable
 
 from .checks import brief, check_flag, check_floats, check_instance, check_number
 from .compute.backend import Array, array_module

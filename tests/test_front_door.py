@@ -38,10 +38,7 @@ def test_a_network_is_built_trained_and_evaluated_with_these_names_alone(tiny_da
 
     model = build("resnet8", 4, rng=np.random.default_rng(0))
     batches = training_batches(tiny_dataset, 16, seed=0)
-    for step in train(model, Adam(model.parameters()), batches, lambda step: 0.01, total_steps=30):
-        pass
+    *_, step = train(model, Adam(model.parameters()), batches, lambda step: 0.01, total_steps=30)
     batches.close()
-    result = evaluate(
-        model, tiny_dataset.test_images, tiny_dataset.test_labels, tiny_dataset.mean, tiny_dataset.std
-    )
+    result = evaluate(model, tiny_dataset.test_images, tiny_dataset.test_labels, tiny_dataset.mean, tiny_dataset.std)
     assert step.number == 30 and result.accuracy > 0.5  # of 4 classes

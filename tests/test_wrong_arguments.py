@@ -8,29 +8,20 @@ import re
 import numpy as np
 import pytest
 
-from resnet_scratch import evaluate, gradcheck, train
-from resnet_scratch.data import Dataset, load, normalise, random_crop, random_flip, test_batches, training_batches
+from resnet_scratch import gradcheck, train
+from resnet_scratch.data import Dataset
 from resnet_scratch.layers import (
-    Add,
-    AvgPool2d,
     BatchNorm2d,
     Conv2d,
     Flatten,
-    GlobalAvgPool2d,
     Linear,
-    MaxPool2d,
     ReLU,
     Sequential,
-    SubsamplePad,
 )  # fmt: skip
-from resnet_scratch.layers.initializers import kaiming_normal, kaiming_uniform
 from resnet_scratch.layers.layer import Layer, Parameter
-from resnet_scratch.layers.windows import im2col
-from resnet_scratch.losses import log_softmax, softmax, softmax_cross_entropy
-from resnet_scratch.models import ResNetConfig, build
-from resnet_scratch.models.blocks import BasicBlock
-from resnet_scratch.optim import SGD, Adam
-from resnet_scratch.schedules import constant, cosine, multi_step, one_cycle, warmup
+from resnet_scratch.models import ResNetConfig
+from resnet_scratch.optim import SGD
+from resnet_scratch.schedules import constant
 
 rng = np.random.default_rng(0)
 X = rng.standard_normal((2, 4, 4, 3), np.float32)  # images for a layer
@@ -67,7 +58,8 @@ def training(**changes):
     """The first step of a training, but for `changes` of its arguments."""
     model = network()
     arguments = dict(
-        model=model, optimizer=SGD(model.parameters()), batches=[(X, LABELS)], learning_rates=constant(0.1), total_steps=1
+        model=model, optimizer=SGD(model.parameters()), batches=[(X, LABELS)], learning_rates=constant(0.1),
+        total_steps=1,
     )  # fmt: skip
     return next(train(**{**arguments, **changes}))
 
@@ -242,7 +234,8 @@ def constructors():
 
 def models():
     for name, wrong in {
-        "name": ("None", "3"), "block": ("None", "3"), "stem": ("'cifr'", "None", "3"), "shortcut": ("'C'", "None", "'a'"),
+        "name": ("None", "3"), "block": ("None", "3"),
+        "stem": ("'cifr'", "None", "3"), "shortcut": ("'C'", "None", "'a'"),
         "blocks": ("()", "[1, 1]", "2", "(1, 0)", "(1, -1)", "(1, 1.0)", "(1, True)", "None"),
         "widths": ("()", "[1, 1]", "(2, 0)", "(2, 4.0)", "(2, '4')"),
         "image_size": ("0", "8.0", "None", "(8, 8)"), "zero_init": ("None", "1", "'yes'"),
@@ -358,7 +351,7 @@ def data_sets():
     for wrong, got in {"None": "NoneType", "(IMAGES, SIX)": "tuple", "IMAGES": "ndarray", "'shapes'": "str"}.items():
         yield f"next(training_batches({wrong}, 2, 0))", f"dataset must be a Dataset, got {got}"
     for wrong in (*NO_COUNTS, "7"):
-        yield f"next(training_batches(data(), {wrong}, 0))", f"batch_size must be a whole number between 1 and 6, got "
+        yield f"next(training_batches(data(), {wrong}, 0))", "batch_size must be a whole number between 1 and 6, got "
         yield f"training_batches(data(), {wrong}, 0)", "batch_size must be"  # at once, not when the first is asked for
     for name in ("seed", "start_step"):
         for wrong in ("-1", "0.5", "None", "'1'", "True"):
@@ -380,7 +373,8 @@ def data_sets():
         yield f"normalise({images}, MEAN, STD)", "images must be uint8, values 0 to 255, got "
         yield f"evaluate(network(), {images}, SIX, MEAN, STD)", "images must be uint8, values 0 to 255, got "
     for name in ("mean", "std"):
-        for wrong, message in {"[0.5] * 3": "a NumPy or CuPy array, got list", "0.5": "a NumPy or CuPy array, got float",
+        for wrong, message in {"[0.5] * 3": "a NumPy or CuPy array, got list",
+                               "0.5": "a NumPy or CuPy array, got float",
                                "MEAN[:1]": r"\(3,\), got \(1,\)", "LABELS": r"\(3,\), got \(2,\)",
                                "np.arange(3)": "float32 or float64, got int64"}.items():  # fmt: skip
             call = {"mean": "MEAN", "std": "STD", name: wrong}
@@ -393,7 +387,8 @@ def data_sets():
     yield "random_flip(IMAGES, np.random)", "rng must be a Generator, got module"
     for wrong, message in {"SIX[:5]": r"\(6,\), got \(5,\)", "np.zeros(7, int)": r"\(6,\), got \(7,\)",
                            "SIX.tolist()": "a NumPy or CuPy array, got list", "SIX[:, None]": r"\(6,\), got \(6, 1\)",
-                           "SIX.astype(float)": "integers, got float64", "SIX > 0": "integers, got bool"}.items():  # fmt: skip
+                           "SIX.astype(float)": "integers, got float64",
+                           "SIX > 0": "integers, got bool"}.items():  # fmt: skip
         yield f"list(test_batches(IMAGES, {wrong}, 2, MEAN, STD))", f"labels must be {message}"
         yield f"evaluate(network(), IMAGES, {wrong}, MEAN, STD)", f"labels must be {message}"
     yield from counts("list(test_batches(IMAGES, SIX, {}, MEAN, STD))", "batch_size")
@@ -409,7 +404,8 @@ def data_sets():
 
 def training_and_checking():
     for name, kind, wrong in (
-        ("model", "Layer", ("None", "'resnet8'", "Linear", "print")), ("optimizer", "Optimizer", ("None", "SGD", "0.1")),
+        ("model", "Layer", ("None", "'resnet8'", "Linear", "print")),
+        ("optimizer", "Optimizer", ("None", "SGD", "0.1")),
     ):  # fmt: skip
         for value in wrong:
             yield f"training({name}={value})", f"{name} must be an? {kind}, got "

@@ -577,7 +577,7 @@ for N in (2, 4, 8, 32, 128):
 
 fig, ax = plt.subplots(figsize=(6, 2.8), layout="constrained")
 jitter = np.random.default_rng(0).uniform(-0.25, 0.25, 200)
-for k, (N, answers) in enumerate(spread.items()):
+for k, answers in enumerate(spread.values()):
     ax.plot(k + jitter, answers, ".", color=BLUE, ms=3)
 ax.axhline(1, color=ORANGE, lw=1.5)
 ax.set_xticks(range(len(spread)), map(str, spread))

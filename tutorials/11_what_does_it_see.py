@@ -210,7 +210,7 @@ fig, axes = plt.subplots(6, 7, figsize=(7.2, 6.4), layout="constrained")
 agree = {}
 for what, table, first_row in (("pixels", x.reshape(TEST, -1), 0), ("features", features, 3)):
     everything = ((table - table[:, None][queries]) ** 2).sum(-1)  # (3, TEST) squared distances
-    for row, (query, distances) in enumerate(zip(queries, everything)):
+    for row, distances in enumerate(everything):
         nearest = np.argsort(distances, kind="stable")[:7]  # the first is the image itself
         for ax, k in zip(axes[first_row + row], nearest):
             ax.imshow(test_images[k])

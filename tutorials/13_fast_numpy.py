@@ -494,9 +494,9 @@ plt.show()
 print(f"from the bottom to the top: {milliseconds['0 seven loops'] / milliseconds[list(rungs)[-1]]:,.0f} times")
 
 # %% [markdown]
-# That was the forward pass of one layer. `python benchmarks/ladder.py` does the same for a whole training step of ResNet-20,
-# and `docs/performance.md` has a table of it. The backward pass has an idea of its own, columns that serve twice; you
-# met and measured it in tutorial 02.
+# That was the forward pass of one layer. `python benchmarks/ladder.py` does the same for a whole training step of
+# ResNet-20, and `docs/performance.md` has a table of it. The backward pass has an idea of its own, columns that serve
+# twice; you met and measured it in tutorial 02.
 #
 # ## No columns at all
 #

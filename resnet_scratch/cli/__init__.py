@@ -14,7 +14,6 @@ from .options import Commands
 from .tools import data_command, evaluate_command, gradcheck_command, predict_command, summary_command
 from .train import compare, train
 
-
 COMPLETION = """\b
 To complete commands, options and names with <TAB>, add a line to your
 shell's start-up file (resnet-scratch must be on the PATH):

@@ -7,8 +7,9 @@ import math
 import shlex
 import shutil
 import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Callable, Iterable
+from typing import Any
 
 import click
 from click.shell_completion import CompletionItem

@@ -79,7 +79,7 @@ def _recipe_list() -> str:
 @device_option
 @threads_option
 @click.pass_context
-def train(context: click.Context, device: str, resume: Path | None, data_dir: Path | None, **choices: Any) -> None:
+def train(context: click.Context, /, device: str, resume: Path | None, data_dir: Path | None, **choices: Any) -> None:
     """Train a network; figures, log and weights go to a folder of the run's own.
 
     \b
@@ -130,7 +130,7 @@ def _resume(context: click.Context, folder: Path, device: str, data_dir: Path | 
         given = context.get_parameter_source(parameter.name) is click.core.ParameterSource.COMMANDLINE
         if given and parameter.name not in ("resume", "device", "threads", "data_dir", "epochs"):
             raise click.UsageError(f"--resume keeps the run's settings; leave out {parameter.opts[0]}")
-    run = storage.resume(folder, device, data_dir and str(data_dir.resolve()))
+    run = storage.resume(folder, device, str(data_dir.resolve()) if data_dir else None)
     before = run.total_steps
     if epochs is not None:
         storage.set_epochs(run, epochs)
@@ -157,7 +157,7 @@ def _settings(
         changes["dataset"] = data
     if "epochs" in changes:
         changes["steps"] = None
-    folder = data_dir and str(data_dir.resolve())  # absolute: a run may be resumed from another folder
+    folder = str(data_dir.resolve()) if data_dir else None  # absolute: a run may be resumed from another folder
     return Settings(dataclasses.replace(find_recipe(recipe), **changes), seed, validation, folder, image_size)
 
 

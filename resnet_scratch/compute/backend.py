@@ -25,7 +25,7 @@ class DeviceError(UserError):
     """A device was asked for that this machine cannot give."""
 
 
-def array_module(x: Array):
+def array_module(x: Array) -> Any:
     """The module, `numpy` or `cupy`, whose functions work on the array `x`.
 
     Raises TypeError for anything that is not an array (a list, say): silent conversion hides mistakes.

@@ -17,8 +17,9 @@ Neither the chunks nor the order of a sum depend on the number of threads, so re
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from itertools import count
-from typing import Any, Callable
+from typing import Any
 
 import numpy as np
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import nullcontext
 from functools import cache, lru_cache
 from numbers import Integral
 from queue import SimpleQueue
-from typing import Any, Callable
+from typing import Any
 
 THREADS_VARIABLE = "RESNET_SCRATCH_THREADS"
 
@@ -19,14 +20,12 @@ _this_thread = threading.local()
 
 def num_threads() -> int:
     """How many threads share a batch: as set, else from RESNET_SCRATCH_THREADS, else all processors we may use."""
+    global _threads
     if _threads is None:
-        value = os.environ.get(THREADS_VARIABLE)
-        if value is None:
-            set_num_threads(_processors())
-        elif value.isdecimal() and int(value) > 0:
-            set_num_threads(int(value))
-        else:
+        value = os.environ.get(THREADS_VARIABLE, str(_processors()))
+        if not (value.isdecimal() and int(value) > 0):
             raise ValueError(f"{THREADS_VARIABLE} must be a whole number of at least 1, got {value!r}")
+        _threads = int(value)
     return _threads
 
 

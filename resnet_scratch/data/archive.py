@@ -9,8 +9,8 @@ import gzip
 import posixpath
 import tarfile
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Mapping
 
 from .dataset import DataError
 

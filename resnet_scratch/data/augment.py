@@ -12,7 +12,6 @@ import numpy as np
 from ..checks import check_array, check_floats, check_rng, check_whole
 from ..compute.backend import Array, array_module
 
-
 IMAGES = ("N", "H", "W", "C")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import queue
 import threading
-from typing import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 import numpy as np
 
@@ -76,7 +76,7 @@ def test_batches(images: Array, labels: Array, batch_size: int, mean: np.ndarray
     return ((normalise(images[part], mean, std), labels[part]) for part in parts)
 
 
-test_batches.__test__ = False  # tells pytest that this is not a test, despite its name
+test_batches.__test__ = False  # type: ignore[attr-defined]  # tells pytest that this is not a test, despite its name
 
 
 def _prefetch(batches_from: Callable[[int], Iterator[Batch]], step: int) -> Generator[Batch, None, None]:

@@ -8,6 +8,7 @@ fit together. A shape that is flipped left to right stays in its class.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -113,21 +114,21 @@ def _rotate(x: np.ndarray, y: np.ndarray, angle: np.ndarray) -> tuple[np.ndarray
 # The signed distance of a point (u, v) from the outline of each figure: negative inside, positive outside.
 
 
-def _circle(u, v):
+def _circle(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     return np.hypot(u, v) - 0.85
 
 
-def _ring(u, v):
+def _ring(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     return np.abs(np.hypot(u, v) - 0.7) - 0.2
 
 
-def _polygon(u, v, corners):
+def _polygon(u: np.ndarray, v: np.ndarray, corners: int) -> np.ndarray:
     """A point is outside if it is beyond any of the sides."""
     sides = 2 * np.pi * np.arange(corners) / corners
     return np.max([np.cos(a) * u + np.sin(a) * v for a in sides], axis=0) - np.float32(np.cos(np.pi / corners))
 
 
-def _star(u, v):
+def _star(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     """By symmetry only half of one of the five tips: every point is folded into it."""
     half = np.pi / 5
     angle = np.abs((np.arctan2(v, u) % (2 * half)) - half)  # 0 at a tip, pi / 5 between two tips
@@ -137,24 +138,26 @@ def _star(u, v):
     return (along - 1) * np.float32(normal[0]) + across * np.float32(normal[1])
 
 
-def _cross(u, v):
+def _cross(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     u, v = np.abs(u), np.abs(v)
     return np.minimum(np.maximum(u - 0.95, v - 0.28), np.maximum(u - 0.28, v - 0.95))
 
 
-def _crescent(u, v):
+def _crescent(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     """A disc without another disc."""
     return np.maximum(np.hypot(u, v) - 0.95, 0.75 - np.hypot(u - 0.45, v))
 
 
-def _heart(u, v):
+def _heart(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     """A square standing on a corner, with a disc on each of its upper sides."""
     square = np.abs(u) + np.abs(v + 0.15) - 0.75
     discs = np.hypot(np.abs(u) - 0.375, v - 0.225) - 0.53
     return np.minimum(square / np.float32(np.sqrt(2)), discs)
 
 
-_SIGNED_DISTANCES = (  # in the order of CLASSES; the two textures fill a circle
+_SIGNED_DISTANCES: tuple[
+    Callable[[np.ndarray, np.ndarray], np.ndarray], ...
+] = (  # in the order of CLASSES; the two textures fill a circle
     _circle,
     _ring,
     lambda u, v: _polygon(u, v, 3),

@@ -50,7 +50,7 @@ def unpickle(content: bytes, most_steps: int) -> Any:
 
 def _run(content: bytes, most_steps: int) -> Any:
     stack: list[Any] = []
-    memo: dict[int, Any] = {}
+    memo: dict[object, Any] = {}
 
     def pop_to_mark() -> list:
         values = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Iterable
+from collections.abc import Iterable
 
 from ..compute.backend import Array, array_module
 
@@ -32,9 +32,9 @@ def mean_loss(losses: Iterable[Array]) -> float:
         result at the very end.
     """
     ### BEGIN SOLUTION
-    total, count = None, 0
+    total, count = 0, 0
     for loss in losses:
-        total = loss if total is None else total + loss
+        total = total + loss
         count += 1
     return float(total) / count
     ### END SOLUTION

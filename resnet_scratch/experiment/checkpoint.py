@@ -12,8 +12,9 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -98,9 +99,9 @@ def load_state(path: str | Path, arrays: Mapping[str, np.ndarray], model: Layer,
     Raises CheckpointError as `load_weights` does."""
     arrays = dict(arrays)
     epoch_sums = arrays.pop(EPOCH_SUMS)
-    scalars = {name: arrays.pop(_scalar(name), None) for name in optimizer.scalars}
-    if missing := [_scalar(name) for name, value in scalars.items() if value is None]:
+    if missing := [name for name in map(_scalar, optimizer.scalars) if name not in arrays]:
         raise CheckpointError(f"{path} does not fit the optimizer: missing: {', '.join(missing)}")
+    scalars = {name: arrays.pop(_scalar(name)) for name in optimizer.scalars}
     fill(_arrays_of(model, optimizer), arrays, path)
     optimizer.scalars.update((name, value.item()) for name, value in scalars.items())
     return epoch_sums
@@ -169,7 +170,7 @@ def _write(path: str | Path, arrays: dict[str, np.ndarray], about: Mapping[str, 
     atomic_write(path, save(arrays, {METADATA_KEY: json.dumps(about, sort_keys=True)}))
 
 
-def _open(path: str | Path):
+def _open(path: str | Path) -> Any:
     from safetensors import SafetensorError, safe_open
 
     if not Path(path).is_file():

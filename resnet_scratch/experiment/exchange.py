@@ -59,7 +59,7 @@ def import_model(
     model = build(config, len(names), rng=np.random.default_rng(seed))
     new_last_layer = "fc.weight" not in arrays and "fc.bias" not in arrays
     if new_last_layer:
-        arrays |= {"fc.weight": to_torch(model.fc.weight.value), "fc.bias": to_torch(model.fc.bias.value)}
+        arrays |= {name: to_torch(b.value) for name, b in model.named_buffers() if name.startswith("fc.")}
     fill({name: buffer.value for name, buffer in model.named_buffers()}, arrays, path)
     mean, std = normalisation or NORMALISATIONS["cifar10" if config.stem == "cifar" else "imagenet"]
     size = (config.image_size, config.image_size)
@@ -118,10 +118,11 @@ def _state_dict(content: Any, tensor: type, path: str | Path) -> Mapping[str, An
 
 def _class_names(classes: int | Sequence[str] | None, in_file: int | None, path: str | Path) -> tuple[str, ...]:
     """The names of the classes; `in_file` is their number in the file's last layer, if it has one."""
-    if classes is None and in_file is None:
+    if classes is None:
+        classes = in_file
+    if classes is None:
         raise UserError(f"{path} has no last layer (fc): give the classes for a new one, their names or their number")
-    names = in_file if classes is None else classes
-    names = tuple(map(str, range(names) if isinstance(names, int) else names))
+    names = tuple(map(str, range(classes) if isinstance(classes, int) else classes))
     if in_file not in (None, len(names)):
         raise UserError(f"classes must be {in_file}, as the last layer in {path} has outputs, got {len(names)}")
     return names

@@ -95,7 +95,7 @@ def _lock_on_windows(file: int) -> bool:
     try:
         import msvcrt
 
-        msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+        msvcrt.locking(file, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]  # types are checked as on Linux
     except ImportError:
         pass  # a browser, where there is only one process
     except OSError:

@@ -6,7 +6,8 @@ without pyplot, which would keep them all alive and look for a screen.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -108,8 +109,9 @@ def predictions(
     right = right[np.linspace(0, len(right) - 1, min(columns, len(right))).astype(int)]
     wrong = wrong[np.argsort(-probabilities[wrong, predicted[wrong]], kind="stable")][:columns]
     figure = _figure(1.45 * columns, 5.6)
+    parts: Any = figure.subfigures(2, 1)
     for part, chosen, title, colour in zip(
-        figure.subfigures(2, 1), (right, wrong), ("right", "wrong, with the greatest confidence"), (RIGHT, WRONG)
+        parts, (right, wrong), ("right", "wrong, with the greatest confidence"), (RIGHT, WRONG)
     ):
         part.suptitle(title if len(chosen) else f"{title}: none", color=colour, fontsize=11, x=0.01, ha="left")
         grid = part.subplots(2, columns, height_ratios=(2.1, 1), squeeze=False)

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import difflib
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from .. import schedules
 from ..errors import UserError
@@ -66,7 +68,10 @@ class Recipe:
 
     def total_steps(self, steps_per_epoch: int) -> int:
         """The length of the run in steps."""
-        return self.steps if self.steps is not None else self.epochs * steps_per_epoch
+        if self.steps is not None:
+            return self.steps
+        assert self.epochs is not None  # a recipe has one of the two
+        return self.epochs * steps_per_epoch
 
     def learning_rates(self, total_steps: int) -> schedules.Schedule:
         """The schedule, stretched over a run of `total_steps`: from the step (from 0) to its learning rate."""
@@ -79,7 +84,7 @@ class Recipe:
         return OPTIMIZERS[self.optimizer](self, parameters)
 
 
-_SCHEDULES = {
+_SCHEDULES: dict[str, Callable[[Recipe, int], schedules.Schedule]] = {
     "constant": lambda recipe, total: schedules.constant(recipe.learning_rate),
     "multi_step": lambda recipe, total: schedules.multi_step(
         recipe.learning_rate, sorted({round(part * total) for part in recipe.milestones})
@@ -88,7 +93,7 @@ _SCHEDULES = {
     "one_cycle": lambda recipe, total: schedules.one_cycle(recipe.learning_rate, total, recipe.peak_at),
 }
 
-OPTIMIZERS = {
+OPTIMIZERS: dict[str, Callable[[Recipe, list[Parameter]], Optimizer]] = {
     "sgd": lambda recipe, parameters: SGD(
         parameters, recipe.momentum, recipe.weight_decay, recipe.nesterov, recipe.decay_biases_and_norms
     ),
@@ -100,7 +105,7 @@ OPTIMIZERS = {
     ),
 }
 
-_PAPER = dict(  # He et al. 2015, "Deep Residual Learning for Image Recognition", section 4.2
+_PAPER: dict[str, Any] = dict(  # He et al. 2015, "Deep Residual Learning for Image Recognition", section 4.2
     dataset="cifar10",
     batch_size=128,
     steps=64_000,

@@ -12,6 +12,7 @@ import shlex
 import time
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from .. import data
 from .checkpoint import load_state, read_state, save_state
@@ -129,7 +130,9 @@ def _read_run(lock: FolderLock, device: str, data_dir: str | None, dataset: data
     folder = lock.folder
     arrays, about = read_state(folder / STATE_FILE)
     try:
-        recipe = Recipe(**{k: tuple(v) if isinstance(v, list) else v for k, v in about["settings"]["recipe"].items()})
+        choices: dict[str, Any] = about["settings"]["recipe"]
+        choices = {k: tuple(v) if isinstance(v, list) else v for k, v in choices.items()}
+        recipe = Recipe(**choices)
         lengths = tuple(EarlierLength(**length) for length in about["settings"].get("earlier_lengths", ()))
         settings = Settings(**{**about["settings"], "recipe": recipe, "earlier_lengths": lengths})
         checksums = about["data_checksums"]

@@ -8,9 +8,9 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Callable, Iterator
 
 from .. import data
 from ..compute.backend import to_numpy

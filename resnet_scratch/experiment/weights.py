@@ -123,13 +123,13 @@ class _Zeros(np.random.Generator):
         super().__init__(np.random.PCG64(0))
         self.left = numbers
 
-    def standard_normal(self, shape: tuple[int, ...]) -> np.ndarray:
+    def standard_normal(self, shape: tuple[int, ...]) -> np.ndarray:  # type: ignore[override]  # as layers call it
         self.left -= math.prod(shape)
         if self.left < 0:
             raise ValueError("its config asks for more weights than it holds")
         return np.zeros(shape)
 
-    def uniform(self, low: float, high: float, shape: tuple[int, ...]) -> np.ndarray:
+    def uniform(self, low: float, high: float, shape: tuple[int, ...]) -> np.ndarray:  # type: ignore[override]
         return self.standard_normal(shape)
 
 

@@ -5,7 +5,7 @@ Source: Li, Xu, Taylor, Studer and Goldstein 2018, "Visualizing the Loss Landsca
 
 from __future__ import annotations
 
-from typing import Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -36,9 +36,7 @@ def filter_normalised_direction(model: Layer, rng: np.random.Generator) -> Direc
     return direction
 
 
-def loss_slice(
-    model: Layer, images: Array, labels: Array, direction: Direction, alphas: Sequence[float]
-) -> np.ndarray:
+def loss_slice(model: Layer, images: Array, labels: Array, direction: Direction, alphas: Sequence[float]) -> np.ndarray:
     """The loss at weights + alpha * direction, for each alpha: (len(alphas),).
 
     Batch norm uses the statistics of the batch, because the running averages belong to the original weights. The model
@@ -64,7 +62,7 @@ def loss_surface(
 
 
 def _losses(
-    model: Layer, images: Array, labels: Array, directions: list[Direction], points: list[tuple[float, ...]]
+    model: Layer, images: Array, labels: Array, directions: list[Direction], points: Sequence[tuple[float, ...]]
 ) -> np.ndarray:
     """The loss at weights + sum(coefficient * direction) for each point, which has a coefficient per direction."""
     parameters = model.parameters()

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import inspect
 import textwrap
+from collections.abc import Callable, Iterator
 from itertools import groupby
 from numbers import Number
-from typing import Any, Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 from ..checks import check_array, check_float_dtype, check_floats
 from ..compute.backend import Array, resolve_device, to_device
 from ..errors import UserError
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+    from typing_extensions import Self
 
 Cache = Any  # what forward hands to backward; each layer says what is in it
 
@@ -32,7 +37,7 @@ class Parameter(Buffer):
 
     def __init__(self, value: Array) -> None:
         super().__init__(value)
-        self.grad: Array | None = None
+        self.grad: Array = None
 
     def map(self, function: Callable[[Array], Array]) -> None:
         super().map(function)
@@ -126,7 +131,7 @@ class Layer:
         """The arrays that are learned."""
         return [parameter for _, parameter in self.named_parameters()]
 
-    def to(self, device: str) -> Layer:
+    def to(self, device: str) -> Self:
         """Move every array of this layer, and of those below, to `device` ("cpu", "cuda", "cuda:1" or "auto"); returns
         the layer itself. Raises DeviceError."""
         device = resolve_device(device)  # a wrong name is told also where there is no array to move
@@ -134,7 +139,7 @@ class Layer:
             buffer.map(lambda value: to_device(value, device))
         return self
 
-    def astype(self, dtype) -> Layer:
+    def astype(self, dtype: DTypeLike) -> Self:
         """Convert every array of this layer, and of those below, to `dtype`, float32 or float64; returns the layer
         itself. Raises UserError for any other dtype."""
         check_float_dtype("dtype", dtype)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 from ..compute.backend import Array, array_module
 from ..compute.batch import over_batch
@@ -20,7 +21,7 @@ class _Pool2d(Layer):
         if any(2 * p > k for p, k in zip(self.padding, self.kernel_size)):
             raise ValueError(f"padding must be at most half of kernel_size {self.kernel_size}, got {self.padding}")
 
-    def _slices(self, padded: Array):
+    def _slices(self, padded: Array) -> Iterator[Array]:
         return window_slices(padded, self.kernel_size, self.stride)
 
     def _output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -14,7 +14,9 @@ class Add(Layer):
     Source: He, Zhang, Ren and Sun 2015, "Deep Residual Learning for Image Recognition", equation 1.
     """
 
-    def forward(self, branch: Array, shortcut: Array, training: bool = False) -> tuple[Array, tuple]:
+    def forward(  # type: ignore[override]  # two inputs
+        self, branch: Array, shortcut: Array, training: bool = False
+    ) -> tuple[Array, tuple]:
         """branch (N, ...), shortcut (N, ...) -> y (N, ...). The cache is the shape.
 
         Raises ValueError when the two shapes differ.
@@ -30,7 +32,7 @@ class Add(Layer):
         check_gradient(grad_y, shape)
         return grad_y, grad_y
 
-    def __call__(self, branch: Array, shortcut: Array) -> Array:
+    def __call__(self, branch: Array, shortcut: Array) -> Array:  # type: ignore[override]
         """The sum."""
         return self.forward(branch, shortcut)[0]
 

@@ -28,7 +28,7 @@ Sizes: N images of H x W pixels and C channels; kernel KH x KW; output OH x OW.
 
 from __future__ import annotations
 
-from typing import Iterator
+from collections.abc import Iterator
 
 import numpy as np
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 import time
 from collections import defaultdict
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import repeat
 from statistics import median
-from typing import Any, Callable, Iterator
+from typing import Any
 
 import numpy as np
 

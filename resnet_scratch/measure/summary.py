@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -64,8 +65,10 @@ def format_summary(rows: list[Row]) -> str:
         (row.name, row.kind, row.output_shape, row.parameters, row.multiply_adds / 1e6 or None, row.memory / 1e3)
         for row in rows
     ]
-    parameters, products, memory = (sum(line[column] or 0 for line in lines) for column in (3, 4, 5))
-    return format_table(columns, lines, total=("total", None, None, parameters, products, memory))
+    products, memory = sum(row.multiply_adds for row in rows) / 1e6, sum(row.memory for row in rows) / 1e3
+    return format_table(
+        columns, lines, total=("total", None, None, sum(row.parameters for row in rows), products, memory)
+    )
 
 
 @dataclass(frozen=True)
@@ -96,5 +99,5 @@ def arrays_in(cache: Any) -> Iterator[Array]:
     if isinstance(cache, (tuple, list)):
         for part in cache:
             yield from arrays_in(part)
-    elif hasattr(cache, "nbytes") and getattr(cache, "ndim", 0):
+    elif hasattr(cache, "nbytes") and getattr(cache, "ndim", None):
         yield cache

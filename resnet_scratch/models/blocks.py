@@ -47,6 +47,9 @@ class Block(Layer):
     last_norm: str | None = None  # the batch norm whose scale of 0 makes the block the identity (up to a ReLU)
     has_shortcut = True
 
+    def __init__(self, in_channels: int, width: int, stride: int, shortcut: str, rng: np.random.Generator) -> None:
+        raise NotImplementedError
+
 
 class BasicBlock(Block):
     """Two 3x3 convolutions and a shortcut: y = relu(F(x) + shortcut(x)), F = bn2 . conv2 . relu . bn1 . conv1.

@@ -12,8 +12,9 @@ ReLU after the addition, not before it.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Mapping
+from typing import Any
 
 from ..errors import UserError
 from .configs import CONFIGS, ResNetConfig

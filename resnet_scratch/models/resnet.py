@@ -76,7 +76,7 @@ class ResNet(Sequential):
                 f"zero_init needs blocks that end in a batch norm beside a shortcut, got {self.config.block!r}"
             )
         for name, layer in self.named_layers():
-            if name.endswith(f".{last_norm}"):
+            if isinstance(layer, BatchNorm2d) and name.endswith(f".{last_norm}"):
                 layer.weight.value[:] = 0
 
 

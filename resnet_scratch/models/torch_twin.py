@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Any, Callable, Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from ..layers import Add, BatchNorm2d, Conv2d, GlobalAvgPool2d, Linear, MaxPool2d, ReLU, Sequential, SubsamplePad
 from ..layers.layer import Layer
@@ -59,7 +60,7 @@ def _module(forward: Callable[..., Any], children: Mapping[str, Any] = {}) -> An
     """A torch.nn.Module with these modules as attributes, that computes forward(itself, *inputs)."""
     from torch import nn
 
-    class Module(nn.Module):
+    class Module(nn.Module):  # type: ignore[misc]  # torch is optional, so its classes are Any
         def __init__(self) -> None:
             super().__init__()
             for name, child in children.items():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Callable, Collection, Iterator, NamedTuple
+from collections.abc import Callable, Collection, Iterator
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,6 +26,7 @@ from ..layers.layer import Layer
 from ..losses import softmax_cross_entropy
 from ..models import ResNetConfig, build
 from ..models.resnet import BLOCKS
+from .definitions import Pair
 
 
 class Case(NamedTuple):
@@ -58,15 +60,22 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
     def rows(count: int, size: int) -> np.ndarray:
         return rng.standard_normal((count, size))
 
-    windows = [(3, 1, 1), (3, 2, 1), (1, 1, 0), (1, 2, 0), ((3, 2), (2, 1), (0, 1)), (3, 1, 3)]
+    windows: list[tuple[Pair, Pair, Pair]] = [
+        (3, 1, 1),
+        (3, 2, 1),
+        (1, 1, 0),
+        (1, 2, 0),
+        ((3, 2), (2, 1), (0, 1)),
+        (3, 1, 3),
+    ]
     for kernel_size, stride, padding in windows:
-        layer = Conv2d(2, 3, kernel_size, stride, padding, rng=rng)
-        yield Case(f"Conv2d {kernel_size}, stride {stride}, padding {padding}", layer, (images(2),))
+        conv = Conv2d(2, 3, kernel_size, stride, padding, rng=rng)
+        yield Case(f"Conv2d {kernel_size}, stride {stride}, padding {padding}", conv, (images(2),))
     for training in (True, False):
-        layer = BatchNorm2d(3)
-        layer.weight.value, layer.bias.value = rng.standard_normal(3), rng.standard_normal(3)
-        layer.running_mean.value, layer.running_var.value = rng.standard_normal(3), rng.uniform(0.5, 2, 3)
-        yield Case(f"BatchNorm2d, {'training' if training else 'evaluation'}", layer, (2 + 3 * images(3),), training)
+        norm = BatchNorm2d(3)
+        norm.weight.value, norm.bias.value = rng.standard_normal(3), rng.standard_normal(3)
+        norm.running_mean.value, norm.running_var.value = rng.standard_normal(3), rng.uniform(0.5, 2, 3)
+        yield Case(f"BatchNorm2d, {'training' if training else 'evaluation'}", norm, (2 + 3 * images(3),), training)
     yield Case("ReLU", ReLU(), (images(3),))
     yield Case("MaxPool2d 3, stride 2, padding 1", MaxPool2d(3, 2, 1), (images(2),))
     yield Case("MaxPool2d 2", MaxPool2d(2), (images(2),))

@@ -8,7 +8,7 @@ Wherever they occur, `kernel_size`, `stride` and `padding` are an int, or a pair
 
 from __future__ import annotations
 
-from typing import Callable, Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -92,7 +92,7 @@ def convolution_grad_weight(
 
 def im2col(x: np.ndarray, kernel_size: Pair, stride: Pair = 1, padding: Pair = 0) -> np.ndarray:
     """Each window as a row. x: (N, H, W, C) -> columns: (N*OH*OW, KH*KW*C), x's dtype."""
-    (KH, KW), size = pair(kernel_size), x.shape[1:3]
+    (KH, KW), size = pair(kernel_size), (x.shape[1], x.shape[2])
     OH, OW = output_size(size, kernel_size, stride, padding)
     columns = np.zeros((len(x), OH, OW, KH, KW, x.shape[3]), x.dtype)
     for oh, ow, kh, kw, h, w in contributions(size, kernel_size, stride, padding):
@@ -104,11 +104,10 @@ def col2im(
     columns: np.ndarray, shape: tuple[int, ...], kernel_size: Pair, stride: Pair = 1, padding: Pair = 0
 ) -> np.ndarray:
     """The transpose of im2col: every number is added to its pixel. columns: (N*OH*OW, KH*KW*C) -> (N, H, W, C)."""
-    windows = columns.reshape(
-        shape[0], *output_size(shape[1:3], kernel_size, stride, padding), *pair(kernel_size), shape[3]
-    )
+    N, H, W, C = shape
+    windows = columns.reshape(N, *output_size((H, W), kernel_size, stride, padding), *pair(kernel_size), C)
     images = np.zeros(shape)
-    for oh, ow, kh, kw, h, w in contributions(shape[1:3], kernel_size, stride, padding):
+    for oh, ow, kh, kw, h, w in contributions((H, W), kernel_size, stride, padding):
         images[:, h, w] += windows[:, oh, ow, kh, kw]
     return images
 

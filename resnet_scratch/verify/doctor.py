@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import time
-from typing import Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import psutil
@@ -13,6 +13,7 @@ import psutil
 from .. import __version__
 from ..compute.backend import cuda_versions, cupy_packages, describe, devices, to_device, why_no_gpu
 from ..compute.threads import THREADS_VARIABLE, num_threads
+from ..gradcheck import Report
 from ..measure.bench import Workload, numpy_jobs, race, sgemm_peak
 from ..models import build
 from ..optim import SGD
@@ -51,7 +52,7 @@ def examine() -> Iterator[str]:
 def _check_device(device: str) -> Iterator[str]:
     yield f"{device}:"
     start = time.perf_counter()
-    reports = {}
+    reports: dict[str, Report] = {}
     right = check_cases(device, show=reports.__setitem__, names=CASES)
     worst = max(report.error for report in reports.values())
     wrong = ", ".join(name for name, report in reports.items() if not report.passed)

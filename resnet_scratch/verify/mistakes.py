@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Callable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -44,15 +45,14 @@ def _mistake(kind: type[Layer], what: str, why: str) -> Callable:
 @contextmanager
 def planted(name: str) -> Iterator[Mistake]:
     """Within the `with` block, every layer of the mistake's kind has the wrong backward. ValueError: unknown name."""
-    if name not in MISTAKES:
+    if (mistake := MISTAKES.get(name)) is None:
         raise ValueError(f"there is no mistake {name!r}; there are {', '.join(MISTAKES)}")
-    mistake = MISTAKES[name]
     right_backward = mistake.kind.backward
 
     def backward(layer: Layer, grad_y: Array, cache: Any) -> Any:
         return mistake.wrong_backward(layer, lambda g, c: right_backward(layer, g, c), grad_y, cache)
 
-    mistake.kind.backward = backward  # type: ignore[method-assign]
+    mistake.kind.backward = backward  # type: ignore[method-assign, assignment]
     try:
         yield mistake
     finally:
@@ -180,7 +180,8 @@ def global_avgpool_by_height(layer: GlobalAvgPool2d, right: Backward, grad_y: Ar
 @_mistake(Linear, "grad_bias is averaged over the batch", "the loss is a mean, but that is in grad_y already")
 def linear_grad_bias_averaged(layer: Linear, right: Backward, grad_y: Array, x: Array) -> Array:
     grad_x = right(grad_y, x)
-    layer.bias.grad = layer.bias.grad / len(x)
+    if layer.bias is not None:
+        layer.bias.grad = layer.bias.grad / len(x)
     return grad_x
 
 
@@ -196,9 +197,8 @@ def add_forgets_shortcut(layer: Add, right: Backward, grad_y: Array, cache: None
 
 @_mistake(BasicBlock, "the shortcut's gradient is not added", "backward ends where the branch ends")
 def block_forgets_shortcut(block: BasicBlock, right: Backward, grad_y: Array, cache: tuple) -> Array:
-    shortcut = block.downsample
-    right_of_shortcut = shortcut.backward
-    shortcut.backward = lambda grad, cache: right_of_shortcut(grad, cache) * 0  # type: ignore[method-assign]
+    shortcut, right_of_shortcut = block.downsample, block.downsample.backward
+    shortcut.backward = lambda grad_y, cache: right_of_shortcut(grad_y, cache) * 0  # type: ignore[method-assign]
     try:
         return right(grad_y, cache)
     finally:

@@ -1,5 +1,5 @@
-"""The library's calls against the stand-in, and the stand-in against the real CuPy where that is installed: importing it
-needs no GPU. So no name or argument is used that CuPy lacks."""
+"""The library's calls against the stand-in, and the stand-in against the real CuPy where that is installed: importing
+it needs no GPU. So no name or argument is used that CuPy lacks."""
 
 import ast
 import inspect
@@ -99,9 +99,10 @@ def parameters(function):
         return list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):
         text = re.search(r"\((.*?)\)(?: ->|$)", function.__doc__.replace("\\*", "*").split("\n")[0])[1]
-    words = [re.sub(r"^[\w.]+ (?=\w)", "", part.strip()) for part in text.split(",") if part.strip() not in ("", "self")]
+    parts = [part.strip() for part in text.split(",")]
+    words = [re.sub(r"^[\w.]+ (?=\w)", "", part) for part in parts if part not in ("", "self")]
     scope = {}
-    exec(f"def f({', '.join(words)}): pass", scope)  # noqa: S102: a line of CuPy's documentation
+    exec(f"def f({', '.join(words)}): pass", scope)  # a line of CuPy's documentation
     return list(inspect.signature(scope["f"]).parameters.values())
 
 

@@ -1,4 +1,4 @@
-"""Weights from elsewhere, where there is no torch: safetensors files. With torch: tests/oracle/test_exchange_torch.py."""
+"""Weights from elsewhere without torch: safetensors files. With torch: tests/oracle/test_exchange_torch.py."""
 
 import sys
 

@@ -105,8 +105,15 @@ def test_a_wrong_field_of_the_config_is_named(tmp_path, name, value):
     assert name in str(error.value)
 
 
-@pytest.mark.parametrize("change", [lambda a: a.pop("std"), lambda a: a.update(extra=1),
-                                    lambda a: a["config"].pop("stem"), lambda a: a["config"].update(extra=1)])  # fmt: skip
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda a: a.pop("std"),
+        lambda a: a.update(extra=1),
+        lambda a: a["config"].pop("stem"),
+        lambda a: a["config"].update(extra=1),
+    ],
+)
 def test_missing_and_extra_fields_are_refused(tmp_path, change):
     with pytest.raises(CheckpointError, match="another version .*(std|extra|stem)"):
         load_model(altered(tmp_path / "w", lambda about: change(about) and None))

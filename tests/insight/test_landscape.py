@@ -12,7 +12,7 @@ from resnet_scratch.models import build
 def test_each_filter_of_the_direction_is_as_long_as_the_filter(device):
     model = build("resnet8", rng=np.random.default_rng(0)).to(device)
     direction = filter_normalised_direction(model, np.random.default_rng(1))
-    for (name, parameter), step in zip(model.named_parameters(), direction, strict=True):
+    for parameter, step in zip(model.parameters(), direction, strict=True):
         step, value = to_numpy(step), to_numpy(parameter.value)
         assert step.shape == value.shape and step.dtype == np.float32
         if value.ndim == 1:

@@ -1,7 +1,8 @@
 """A strict stand-in for CuPy, for machines without a GPU: what works on it should work on the real one.
 
-Its arrays are no NumPy arrays and refuse to be taken for such, silently or by mixing; reductions give arrays of no axes;
-only names that the real CuPy has are here, and only those that the library uses (`tests/compute/test_cupy_audit.py` compares).
+Its arrays are no NumPy arrays and refuse to be taken for such, silently or by mixing; reductions give arrays of no
+axes; only names that the real CuPy has are here, and only those that the library uses
+(`tests/compute/test_cupy_audit.py` compares).
 There are two devices; what lies on one cannot be computed with on the other. It counts what a GPU would make slow:
 launches, transfers, waiting; and the devices' memory in use, and at its peak.
 """
@@ -54,7 +55,7 @@ class _Buffer:
         _counts.in_use -= self.nbytes
 
 
-class ndarray:  # noqa: N801: CuPy's name
+class ndarray:  # CuPy's name
     """An array on the device."""
 
     __array_ufunc__ = None  # NumPy's arrays leave operators to this class, and its functions raise TypeError
@@ -230,7 +231,8 @@ def _ufunc(name: str) -> Any:
 
     def ufunc(*arguments: Any, out: ndarray | None = None) -> ndarray:
         if not any(isinstance(a, ndarray) for a in arguments):
-            raise TypeError(f"cupy.{name} needs an array of the device, got {', '.join(str(type(a)) for a in arguments)}")
+            given = ", ".join(str(type(a)) for a in arguments)
+            raise TypeError(f"cupy.{name} needs an array of the device, got {given}")
         result = function(*map(_operand, arguments), out=None if out is None else _operand(out))
         if out is None:
             return _computed(result)
@@ -242,7 +244,7 @@ def _ufunc(name: str) -> Any:
 
 
 maximum, matmul = map(_ufunc, ("maximum", "matmul"))
-abs, exp, log, sqrt = map(_ufunc, ("abs", "exp", "log", "sqrt"))  # noqa: A001: CuPy's names
+abs, exp, log, sqrt = map(_ufunc, ("abs", "exp", "log", "sqrt"))  # CuPy's names
 
 
 def empty(shape: Any, dtype: Any = float) -> ndarray:
@@ -278,10 +280,12 @@ def asarray(a: Any, dtype: Any = None) -> ndarray:
 
 def ascontiguousarray(a: ndarray, dtype: Any = None) -> ndarray:
     host = _operand(a)
-    return a if host.flags.c_contiguous and dtype in (None, host.dtype) else _computed(_np.ascontiguousarray(host, dtype))
+    if host.flags.c_contiguous and dtype in (None, host.dtype):
+        return a
+    return _computed(_np.ascontiguousarray(host, dtype))
 
 
-def tile(A: ndarray, reps: Any) -> ndarray:  # noqa: N803: CuPy's name
+def tile(A: ndarray, reps: Any) -> ndarray:  # CuPy's name
     return _computed(_np.tile(_operand(A), reps))
 
 

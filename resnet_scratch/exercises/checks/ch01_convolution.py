@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable
+from collections.abc import Callable
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from ...verify.definitions import convolution, im2col
 def task_1_1(answer: Callable) -> None:
     """`output_size`: against counting the places where a window fits."""
     cases = [(4, 3, 1, 0), (5, 5, 1, 0), (32, 3, 1, 1), (32, 3, 2, 1), (6, 3, 2, 0), (7, 3, 3, 0), (224, 7, 2, 3)]
-    mistakes = [  # (what such a mistake would answer, what to say)
+    mistakes: list[tuple[Callable, str]] = [  # (what such a mistake would answer, what to say)
         (lambda s, k, d, p: (s + 2 * p - k) // d, "the first window takes no step, add it"),
         (lambda s, k, d, p: (s + p - k) // d + 1, "the padding is on both sides, it counts twice"),
         (lambda s, k, d, p: -(-(s + 2 * p - k) // d) + 1, "round down: the last window would reach beyond the picture"),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -134,7 +135,7 @@ def task_5_4(answer: Callable) -> None:
         return np.exp(z) / np.exp(z).sum(1, keepdims=True)
 
     def loss(z: np.ndarray) -> float:
-        return -np.mean([math.log(probabilities(z)[n, label]) for n, label in enumerate(labels)])
+        return -float(np.mean([math.log(probabilities(z)[n, label]) for n, label in enumerate(labels)]))
 
     wanted = numerical_gradient(loss, logits)
     p = probabilities(logits)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Callable
+from collections.abc import Callable
 
 import numpy as np
 
@@ -87,8 +87,8 @@ def task_10_4(answer: Callable) -> None:
         ([0.9, 0.8, 0.7, 0.6], [0, 0, 1, 1], 1, 0.25),  # one bin: accuracy 0.5, confidence 0.75
         ([0.8] * 6 + [0.55] * 2, [0, 0, 0, 0, 0, 0, 1, 1], 4, 0.15 + 0.1375),  # too low, and too high
     ]
-    for confidences, labels, bins, expected in cases:
-        probabilities, labels = two_classes(confidences), np.array(labels)
+    for confidences, truth, bins, expected in cases:
+        probabilities, labels = two_classes(confidences), np.array(truth)
         got = float(answer(probabilities, labels, bins))
         if math.isclose(got, expected, abs_tol=1e-9):
             continue

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from ...layers import BatchNorm2d, Conv2d
+from ...layers.layer import Parameter
 
 
 def task_14_1(answer: Callable) -> None:
@@ -75,7 +77,7 @@ def task_14_3(answer: Callable) -> None:
         f"wanted shapes (3, 3, 2, 3) and (3,), got {np.shape(weight)} and {np.shape(bias)}"
     )
     folded = Conv2d(2, 3, 3, padding=1, rng=rng).astype(np.float64)
-    folded.weight.value, folded.bias.value = weight, bias
+    folded.weight.value, folded.bias = weight, Parameter(bias)
     x = rng.standard_normal((2, 4, 5, 2))
     expected, got = norm(conv(x)), folded(x)
     if np.allclose(got, expected):
