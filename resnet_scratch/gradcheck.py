@@ -112,9 +112,10 @@ def _restored(layer: Layer) -> Iterator[None]:
 def _check_all(layer: Layer, inputs: list[Array], training: bool, tolerance: float, rng: np.random.Generator) -> Report:
     """One forward and backward, then each tensor's gradient against differences of further forwards."""
     names = ["input"] if len(inputs) == 1 else [f"input {k}" for k in range(len(inputs))]
-    y, cache = layer.forward(*inputs, training=training)
+    forward: Callable[..., tuple[Array, Any]] = layer.forward  # of any number of inputs
+    y, cache = forward(*inputs, training=training)
     xp = array_module(y)
-    again = layer.forward(*inputs, training=training)[0]
+    again = forward(*inputs, training=training)[0]
     if again.shape != y.shape or float(xp.abs(again - y).max()) > 1e-9 * float(xp.abs(y).max()):
         return Report([TensorCheck(names[0], inputs[0].shape, np.inf, problem=NOT_DETERMINISTIC)])
     cotangent = xp.asarray(rng.standard_normal(y.shape))

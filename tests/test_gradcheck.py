@@ -288,7 +288,7 @@ def test_the_report_by_hand():
 def test_every_forward_is_told_whether_it_trains(settings, training):
     layer = Affine()
     gradcheck(layer, np.ones((2, 1)), **settings)
-    assert layer.trained == [training] * 7  # one for backward; for each of 2 numbers one in the middle and 2 around it
+    assert layer.trained == [training] * 8  # backward, chance; for each of 2 numbers the middle and 2 around it
 
 
 def test_the_seed_decides_the_cotangent():

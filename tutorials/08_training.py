@@ -29,7 +29,7 @@ import inspect
 import math
 import os
 from dataclasses import replace
-from itertools import islice, repeat
+from itertools import repeat
 
 import matplotlib.pyplot as plt
 import numpy as np

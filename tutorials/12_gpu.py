@@ -133,7 +133,6 @@ task("12.2")
 # kernel at its first use.
 
 
-
 # %%
 def seconds(job, repeats=5):
     """The median time until the array that `job` returns has been computed."""

@@ -121,7 +121,6 @@ print(inspect.getsource(BasicBlock.backward))
 # In PyTorch the same block consists of its forward pass alone:
 
 
-
 # %%
 class TorchBlock(torch.nn.Module):
     def __init__(self, channels):

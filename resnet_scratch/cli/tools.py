@@ -51,10 +51,9 @@ def evaluate_command(weights: Path, data: str | None, data_dir: Path | None, dev
 
     Data are read from where the run had them, unless --data-dir names another place."""
     model, about = load_model(weights, device)
-    if data in (None, about.dataset):
-        data_dir = data_dir or recorded_data_dir(weights)
+    known = recorded_data_dir(weights) if data in (None, about.dataset) else None
     try:
-        dataset = load(data or about.dataset, data_dir, about.image_size[0])
+        dataset = load(data or about.dataset, data_dir or known, about.image_size[0])
     except UnknownDataError as error:
         unknown = "does not say what it was trained on"
         what = unknown if about.dataset == UNKNOWN else f"was trained on {about.dataset!r}, which is not here"

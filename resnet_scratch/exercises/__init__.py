@@ -8,8 +8,9 @@ students get, as a file or as cells of a notebook, is cut from there. `checks/ch
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
-from typing import Any, Callable
+from typing import Any
 
 from ..errors import UserError
 from .kept import keep, my_answers

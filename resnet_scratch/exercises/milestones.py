@@ -7,12 +7,11 @@ student's, and both must learn alike. Before that, each task is checked once mor
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Callable, Iterable, Iterator
 
 import numpy as np
 
-from . import grade
 from ..data.augment import normalise
 from ..data.shapes import draw_images
 from ..gradcheck import gradcheck
@@ -23,6 +22,7 @@ from ..models import build
 from ..models.blocks import BasicBlock
 from ..models.configs import ResNetConfig
 from ..optim import SGD
+from . import grade
 from .own_layers import Answers, own_loss, own_sgd, use_answers
 
 CLASSES = (0, 8, 9)  # circle, stripes and checkers of the built-in data set

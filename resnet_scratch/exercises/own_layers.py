@@ -6,7 +6,8 @@ the classes of its layers are exchanged; its weights stay.
 
 from __future__ import annotations
 
-from typing import Any, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import numpy as np
 

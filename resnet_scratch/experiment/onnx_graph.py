@@ -8,9 +8,10 @@ the name of its output. So a block's formula, `__call__`, writes itself down. ON
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from functools import partial
 from types import SimpleNamespace
-from typing import Any, Callable, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -117,7 +118,8 @@ class _Graph:
                 "experiment/onnx_graph.py, or write its __call__ as a formula over its layers"
             )
         children = {key: self.trace(child, f"{name}.{key}" if name else key) for key, child in layer.children()}
-        return partial(formula, SimpleNamespace(children=children.items, **children))
+        names: Any = SimpleNamespace(children=children.items, **children)  # in place of the layer
+        return partial(formula, names)
 
     def _add(self, name: str, operations: list[Op], *inputs: str) -> str:
         from onnx import helper, numpy_helper

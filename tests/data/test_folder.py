@@ -80,8 +80,21 @@ def test_a_folder_is_shown_trained_on_and_evaluated(tmp_path, monkeypatch):
 
     shown = run("data", "--data", "mine", "--image-size", 8)
     assert "16 training and 4 test images\n8 x 8 pixels" in shown
-    run("train", "--data", "mine", "--image-size", 8,
-        "--epochs", 1, "--batch-size", 8, "--run-dir", "run", "--device", "cpu")
+    run(
+        "train",
+        "--data",
+        "mine",
+        "--image-size",
+        8,
+        "--epochs",
+        1,
+        "--batch-size",
+        8,
+        "--run-dir",
+        "run",
+        "--device",
+        "cpu",
+    )
     assert "4 test images" in run("evaluate", "run", "--device", "cpu")
     result = CliRunner().invoke(main, ["data", "--data", "nowhere"])
     assert result.exit_code == 2 and "there is no data set 'nowhere'" in result.output

@@ -152,7 +152,7 @@ def input_gradient(turn=lambda w: w[::-1, ::-1], exchange=lambda w: w.swapaxes(2
 
 
 def input_gradient_by_windows(grad_y, weight, padding):
-    (N, OH, OW, O), (KH, KW, C, _) = grad_y.shape, weight.shape
+    (N, OH, OW, _), (KH, KW, C, _) = grad_y.shape, weight.shape
     grad_x = np.zeros((N, OH + KH - 1, OW + KW - 1, C))
     for i, j in np.ndindex(OH, OW):
         grad_x[:, i : i + KH, j : j + KW] += np.einsum("no,klco->nklc", grad_y[:, i, j], weight)

@@ -31,9 +31,9 @@ def stacked(losses):
 
 
 def with_item(losses):
-    total = count = 0
-    for count, loss in enumerate(losses, start=1):
-        total = total + loss
+    total, count = 0, 0
+    for loss in losses:
+        total, count = total + loss, count + 1
     return total.item() / count
 
 

@@ -166,8 +166,8 @@ def test_every_chapter_has_complete_tasks(chapter):
     assert all(t.minutes and t.todo and t.pointer for t in tasks)
     ast.parse(handout)
     assert BEGIN not in handout and END not in handout and "from ." not in handout
-    for task in tasks:
-        assert handout.count(f"your turn: task {task.number}, {task.name}.") >= 1
+    for found in tasks:
+        assert handout.count(f"your turn: task {found.number}, {found.name}.") >= 1
 
 
 @pytest.fixture(scope="module")
@@ -218,9 +218,9 @@ def test_unknown_chapters_and_tasks_are_errors(tmp_path):
     with pytest.raises(UserError, match="chapter must be one of .*, got 77"):
         write_exercises(tmp_path, [77])
     assert not any(tmp_path.iterdir())
-    for task in ("77.1", f"{min(CHAPTERS)}.9", "one"):
-        with pytest.raises(UserError, match=f"there is no task {task!r}"):
-            check(task, print)
+    for number in ("77.1", f"{min(CHAPTERS)}.9", "one"):
+        with pytest.raises(UserError, match=f"there is no task {number!r}"):
+            check(number, print)
 
 
 @pytest.fixture

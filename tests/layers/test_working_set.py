@@ -1,4 +1,4 @@
-"""What a layer computes from one chunk is about as large as a chunk may be, whatever the layer: it stays in the cache."""
+"""What a layer computes from one chunk is about as large as a chunk may be, so that it stays in the cache."""
 
 import tracemalloc
 

@@ -6,7 +6,8 @@ A wrong answer is compared with what common mistakes give, on all cases together
 from __future__ import annotations
 
 import math
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
