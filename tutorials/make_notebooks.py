@@ -35,7 +35,8 @@ if importlib.util.find_spec("resnet_scratch") is None:
     %pip install -q {found[0]}
 
 from resnet_scratch.exercises import check, my_answers, progress"""
-TASK_IMPORT = re.compile(r"^from resnet_scratch\.exercises import .*\btask\b.*\n", re.MULTILINE)
+TASK_IMPORT = re.compile(r"^from resnet_scratch\.exercises import (.*\btask)$", re.MULTILINE)
+MILESTONE = re.compile(r"^milestone\((\d+), solutions\(\)", re.MULTILINE)
 
 
 def notebook(tutorial: Path) -> str:
@@ -62,8 +63,14 @@ def unsolved(cell) -> list:
             for new in task_cells(number)
         ]
     if cell["cell_type"] == "code":
-        cell["source"] = TASK_IMPORT.sub("", cell["source"]).replace(", solutions())", ", my_answers())")
+        cell["source"] = MILESTONE.sub(r"milestone(\1, my_answers()", TASK_IMPORT.sub(_without_task, cell["source"]))
     return [cell]
+
+
+def _without_task(line: re.Match) -> str:
+    """The import of the exercises as a notebook needs it: its first cell has imported `check` and the rest already."""
+    names = [name for name in line[1].split(", ") if name != "task"]
+    return f"from resnet_scratch.exercises import {', '.join(names)}" if names else ""
 
 
 def task_cells(number: str) -> list:
