@@ -8,20 +8,29 @@ import re
 import numpy as np
 import pytest
 
-from resnet_scratch import gradcheck, train
-from resnet_scratch.data import Dataset
+from resnet_scratch import evaluate, gradcheck, train
+from resnet_scratch.data import Dataset, load, normalise, random_crop, random_flip, test_batches, training_batches
 from resnet_scratch.layers import (
+    Add,
+    AvgPool2d,
     BatchNorm2d,
     Conv2d,
     Flatten,
+    GlobalAvgPool2d,
     Linear,
+    MaxPool2d,
     ReLU,
     Sequential,
+    SubsamplePad,
 )  # fmt: skip
+from resnet_scratch.layers.initializers import kaiming_normal, kaiming_uniform
 from resnet_scratch.layers.layer import Layer, Parameter
-from resnet_scratch.models import ResNetConfig
-from resnet_scratch.optim import SGD
-from resnet_scratch.schedules import constant
+from resnet_scratch.layers.windows import im2col
+from resnet_scratch.losses import log_softmax, softmax, softmax_cross_entropy
+from resnet_scratch.models import ResNetConfig, build
+from resnet_scratch.models.blocks import BasicBlock
+from resnet_scratch.optim import SGD, Adam
+from resnet_scratch.schedules import constant, cosine, multi_step, one_cycle, warmup
 
 rng = np.random.default_rng(0)
 X = rng.standard_normal((2, 4, 4, 3), np.float32)  # images for a layer
