@@ -570,6 +570,13 @@ task("6.3")
 task("6.4")
 
 # %% [markdown]
+# The last task is the block itself. You will need it for the milestone at the end of tutorial 08, where a ResNet made of
+# your own layers learns.
+
+# %% tags=["task"]
+task("6.5")
+
+# %% [markdown]
 # ## What PyTorch calls this
 #
 # | here | PyTorch, torchvision |
