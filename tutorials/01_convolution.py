@@ -466,8 +466,8 @@ assert same[:, 5:-1].all(), "away from the borders, moving first or convolving f
 # %% [markdown]
 # ## Exercises
 #
-# `show` prints a task, `check` tells you whether your answer is right and, if not, what it looks like. The answer
-# below is the solution's name, so that the notebook runs; put your own function in its place.
+# In the notebook, every task has a cell for your answer and a check that tells you whether it is right. (This file, run
+# as a script, shows each task and checks the library's answer.)
 
 # %% tags=["task"]
 task("1.1")

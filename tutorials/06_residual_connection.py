@@ -554,8 +554,8 @@ for kind, names in BRANCH.items():
 # %% [markdown]
 # ## Exercises
 #
-# Each cell shows a task. Write your own function or class in the cell below it, in place of the library's solution, and
-# run the check.
+# In the notebook, every task has a cell for your answer and a check that tells you whether it is right. (This file, run
+# as a script, shows each task and checks the library's answer.)
 
 # %% tags=["task"]
 task("6.1")
