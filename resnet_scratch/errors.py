@@ -1,4 +1,4 @@
-"""What the user can put right: one base class, which the command line shows as one line without a traceback."""
+"""What the user can put right: one base class, whose message the command line shows without a traceback."""
 
 from __future__ import annotations
 

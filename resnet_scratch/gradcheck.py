@@ -132,6 +132,8 @@ def _check_all(layer: Layer, inputs: list[Array], training: bool, tolerance: flo
     noise = np.finfo(np.float64).eps * max(1.0, float(xp.abs(y * cotangent).sum())) / STEPS[-1]
     tensors = list(zip(names, inputs, gradients))
     tensors += [(name, parameter.value, parameter.grad) for name, parameter in layer.named_parameters()]
+    # copies of all, before the forwards of the first: a layer may use an array of its own again
+    tensors = [(name, x, None if gradient is None else gradient.copy()) for name, x, gradient in tensors]
     report = Report([_check(name, x, gradient, loss, noise, tolerance, rng) for name, x, gradient in tensors])
     if changed:
         report.tensors[0].problem = "backward changed, in place, the gradient it was given"
@@ -155,7 +157,7 @@ def _check(
         got = "none" if gradient is None else f"shape {gradient.shape}"
         check.error, check.problem = np.inf, f"the gradient must have shape {x.shape}, got {got}"
         return check
-    gradient = to_numpy(gradient).copy()  # a later backward may overwrite it
+    gradient = to_numpy(gradient)
     rms = float(np.sqrt(np.mean(gradient**2)))
     largest = rms  # of all slopes seen
     for where, direction in _directions(x.shape, rng):

@@ -78,6 +78,7 @@ class SGD(Optimizer):
     def __init__(
         self,
         parameters: Iterable[Parameter],
+        *,  # or the learning rate, which comes second in PyTorch, would be taken for the momentum
         momentum: float = 0.9,
         weight_decay: float = 0.0,
         nesterov: bool = False,
@@ -122,7 +123,7 @@ class Adam(Optimizer):
     def __init__(
         self,
         parameters: Iterable[Parameter],
-        *,  # or the learning rate, which comes second in PyTorch, would be taken for beta1
+        *,  # as SGD's
         beta1: float = 0.9,
         beta2: float = 0.999,
         eps: float = 1e-8,

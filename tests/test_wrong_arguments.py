@@ -294,6 +294,7 @@ def optimizers_and_schedules():
     yield "SGD([Parameter(ROWS)], nesterov=1)", "nesterov must be True or False, got 1"
     yield "SGD([Parameter(ROWS)], momentum=0, nesterov=True)", "nesterov needs a momentum above 0"
     yield "SGD([Parameter(ROWS)], lr=0.1)", "unexpected keyword argument 'lr'"
+    yield "SGD([Parameter(ROWS)], 0.1)", "takes 2 positional arguments but 3 were given"
     yield "Adam([Parameter(ROWS)], 0.001)", "takes 2 positional arguments"  # PyTorch's second is the learning rate
     for value in NO_SIZES:
         yield f"constant({value})", "learning_rate must be at least 0, got "
@@ -496,7 +497,7 @@ def test_numpy_numbers_are_taken_as_they_are_and_make_nothing_float64():
         Linear(np.int64(48), np.int16(2), bias=np.True_, rng=rng),
     )
     (step,) = train(
-        layer, SGD(layer.parameters(), np.float64(0.9)), [(X, LABELS)], constant(np.float64(0.1)), np.int64(1)
+        layer, SGD(layer.parameters(), momentum=np.float64(0.9)), [(X, LABELS)], constant(np.float64(0.1)), np.int64(1)
     )
     dtypes = {buffer.value.dtype for _, buffer in layer.named_buffers()} | {p.grad.dtype for p in layer.parameters()}
     assert dtypes == {np.dtype(np.float32)} and layer(X).dtype == step.loss.dtype == np.float32

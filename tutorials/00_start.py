@@ -125,7 +125,7 @@ assert uniform - 0.1 < float(first.loss) < uniform + 1, "an untrained network is
 # %%
 full = recipe.total_steps(len(dataset.train_images) // recipe.batch_size)
 steps = 25 if FAST else full
-optimizer = SGD(model.parameters(), recipe.momentum, recipe.weight_decay)
+optimizer = SGD(model.parameters(), momentum=recipe.momentum, weight_decay=recipe.weight_decay)
 losses = []
 with closing(training_batches(dataset, recipe.batch_size, seed=0)) as batches:
     for step in train(model, optimizer, batches, recipe.learning_rates(steps), steps):

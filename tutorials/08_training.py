@@ -777,7 +777,7 @@ milestone(8, solutions(), steps=20 if FAST else 400)
 # | `softmax_cross_entropy(logits, labels)` | `torch.nn.CrossEntropyLoss()(logits, labels)`, without the gradient |
 # | `model.backward(grad_logits, cache)` | `loss.backward()` |
 # | gradients are overwritten | gradients add up: `optimizer.zero_grad()` before each step |
-# | `SGD(parameters, momentum, weight_decay)` | `torch.optim.SGD`, the same formulas |
+# | `SGD(parameters, momentum=0.9, weight_decay=1e-4)` | `torch.optim.SGD`, the same formulas |
 # | `Adam(parameters, weight_decay=...)` | `torch.optim.AdamW`, the same formulas; without decay `torch.optim.Adam` |
 # | `optimizer.step(learning_rate)` | `optimizer.step()`; a scheduler changes `param_groups[i]["lr"]` |
 # | `multi_step`, `cosine`, `one_cycle` | `MultiStepLR`, `CosineAnnealingLR`, `OneCycleLR` (by default with cosines) |

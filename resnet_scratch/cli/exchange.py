@@ -9,7 +9,7 @@ import click
 from ..errors import UserError
 from ..experiment.exchange import NORMALISATIONS, Normalisation, export_model, import_model
 from ..experiment.weights import WEIGHTS_FILE, load_model, save_model
-from .options import option, program, weights_argument
+from .options import command_line, option, weights_argument
 
 
 class NormalisationType(click.ParamType):
@@ -75,7 +75,7 @@ def import_command(
     )
     if new_last_layer:
         click.echo("The file has no last layer (fc): its weights are new, drawn at random.")
-    click.echo(f"Written: {out / WEIGHTS_FILE}\nTo use it:\n    {program()} predict {out} cat.png")
+    click.echo(f"Written: {out / WEIGHTS_FILE}\nTo use it:\n{command_line('predict', out, 'cat.png')}")
 
 
 @click.command("export", short_help="Give a network to PyTorch or ONNX Runtime.")
@@ -97,9 +97,10 @@ def export_command(weights: Path, file: Path) -> None:
     if file.suffix == ".onnx":
         H, W = about.image_size
         click.echo(
-            f"It takes `images` (N, 3, {H}, {W}) float32: red, green, blue, each (pixel / 255 - mean) / std, with\n"
+            f"It takes `images` (N, 3, {H}, {W}) float32: red, green, blue,\neach (pixel / 255 - mean) / std, with\n"
             f"mean {_three(about.mean)}, standard deviation {_three(about.std)};\n"
-            f"it returns `logits` (N, {len(about.classes)}). These numbers and the classes' names are in its metadata."
+            f"it returns `logits` (N, {len(about.classes)}).\n"
+            "These numbers and the names of the classes are in the file's metadata."
         )
     elif file.suffix == ".safetensors":
         click.echo("In PyTorch: model.load_state_dict(safetensors.torch.load_file(file))")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shlex
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import numpy as np
 
 from ..data import UnknownDataError, load
 from ..data.pictures import PictureError, find_pictures, read_picture
-from ..errors import UserError, printable
+from ..errors import printable
 from ..experiment import plots
 from ..experiment.evaluation import evaluate, predict
 from ..experiment.exchange import UNKNOWN
@@ -26,12 +25,13 @@ from .options import (
     MODEL,
     MODELS,
     Integer,
+    Mistake,
+    command_line,
     data_dir_option,
     data_option,
     device_option,
     image_size_option,
     option,
-    program,
     resolved,
     threads_option,
     weights_argument,
@@ -58,8 +58,10 @@ def evaluate_command(weights: Path, data: str | None, data_dir: Path | None, dev
         unknown = "does not say what it was trained on"
         what = unknown if about.dataset == UNKNOWN else f"was trained on {about.dataset!r}, which is not here"
         example = {10: "cifar10", 100: "cifar100"}.get(len(about.classes), "FOLDER_OF_IMAGES")
-        command = f"{program()} evaluate {shlex.quote(str(weights))} --data {example}"
-        raise UserError(f"{weights} {what}: name a data set with --data, for example {command}") from error
+        raise Mistake(
+            f"{weights} {what}: name a data set with --data, for example",
+            command_line("evaluate", weights, "--data", example),
+        ) from error
     if about.classes not in (tuple(dataset.classes), tuple(map(str, range(len(dataset.classes))))):
         raise click.UsageError(f"{weights} knows the classes {', '.join(about.classes)}; {dataset.name} has others")
     dataset = dataset.to(device)

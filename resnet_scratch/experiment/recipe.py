@@ -95,7 +95,11 @@ _SCHEDULES: dict[str, Callable[[Recipe, int], schedules.Schedule]] = {
 
 OPTIMIZERS: dict[str, Callable[[Recipe, list[Parameter]], Optimizer]] = {
     "sgd": lambda recipe, parameters: SGD(
-        parameters, recipe.momentum, recipe.weight_decay, recipe.nesterov, recipe.decay_biases_and_norms
+        parameters,
+        momentum=recipe.momentum,
+        weight_decay=recipe.weight_decay,
+        nesterov=recipe.nesterov,
+        decay_biases_and_norms=recipe.decay_biases_and_norms,
     ),
     "adam": lambda recipe, parameters: Adam(
         parameters,

@@ -90,7 +90,7 @@ def window_slices(padded: Array, kernel_size: Pair, stride: Pair) -> Iterator[Ar
     OH, OW = output_size((H, W), kernel_size, stride, (0, 0))
     for kh in range(KH):
         for kw in range(KW):
-            yield padded[:, kh : kh + SH * OH : SH, kw : kw + SW * OW : SW][:, :OH, :OW]
+            yield padded[:, kh : kh + SH * OH : SH, kw : kw + SW * OW : SW]
 
 
 def im2col(x: Array, kernel_size: int | Pair, stride: int | Pair = 1, padding: int | Pair = 0) -> Array:

@@ -54,7 +54,7 @@ class Workload:
 def numpy_jobs(workload: Workload) -> dict[str, Job]:
     """{"training step": ..., "inference": ...} in this library, on NumPy or CuPy. The step is that of `train.train`."""
     batch, model = workload.batch(), workload.network()
-    optimizer = SGD(model.parameters(), MOMENTUM, WEIGHT_DECAY)
+    optimizer = SGD(model.parameters(), momentum=MOMENTUM, weight_decay=WEIGHT_DECAY)
     steps = train(model, optimizer, repeat(batch), constant(LEARNING_RATE), total_steps=sys.maxsize)
 
     def step() -> None:
@@ -173,7 +173,7 @@ def waiting_share(workload: Workload, steps: int) -> float:
     """
     dataset = load_shapes().to(workload.device)
     model = workload.network()
-    optimizer = SGD(model.parameters(), MOMENTUM, WEIGHT_DECAY)
+    optimizer = SGD(model.parameters(), momentum=MOMENTUM, weight_decay=WEIGHT_DECAY)
     waited = 0.0
     with closing(training_batches(dataset, workload.batch_size, seed=0)) as source:
 

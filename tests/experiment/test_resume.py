@@ -123,7 +123,7 @@ def by_hand(dataset, lengths):
         return schedules.one_cycle(0.05, total, 0.3)(step)
 
     with closing(batches):
-        for _ in train(model, SGD(model.parameters(), 0.9, 1e-4), batches, rate, max(lengths)):
+        for _ in train(model, SGD(model.parameters(), momentum=0.9, weight_decay=1e-4), batches, rate, max(lengths)):
             pass
     return {name: buffer.value for name, buffer in model.named_buffers()}
 

@@ -60,7 +60,13 @@ def test_ten_steps_stay_together(nesterov, decay_biases_and_norms):
         [{"params": groups[True], "weight_decay": 5e-2}, {"params": groups[False], "weight_decay": 0.0}],
         lr=0.01, momentum=0.9, nesterov=nesterov,
     )  # fmt: skip
-    optimizer = SGD(ours.parameters(), 0.9, 5e-2, nesterov, decay_biases_and_norms)
+    optimizer = SGD(
+        ours.parameters(),
+        momentum=0.9,
+        weight_decay=5e-2,
+        nesterov=nesterov,
+        decay_biases_and_norms=decay_biases_and_norms,
+    )
     rng = np.random.default_rng(6)
     for _ in range(10):
         x, labels = rng.standard_normal((16, 32, 32, 3)).astype(np.float32), rng.integers(0, 10, 16)
