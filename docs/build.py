@@ -1,0 +1,102 @@
+"""Builds the site: `python docs/build.py`, then open docs/_build/site/index.html.
+
+It needs `pip install -e ".[docs]"`, and npm once for what the pages bring with them (maths). What it makes: the
+tutorials as pages (executed, in about twenty minutes; `--fast` runs them shortened), the reference from the
+docstrings, and all else in this folder. A warning is an error.
+"""
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+VENDOR = HERE / "_static" / "vendor"
+PACKAGES = {"mathjax@3.2.2": {"package/es5/tex-svg.js": "mathjax.js", "package/LICENSE": "mathjax-LICENSE.txt"}}
+sys.path += [str(ROOT / "tutorials"), str(HERE), str(HERE / "_ext")]
+
+
+def fetch_packages() -> None:
+    """Files of npm packages that the pages use, into _static/vendor."""
+    VENDOR.mkdir(parents=True, exist_ok=True)
+    for package, files in PACKAGES.items():
+        if all((VENDOR / name).exists() for name in files.values()):
+            continue
+        report = subprocess.run(
+            ["npm", "pack", "--json", "--pack-destination", VENDOR, package], check=True, stdout=subprocess.PIPE
+        )
+        archive = VENDOR / json.loads(report.stdout)[0]["filename"].replace("@", "").replace("/", "-")
+        with tarfile.open(archive) as tar:
+            for member, name in files.items():
+                (VENDOR / name).write_bytes(tar.extractfile(member).read())
+        archive.unlink()
+
+
+def write_tutorials() -> None:
+    """The tutorials as notebooks, each task with its folded hints and answer, into tutorials/ beside this file."""
+    import jupytext
+    import links
+    import nbformat
+    from make_notebooks import task_cells
+
+    folder = HERE / "tutorials"
+    folder.mkdir(exist_ok=True)
+    for tutorial in sorted((ROOT / "tutorials").glob("[0-9]*.py")):
+        made = jupytext.read(tutorial, fmt="py:percent")
+        cells = []
+        for cell in made.cells:
+            if "task" in cell["metadata"].get("tags", []):
+                numbers = re.findall(r'^task\("(.*)"\)$', cell["source"], re.MULTILINE)
+                cells += [task_cells(number)[0] for number in numbers]
+            else:
+                if cell["cell_type"] == "markdown":
+                    cell["source"] = links.of_tutorial(cell["source"])
+                cells.append(cell)
+        made.cells = cells
+        cells[0]["source"] += "\n\n" + buttons(tutorial.stem)
+        for k, cell in enumerate(cells):
+            cell["id"] = f"cell-{k:03}"
+        made.metadata.pop("jupytext", None)
+        made["nbformat"], made["nbformat_minor"] = 4, 5
+        write_if_changed(folder / f"{tutorial.stem}.ipynb", nbformat.writes(made) + "\n")
+    shutil.copytree(ROOT / "tutorials" / "notebooks", HERE / "_static" / "notebooks", dirs_exist_ok=True)
+
+
+def buttons(stem: str) -> str:
+    """Links to the notebook that a student works in: to download and, if the site has an address for it, on Colab."""
+    from conf import repository
+
+    links = [f'<a class="button" href="../_static/notebooks/{stem}.ipynb" download>Download the notebook</a>']
+    if repository:
+        address = f"https://colab.research.google.com/github/{repository}/blob/main/tutorials/notebooks/{stem}.ipynb"
+        links.append(f'<a class="button" href="{address}">Open in Colab</a>')
+    return f'<p class="buttons">{" ".join(links)}</p>'
+
+
+def write_if_changed(path: Path, text: str) -> None:
+    """Write a file, unless it is there with this text already: Sphinx reads again what has changed."""
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    arguments.add_argument("--fast", action="store_true", help="shortened runs of the tutorials, as in their tests")
+    if arguments.parse_args().fast:
+        os.environ["RESNET_SCRATCH_FAST"] = "1"
+    os.environ.setdefault("PYTHONWARNINGS", "ignore:FigureCanvasAgg is non-interactive")
+    fetch_packages()
+    write_tutorials()
+    site = HERE / "_build" / "site"
+    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-b", "html", "-d", HERE / "_build" / "doctrees"]
+    sys.exit(subprocess.run([*command, HERE, site]).returncode)
+
+
+if __name__ == "__main__":
+    main()
