@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+from importlib import import_module
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -68,6 +69,14 @@ def write_tutorials() -> None:
     shutil.copytree(ROOT / "tutorials" / "notebooks", HERE / "_static" / "notebooks", dirs_exist_ok=True)
 
 
+def write_recordings() -> None:
+    """What the interactive pages replay, computed by the library: recordings/NAME.py makes _static/explore/NAME.json."""
+    sys.path.append(str(HERE / "recordings"))
+    for module in sorted((HERE / "recordings").glob("*.py")):
+        made = import_module(module.stem).record()
+        write_if_changed(HERE / "_static" / "explore" / f"{module.stem}.json", json.dumps(made, allow_nan=False))
+
+
 def buttons(stem: str) -> str:
     """Links to the notebook that a student works in: to download and, if the site has an address for it, on Colab."""
     from conf import repository
@@ -93,6 +102,7 @@ def main() -> None:
     os.environ.setdefault("PYTHONWARNINGS", "ignore:FigureCanvasAgg is non-interactive")
     fetch_packages()
     write_tutorials()
+    write_recordings()
     site = HERE / "_build" / "site"
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-b", "html", "-d", HERE / "_build" / "doctrees"]
     sys.exit(subprocess.run([*command, HERE, site]).returncode)

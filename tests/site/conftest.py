@@ -1,0 +1,66 @@
+"""The built site in a real browser: needs `python docs/build.py` before, selenium, and Chromium with its driver."""
+
+import functools
+import shutil
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+SITE = Path(__file__).resolve().parents[2] / "docs" / "_build" / "site"
+pytest.importorskip("selenium", reason="the site's tests drive a browser: pip install selenium")
+if not (SITE / "index.html").exists():
+    pytest.skip("build the site first: python docs/build.py", allow_module_level=True)
+if not shutil.which("chromedriver"):
+    pytest.skip("no chromedriver: apt install chromium chromium-driver", allow_module_level=True)
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Serves files and prints nothing."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_) -> None:
+        pass
+
+
+@pytest.fixture(scope="session")
+def address():
+    """Where the built site is served, as http://127.0.0.1:PORT."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=SITE))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """One headless Chromium for all tests, which notes the console and every request."""
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    for argument in (
+        "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-dev-shm-usage",
+        "--disable-background-networking", "--disable-component-update", "--disable-sync", "--window-size=1280,900",
+    ):  # fmt: skip
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options, webdriver.ChromeService(shutil.which("chromedriver")))
+    driver.set_script_timeout(120)
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def browser(chromium, address):
+    """`browser(page)` opens a page of the site; afterwards there must be no message in the console."""
+
+    def open_page(page: str):
+        chromium.get(f"{address}/{page}")
+        return chromium
+
+    chromium.get_log("browser"), chromium.get_log("performance")  # what earlier pages left
+    yield open_page
+    messages = [entry["message"] for entry in chromium.get_log("browser") if "favicon" not in entry["message"]]
+    assert not messages, messages
