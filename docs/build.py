@@ -70,7 +70,7 @@ def write_tutorials() -> None:
 
 
 def write_recordings() -> None:
-    """What the interactive pages replay, computed by the library: recordings/NAME.py makes _static/explore/NAME.json."""
+    """What the interactive pages replay, from the library: recordings/NAME.py makes _static/explore/NAME.json."""
     sys.path.append(str(HERE / "recordings"))
     for module in sorted((HERE / "recordings").glob("*.py")):
         made = import_module(module.stem).record()
