@@ -5,7 +5,7 @@ The pages in `docs/` and the tutorials are read in the repository too, where a l
 
 import re
 
-TUTORIAL = re.compile(r"\]\((?:\.\./tutorials/)?(\d\d_\w+)\.py\)")
+TUTORIAL = re.compile(r"\]\((?:(?:\.\./)+tutorials/)?(\d\d_\w+)\.py\)")
 PAGE = re.compile(r"\]\(\.\./docs/(\w+)\.md")
 REPOSITORY = re.compile(r"\[([^\]]*)\]\(\.\./(?!\w+/\w+\.md)[^)]*\.(?:py|md)\)")
 
