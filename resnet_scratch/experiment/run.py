@@ -117,7 +117,7 @@ class Run:
         rate = self.settings.recipe.learning_rates(self.total_steps)(step - 1)
         saved = (self.folder / STATE_FILE).exists()
         kept = f"{self.folder} keeps the state that was saved before" if saved else "nothing was saved before"
-        return RunError(f"{what} (learning rate {rate:.3g}); a lower --lr may help. {kept}")
+        return RunError(f"{what} (learning rate {rate:.3g}); a lower --lr may help; {kept}")
 
 
 def build_run(settings: Settings, lock: FolderLock, device: str, dataset: data.Dataset | None) -> Run:
