@@ -43,7 +43,8 @@ def draw_im2col(
     draw_numbers(axes[1], columns, "columns: a window in each row")
     draw_numbers(axes[2], kernel.reshape(-1, 1), "kernel")
     draw_numbers(axes[3], y, "result")
-    axes[1].set_yticks(range(OH * OW), [f"({i}, {j})" for i, j in np.ndindex(OH, OW)], fontsize=8)
+    axes[1].set_yticks(range(OH * OW), [f"({i}, {j})" for i, j in np.ndindex(OH, OW)], fontsize=8, minor=True)
+    axes[1].tick_params(which="minor", length=0)
     for (i, j), mark in zip(marked, MARKS):
         _frame(axes[0], (i, j, KH, KW), *mark)
         _frame(axes[1], (i * OW + j, 0, 1, KH * KW), *mark)

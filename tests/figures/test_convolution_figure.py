@@ -38,7 +38,8 @@ def test_a_marked_window_is_framed_in_the_image_in_the_columns_and_in_the_result
     assert [cells for cells, _ in first] == [(0, 1, 2, 2), (1, 0, 1, 4), (0, 1, 1, 1)]
     assert [cells for cells, _ in second] == [(1, 0, 2, 2), (2, 0, 1, 4), (1, 0, 1, 1)]
     assert {line for _, line in first} == {"-"} and {line for _, line in second} == {"--"}, "told apart without colour"
-    assert [label.get_text() for label in fig.axes[1].get_yticklabels()] == ["(0, 0)", "(0, 1)", "(1, 0)", "(1, 1)"]
+    labels = [label.get_text() for label in fig.axes[1].get_yticklabels(minor=True)]
+    assert labels == ["(0, 0)", "(0, 1)", "(1, 0)", "(1, 1)"]
     plt.close(fig)
     with pytest.raises(ValueError, match="at most 2 windows"):
         draw_im2col(image, columns, kernel, np.zeros((2, 2)), marked=[(0, 0), (0, 1), (1, 0)])
