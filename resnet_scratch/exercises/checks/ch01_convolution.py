@@ -166,6 +166,7 @@ def _refuse_loops(answer: Callable) -> None:
         weight, bias = np.ones([sizes[name] for name in ("KH", "KW", "C", "O")]), np.ones(sizes["O"])
         return min(python_steps(answer, x, weight, bias, 1, 1) for _ in range(2))
 
+    steps(SMALL)  # Python 3.12 does not count the very first run
     few = steps(SMALL)
     for name, size in LARGER.items():
         more = steps({**SMALL, name: size})
