@@ -35,7 +35,7 @@ def output_size(size: int, kernel: int, stride: int, padding: int) -> int:
 
     TODO: An image has `size` pixels along one axis, and `padding` zeros are added on either side. The first window of
         `kernel` pixels starts at the first of these, and every next one starts `stride` pixels further on. Return how
-        many windows fit completely, as an int. `kernel` is at most `size + 2 * padding`. Do not count in a loop.
+        many windows fit completely, as an int. `kernel` is at most `size + 2 * padding`.
     QUESTION: Where does the last possible window start, if the stride is 1?
     POINTER: With padding there are `size + 2 * padding` pixels, so no window can start after pixel
         `size + 2 * padding - kernel`. How many whole steps of `stride` fit into that? `//` rounds down. The first
