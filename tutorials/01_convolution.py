@@ -40,7 +40,7 @@ from resnet_scratch.figures.numbers import draw_numbers
 from resnet_scratch.layers import Conv2d
 from resnet_scratch.layers.windows import im2col, output_size, pad, windows
 from resnet_scratch.measure.bench import race
-from resnet_scratch.verify.definitions import convolution
+from resnet_scratch.verify import definitions
 
 rng = np.random.default_rng(0)
 
@@ -210,7 +210,7 @@ print("3x3, padding 0, stride 2:  32 ->", output_size((32, 32), (3, 3), (2, 2), 
 # tests compare its layer with this function:
 
 # %%
-print(inspect.getsource(convolution))
+print(inspect.getsource(definitions.convolution))
 
 # %% [markdown]
 # **Predict, then run:** two images of 7x6 pixels with three channels meet four kernels of 3x3, with stride 2 and
@@ -222,7 +222,7 @@ prediction = None  # the shape of y and the number of weights in one kernel, suc
 layer = Conv2d(3, 4, 3, stride=2, padding=1, rng=rng).astype(np.float64)
 layer.bias.value[:] = rng.standard_normal(4)
 x = rng.standard_normal((2, 7, 6, 3))
-by_loops = convolution(x, layer.weight.value, layer.bias.value, stride=2, padding=1)
+by_loops = definitions.convolution(x, layer.weight.value, layer.bias.value, stride=2, padding=1)
 facts = by_loops.shape, layer.weight.value[..., 0].size
 print("y", facts[0], "; weights in one kernel:", facts[1])
 if prediction is not None:
@@ -411,7 +411,7 @@ def window_by_window(x, weight):
 one, weight = batch[:1], sixteen.weight.value
 multiply_adds = one.size * weight[..., 0].size  # y is as large as x here; each number takes 9 * 16
 begin = time.perf_counter()
-slow = convolution(one, weight, padding=1)
+slow = definitions.convolution(one, weight, padding=1)
 seconds = {"seven loops": time.perf_counter() - begin}
 jobs = {"window by window": lambda: window_by_window(one, weight), "one product": lambda: convolve(one)}
 for name, job in jobs.items():
@@ -454,8 +454,8 @@ assert call[100] < 5 * call[1], "100 times the work must cost far less than 100 
 # matrix product, each number of the columns meets O weights. So a number that has been loaded once can do a lot of
 # work.
 #
-# You can see this effect by itself: take the columns of 16 images, and vary the number of kernels O. **Predict, then run:**
-# from O = 1 to O = 64 there are 64 times as many multiply-adds. How many times as long does it take?
+# You can see this effect by itself: take the columns of 16 images, and vary the number of kernels O. **Predict, then
+# run:** from O = 1 to O = 64 there are 64 times as many multiply-adds. How many times as long does it take?
 
 # %%
 columns = im2col(batch[:16], 3, padding=1)

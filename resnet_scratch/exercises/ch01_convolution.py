@@ -30,7 +30,7 @@ def design_kernels() -> np.ndarray:
     ### END SOLUTION
 
 
-def output_size(size: int, kernel: int, stride: int, padding: int) -> int:
+def count_windows(size: int, kernel: int, stride: int, padding: int) -> int:
     """Task 1.2 (*, 10 minutes): how many windows fit
 
     TODO: An image has `size` pixels along one axis, and `padding` zeros are added on either side. The first window of

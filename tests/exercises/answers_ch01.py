@@ -40,7 +40,7 @@ def count_steps(size, kernel, stride, padding):
 def columns_by_index(image, kernel_size, stride, padding):
     """One number at a time, by its index."""
     (H, W, C), (KH, KW) = image.shape, kernel_size
-    OH, OW = tasks.output_size(H, KH, stride, padding), tasks.output_size(W, KW, stride, padding)
+    OH, OW = tasks.count_windows(H, KH, stride, padding), tasks.count_windows(W, KW, stride, padding)
     matrix = np.zeros((OH * OW, KH * KW * C), dtype=image.dtype)
     for oh, ow, kh, kw, c in np.ndindex(OH, OW, KH, KW, C):
         h, w = oh * stride + kh - padding, ow * stride + kw - padding
@@ -124,8 +124,8 @@ def by_rows(x, weight, bias, stride, padding):
 
 
 def cost_in_steps(shape, kernel, out_channels, stride, padding):
-    OH = tasks.output_size(shape[1], kernel, stride, padding)
-    OW = tasks.output_size(shape[2], kernel, stride, padding)
+    OH = tasks.count_windows(shape[1], kernel, stride, padding)
+    OW = tasks.count_windows(shape[2], kernel, stride, padding)
     weights = kernel**2 * shape[3] * out_channels
     return [weights + out_channels, shape[0] * OH * OW * weights, shape[0] * OH * OW * kernel**2 * shape[3] * 4]
 

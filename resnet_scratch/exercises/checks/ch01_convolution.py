@@ -49,7 +49,7 @@ def task_1_1(answer: Callable) -> None:
 
 
 def task_1_2(answer: Callable) -> None:
-    """`output_size`: against counting the windows that fit."""
+    """`count_windows`: against counting the windows that fit."""
     cases = [(4, 3, 1, 0), (5, 5, 1, 0), (32, 3, 1, 1), (32, 3, 2, 1), (6, 3, 2, 0), (7, 3, 3, 0), (224, 7, 2, 3)]
     mistakes: list[tuple[Callable, str]] = [  # (what such a mistake would answer, what to say)
         (lambda s, k, d, p: (s + 2 * p - k) // d, "the first window needs no step, so it comes on top"),
