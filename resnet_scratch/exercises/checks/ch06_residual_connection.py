@@ -24,7 +24,7 @@ def task_6_1(answer: Callable) -> None:
         "your ReLU comes after the addition; in y = x + relu(x W) it is on the branch only": [[3.5, 0], [2.5, 2]],
         "y is the branch only; add x: y = x + relu(x W)": [[1.5, 0], [1.5, 1]],
         "the ReLU is missing: y = x + relu(x W)": [[3.5, -5], [2.5, 2]],
-        "x W is the matrix product, `x @ W`, not the product of the elements": [[4, -1], [1.5, 3]],
+        "x W is the matrix product, `x @ W`, not the product of the elements": [[4, 0], [1.5, 3]],
         "W is transposed: y = x + relu(x W), with rows of x": [[5, -1], [1, 3.5]],
     }
     compare(y, [[3.5, -1], [2.5, 2]], mistakes, "for x = [[2, -1], [1, 1]] and W = [[1, -1], [0.5, 2]] y")
@@ -188,8 +188,6 @@ def task_6_5(answer: Callable) -> None:
             "the shortcut's gradient is that of the sum, after relu2.backward, not grad_y": through_branch + whole[1],
             "relu2 is missing in backward": whole[0] + whole[1],
         }
-        if through_branch.shape == grad_sum.shape:
-            mistakes["call downsample.backward on the shortcut's gradient"] = through_branch + grad_sum
         blame(report, grad_x, mistakes)
 
 
