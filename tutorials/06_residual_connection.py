@@ -683,7 +683,7 @@ assert cosines["(e) pre-activation"][0] > 5 * abs(cosines["no shortcut"][0]), "a
 # Read both plots from right to left, as the gradient goes.
 #
 # * **Without shortcuts**, but with batch norm, the gradient of an untrained network does not vanish. It *grows* by about
-#   the same factor in every block, which is a straight line on this axis. After a few blocks nothing of its direction is
+#   the same factor in every block, which is a straight line on this axis. After a block or two, nothing of its direction is
 #   left.
 # * **With shortcuts** it grows too, but hardly in the late blocks, and mostly near the first. Batch norm divides what
 #   comes back through a branch by the size of the signal there, and in the late blocks the signal is large.
