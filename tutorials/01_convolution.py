@@ -8,19 +8,20 @@
 # %% [markdown]
 # # 01 Convolution
 #
-# Nearly all the work of a residual network is one operation: a small window slides over a picture, and at every place
-# the numbers in the window are multiplied by weights and added up. Here you take that operation apart, and put it
-# together again as one matrix product.
+# Nearly all the work of a residual network is one operation. A small window slides over an image. At every position the
+# numbers in the window are multiplied by weights, and the products are added up. In this tutorial you take the
+# operation apart, and then write it as one matrix product.
 #
 # At the end you will be able to
 #
-# * compute a convolution by hand, with padding, stride and channels, and read its definition, seven loops;
-# * see every window of a picture without copying one number, and lay the windows out as the rows of a matrix (im2col);
+# * compute a convolution by hand, with padding, stride and channels;
+# * say how large its output is, and how many parameters and multiply-adds it takes;
+# * write the windows of an image as the rows of a matrix (im2col), and a whole convolution as one matrix product;
 # * read `resnet_scratch/layers/conv.py` forward, line by line;
-# * say why the matrix product is so much faster than the loops, and what it costs in memory: measured here.
+# * explain why the matrix product is so much faster than loops, and what it costs in memory.
 #
-# **Needs:** 00 (set-up); Python, NumPy indexing, the matrix product.
-# **Time:** 45 minutes to read and try; under half a minute to run.
+# **Needs:** 00 (installation); Python, NumPy indexing, the matrix product.
+# **Time:** 50 minutes to read and try, 80 minutes for the tasks. All cells together run in less than half a minute.
 
 # %%
 import inspect
@@ -29,472 +30,552 @@ from statistics import median
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.patches import Rectangle
 
-from resnet_scratch.exercises import task
-from resnet_scratch.measure.bench import race
+from resnet_scratch.compute.batch import over_batch
+from resnet_scratch.compute.threads import limit_blas_threads
 from resnet_scratch.data import load
+from resnet_scratch.exercises import task
+from resnet_scratch.figures.convolution import draw_channels, draw_gliding, draw_im2col, draw_reuse, draw_windows
+from resnet_scratch.figures.numbers import draw_numbers
 from resnet_scratch.layers import Conv2d
 from resnet_scratch.layers.windows import im2col, output_size, pad, windows
-from resnet_scratch.compute.threads import limit_blas_threads
-from resnet_scratch.verify.definitions import convolution
+from resnet_scratch.measure.bench import race
+from resnet_scratch.verify import definitions
 
-BLUE, ORANGE = "#4477aa", "#cc5533"
-
-
-def draw_numbers(ax, array, title="", frames=()):
-    """A small matrix, each number written into its cell; `frames` are ((row, column, height, width), colour)."""
-    array = np.atleast_2d(array)
-    for (row, column), value in np.ndenumerate(array):
-        ax.text(column, row, f"{value:g}", ha="center", va="center", fontsize=9)
-    ax.imshow(np.zeros(array.shape), cmap="Greys", vmin=0, vmax=1)
-    ax.set_xticks(np.arange(array.shape[1] + 1) - 0.5, [])
-    ax.set_yticks(np.arange(array.shape[0] + 1) - 0.5, [])
-    ax.tick_params(length=0)
-    ax.grid(color="#cccccc")
-    ax.set_title(title, fontsize=10)
-    for (row, column, height, width), colour in frames:
-        frame = Rectangle((column - 0.5, row - 0.5), width, height, fill=False, edgecolor=colour, linewidth=3, zorder=3)
-        ax.add_patch(frame).set_clip_on(False)
-
+rng = np.random.default_rng(0)
 
 # %% [markdown]
 # ## A window that slides
 #
-# The picture below has four rows and four columns: dark on the left (0), bright on the right (9). The kernel has three
-# rows and three columns of weights. Lay the kernel on the top left corner of the picture: nine numbers of the picture
-# lie under nine weights. Multiply each pair, add the nine products, and write the sum down. Move one to the right, and
-# again. There are two places side by side and two below one another, so the result has two rows and two columns.
+# The image below has four rows and four columns. It is dark (0) on the left and at the bottom, and bright (9) on the
+# right. The **kernel** has three rows and three columns of weights. Lay the kernel on the top left corner of the image:
+# nine pixels now lie under nine weights. Multiply each pixel by its weight, and add the nine products. This sum is one
+# number of the result.
 
 # %%
-edge = np.array([[0, 0, 9, 9], [0, 0, 9, 9], [0, 0, 9, 9], [0, 0, 0, 0]])
+image = np.array([[0, 0, 9, 9], [0, 0, 9, 9], [0, 0, 9, 9], [0, 0, 0, 0]])
 kernel = np.array([[-1, 0, 1], [-1, 0, 1], [-1, 0, 1]])
+print(image, "\n")
 
-window = edge[0:3, 0:3]  # the top left one
-print(window)
+window = image[0:3, 0:3]  # the top left one
 print(window * kernel)
 print("sum:", (window * kernel).sum())
+assert (window * kernel).sum() == 27, "three rows, each with 9 * 1"
 
 # %% [markdown]
-# **Predict** the other three sums before you run the next cell. Which are smaller than the first, and why?
+# Now move the kernel by one pixel, to the right or down. It fits into two positions across and two down, so the result
+# has two rows and two columns. **Predict, then run:** what are the other three sums? Write them into the next cell.
 
 # %%
-result = np.zeros((2, 2), int)
-for row in range(2):
-    for column in range(2):
-        result[row, column] = (edge[row : row + 3, column : column + 3] * kernel).sum()
+prediction = None  # the sums at the top right, bottom left and bottom right, such as [1, 2, 3]
 
-fig, axes = plt.subplots(1, 3, figsize=(8, 2.8))
-draw_numbers(axes[0], edge, "picture", [((0, 0, 3, 3), BLUE), ((1, 1, 3, 3), ORANGE)])
-draw_numbers(axes[1], kernel, "kernel")
-draw_numbers(axes[2], result, "result", [((0, 0, 1, 1), BLUE), ((1, 1, 1, 1), ORANGE)])
+y = np.zeros((2, 2), int)
+for i in range(2):
+    for j in range(2):
+        y[i, j] = (image[i : i + 3, j : j + 3] * kernel).sum()
+draw_gliding(image, kernel, y)
 plt.show()
-assert result.tolist() == [[27, 27], [18, 18]], "27 = 3 rows x 9; the lower windows see only two bright rows"
+if prediction is not None:
+    for name, predicted, computed in zip(("top right", "bottom left", "bottom right"), prediction, y.ravel()[1:]):
+        print(f"{name}: {'right' if predicted == computed else f'you said {predicted}, it is {computed}'}")
+assert y.tolist() == [[27, 27], [18, 18]], "the lower windows contain only two bright rows: 2 * 9"
 
 # %% [markdown]
-# This kernel takes what is on the right minus what is on the left. It answers where the picture gets brighter from left
-# to right, and gives zero where nothing changes. A network does not get such kernels from us. It learns them.
+# This kernel subtracts what is on the left from what is on the right. Its result is large where the image gets brighter
+# from left to right, and zero where nothing changes. In a network nobody chooses such kernels. It learns them.
 #
-# One word on the name. In mathematics a *convolution* turns the kernel by 180 degrees first; without the turn it is a
-# *cross-correlation*. The field says convolution and does not flip, and so does this library. The flipped kernel comes
-# back in tutorial 02, where it is needed.
+# **A note on the name.** In mathematics, a *convolution* rotates the kernel by 180 degrees first. Without the rotation
+# it is called a *cross-correlation*. Deep learning says convolution and does not rotate, and neither does this library.
+# The rotated kernel, called *flipped*, comes back in tutorial 02, where the backward pass needs it.
 #
 # ## What kernels see
 #
-# Four kernels on a picture of the built-in data set. The layer `Conv2d` does the work. Its weight is
-# (KH, KW, C, O): height and width of the kernel, channels in, channels out. A picture is (N, H, W, C): number of
-# pictures, height, width, channels. We take the mean of red, green and blue, so C = 1; four kernels make O = 4.
+# Next, kernels on an image of the built-in data set. The layer `Conv2d` does the work. Two shapes to remember:
+#
+# * images are (N, H, W, C): number of images, height, width, channels;
+# * the weight is (KH, KW, C, O): height and width of the kernel, channels in, channels out.
+#
+# We average red, green and blue, so C = 1. Three kernels make three channels, so O = 3. The layer adds a border of
+# zeros around the image, one pixel wide (`padding=1`), so that the window also fits around the pixels at the edge.
 
 # %%
 shapes = load()
 grey = shapes.test_images[2:3].mean(3, keepdims=True).astype(np.float32) / 255  # (1, 32, 32, 1)
-kernels = {
-    "unchanged": [[0, 0, 0], [0, 1, 0], [0, 0, 0]],
-    "mean of nine": np.full((3, 3), 1 / 9),
-    "right minus left": [[-1, 0, 1], [-1, 0, 1], [-1, 0, 1]],
-    "below minus above": [[-1, -1, -1], [0, 0, 0], [1, 1, 1]],
-}
-four = Conv2d(1, 4, 3, padding=1, bias=False, rng=np.random.default_rng(0))
-four.weight.value[:, :, 0, :] = np.stack(list(kernels.values()), axis=-1)
-seen = four(grey)
-print("picture", grey.shape, "weight", four.weight.value.shape, "result", seen.shape)
 
-fig, axes = plt.subplots(1, 4, figsize=(9, 2.6))
-for o, (ax, name) in enumerate(zip(axes, kernels)):
-    signed = seen[..., o].min() < -0.01
-    limit = np.abs(seen[..., o]).max()
-    ax.imshow(seen[0, :, :, o], cmap="RdBu_r" if signed else "gray", vmin=-limit if signed else 0, vmax=limit)
-    ax.set_title(name, fontsize=10)
-    ax.set_axis_off()
+
+def layer_of(*kernels):
+    """A convolution with these 3x3 kernels, from one channel to one for each."""
+    layer = Conv2d(1, len(kernels), 3, padding=1, bias=False, rng=np.random.default_rng(0))
+    layer.weight.value[:, :, 0, :] = np.stack(kernels, axis=-1)
+    return layer
+
+
+unchanged = [[0, 0, 0], [0, 1, 0], [0, 0, 0]]
+right_minus_left = [[-1, 0, 1], [-1, 0, 1], [-1, 0, 1]]
+below_minus_above = [[-1, -1, -1], [0, 0, 0], [1, 1, 1]]
+edges = layer_of(unchanged, right_minus_left, below_minus_above)
+seen = edges(grey)
+print("images", grey.shape, "weight", edges.weight.value.shape, "result", seen.shape)
+draw_channels(dict(zip(["unchanged", "right minus left", "below minus above"], np.moveaxis(seen[0], 2, 0))))
 plt.show()
-assert np.allclose(seen[0, :, :, 0], grey[0, :, :, 0]), "a one in the middle leaves the picture as it is"
+assert np.allclose(seen[..., 0], grey[..., 0]), "a single 1 in the middle leaves the image as it is"
 
 # %% [markdown]
-# In the two on the right, white is zero, red is positive, blue is negative.
-#
-# **Look at the borders.** The picture went in with 32 rows and came out with 32, although a window of three rows does
-# not fit around the first row. That is padding. It makes false edges, too: beyond the border there are zeros, which is
-# black, and the two kernels on the right see the picture begin.
+# In the two channels on the right, red is positive, blue is negative, and white is zero. Each of them shows the edges
+# of one direction. Now design some kernels yourself.
+
+# %% tags=["task"]
+task("1.1")
+
+# %% [markdown]
+# **Predict:** the next cell moves the image to the right, blurs it, and subtracts each pixel from the one below. The
+# image has zeros around it. Where will you see them in the three results?
+
+# %%
+move_right = [[0, 0, 0], [1, 0, 0], [0, 0, 0]]
+mean_of_nine = np.full((3, 3), 1 / 9)
+below_minus_itself = [[0, 0, 0], [0, -1, 0], [0, 1, 0]]
+changed = layer_of(move_right, mean_of_nine, below_minus_itself)(grey)[0]
+draw_channels(dict(zip(["moved to the right", "mean of nine", "below minus itself"], np.moveaxis(changed, 2, 0))))
+plt.show()
+assert not changed[:, 0, 0].any(), "a zero comes in at the left"
+assert np.allclose(changed[-1, :, 2], -grey[0, -1, :, 0]), "below the last row there is zero: 0 - pixel"
+corner = changed[0, 0, 1] / grey[0, :2, :2, 0].mean()
+print(f"mean of nine, top left corner: {corner:.3f} times the mean of the four pixels that exist")
+assert np.isclose(corner, 4 / 9), "four pixels and five zeros, divided by nine"
+
+# %% [markdown]
+# The zeros look like a black frame around the image. They darken the border of the blurred image, and they make edges
+# that are not in the scene. A network sees such false edges too.
 #
 # ## Padding and stride: how many windows fit?
 #
-# *Padding* puts rows and columns of zeros around the picture. *Stride* is how far the window moves from one place to
-# the next. With a picture of size $S$ (its height, or its width), a kernel $K$, a padding $P$ on both sides and a
-# stride $D$, the first window begins at 0 and the last may begin at $S + 2P - K$ at most. So there are
-#
-# $$ \left\lfloor \frac{S + 2P - K}{D} \right\rfloor + 1 $$
-#
-# windows. The division rounds down: where a whole step no longer fits, the last pixels are in no window.
+# **Padding** is the border of zeros. **Stride** is how far the window moves from one position to the next. The drawing
+# shows one row of an image. The blue cells are its pixels, with their numbers, and the white ones are padding. Each
+# orange bar is a window.
 
 # %%
-cases = [(5, 3, 1, 0), (5, 3, 1, 1), (5, 3, 2, 0), (6, 3, 2, 0)]
 fig, axes = plt.subplots(1, 4, figsize=(10, 2.6), layout="constrained")
-for ax, (S, K, D, P) in zip(axes, cases):
-    count = output_size((S, S), (K, K), (D, D), (P, P))[0]
-    for pixel in range(-P, S + P):
-        label, face, ink = (pixel, "#ccddee", "black") if 0 <= pixel < S else (0, "white", "#888888")
-        ax.add_patch(Rectangle((pixel, 0), 1, 1, facecolor=face, edgecolor="#888888"))
-        ax.text(pixel + 0.5, 0.5, label, ha="center", va="center", color=ink)
-    for place in range(count):
-        begin, down = place * D - P, -0.45 - 0.4 * place
-        ax.plot([begin + 0.08, begin + K - 0.08], [down, down], color=ORANGE, linewidth=4, solid_capstyle="butt")
-    ax.set(xlim=(-1.3, 6.3), ylim=(-2.4, 1.2))
-    ax.set_title(f"size {S}, kernel {K},\nstride {D}, padding {P}:\n{count} windows", fontsize=9)
-    ax.set_axis_off()
+for ax, geometry in zip(axes, [(5, 3, 1, 0), (5, 3, 1, 1), (5, 3, 2, 0), (6, 3, 2, 0)]):
+    draw_windows(ax, *geometry)
 plt.show()
 
 # %% [markdown]
-# **Predict.** In the last case, size 6 and stride 2: which pixel is in no window? And what are the sizes after the
-# layers that a residual network is made of, for a picture of 32?
+# **Predict, then run:** in the drawing on the right, one pixel is in no window. Which one? What happens to it?
 
 # %%
-for K, D, P in [(3, 1, 1), (3, 2, 1), (1, 2, 0), (7, 2, 3)]:  # kernel, stride, padding
-    size = output_size((32, 32), (K, K), (D, D), (P, P))[0]
-    print(f"{K}x{K}, stride {D}, padding {P}: 32 -> {size}")
-    assert size == (32 + 2 * P - K) // D + 1, "the formula above"
+in_a_window = {start + k for start in (0, 2) for k in range(3)}  # three pixels from 0, and three from 2
+print("pixels in no window:", set(range(6)) - in_a_window)
+assert set(range(6)) - in_a_window == {5}, "a third window, from 4, would need a pixel 6"
 
 # %% [markdown]
-# With an odd kernel, stride 1 and padding $(K-1)/2$ the size stays. With stride 2 it halves.
+# Pixel 5 has no influence on the result. The next window would start at pixel 4 and reach beyond the image, so it is
+# left out.
+
+# %% tags=["task"]
+task("1.2")
+
+# %% [markdown]
+# Along one axis, let $H$ be the size, $K$ the kernel, $s$ the stride and $p$ the padding on each side. The first window
+# starts at 0, and the last one can start at $H + 2p - K$ at most. Between them are as many steps as whole strides fit:
+#
+# $$ OH = \left\lfloor \frac{H + 2p - K}{s} \right\rfloor + 1 $$
+#
+# With an odd kernel, stride 1 and padding $(K - 1)/2$, the size stays the same. **Predict, then run:** the next cell
+# lists the three kinds of layers with stride 2 in a ResNet. What do they make of an image of 32 pixels? Of 7?
+
+# %%
+for name, K, p in [("3x3, padding 1", 3, 1), ("1x1, padding 0", 1, 0), ("7x7, padding 3", 7, 3)]:
+    sizes = {H: output_size((H, H), (K, K), (2, 2), (p, p))[0] for H in range(1, 65)}
+    print(f"{name}, stride 2:  32 -> {sizes[32]},  7 -> {sizes[7]}")
+    assert all(OH == (H + 1) // 2 for H, OH in sizes.items()), "half of the size, rounded up"
+print("3x3, padding 0, stride 2:  32 ->", output_size((32, 32), (3, 3), (2, 2), (0, 0))[0])
+
+# %% [markdown]
+# All three halve the size and round up, for odd sizes as well as for even ones. That matters: in a residual block with
+# stride 2, the outputs of a 3x3 and of a 1x1 convolution are added, so they must have the same size (tutorial 06).
+# Without padding the size is smaller than a half.
 #
 # ## Channels, and seven loops
 #
-# Pictures have three channels, and inside a network there are 16, 32, 64. Then a window has KH x KW x C numbers, and so
-# has a kernel: a sum runs over all channels, and each kernel makes one channel of the result. With padding $P$, stride
-# $D$ and a bias $b$ for each kernel,
+# A colour image has three channels. Inside ResNet-20 there are 16, 32 or 64. A window then contains KH x KW x C
+# numbers, and so does a kernel: the sum runs over all input channels. Each kernel makes *one* channel of the output,
+# and has a bias $b$ of its own.
 #
-# $$ y[n, i, j, o] = b[o] + \sum_{h, w, c} x[n,\; iD + h - P,\; jD + w - P,\; c] \; W[h, w, c, o] $$
+# $$ y[n, oh, ow, o] = b[o] + \sum_{kh, kw, c} x[n,\; s \cdot oh + kh - p,\; s \cdot ow + kw - p,\; c]
+# \cdot w[kh, kw, c, o] $$
 #
-# where pixels beyond the border count as zero. Every index is a loop: four that say which number of $y$ is computed,
-# three that say what is added up. In the code the indices have the names that the whole library uses: (oh, ow) is the
-# place in $y$, (kh, kw) the place in the kernel.
-#
-# The library's tests compare its layer with this function:
+# Pixels beyond the border count as zero. (oh, ow) is a position in the output, and (kh, kw) a position in the kernel.
+# Every index is a loop: four of them say which number of $y$ is computed, and three say what is added up. The library's
+# tests compare its layer with this function:
 
 # %%
-print(inspect.getsource(convolution))
+print(inspect.getsource(definitions.convolution))
+
+# %% [markdown]
+# **Predict, then run:** two images of 7x6 pixels with three channels meet four kernels of 3x3, with stride 2 and
+# padding 1. What is the shape of $y$? How many numbers does one kernel have?
 
 # %%
-rng = np.random.default_rng(0)
-layer = Conv2d(3, 4, 3, stride=2, padding=1, rng=rng).astype(np.float64)  # 3 channels in, 4 out
+prediction = None  # the shape of y and the number of weights in one kernel, such as ((1, 2, 3, 4), 5)
+
+layer = Conv2d(3, 4, 3, stride=2, padding=1, rng=rng).astype(np.float64)
 layer.bias.value[:] = rng.standard_normal(4)
 x = rng.standard_normal((2, 7, 6, 3))
-expected = convolution(x, layer.weight.value, layer.bias.value, stride=2, padding=1)
-print("x", x.shape, "-> y", expected.shape, "   largest difference:", np.abs(layer(x) - expected).max())
-assert np.allclose(layer(x), expected), "the library's layer and the definition must agree"
+by_loops = definitions.convolution(x, layer.weight.value, layer.bias.value, stride=2, padding=1)
+facts = by_loops.shape, layer.weight.value[..., 0].size
+print("y", facts[0], "; weights in one kernel:", facts[1])
+if prediction is not None:
+    print("your prediction is right" if prediction == facts else "your prediction is off: where?")
+print("largest difference between the layer and the loops:", np.abs(layer(x) - by_loops).max())
+assert facts == ((2, 4, 3, 4), 27), "7 -> 4 and 6 -> 3; 3 * 3 * 3 weights"
+assert np.allclose(layer(x), by_loops), "the library's layer must agree with the definition"
 
 # %% [markdown]
-# The loops say what is meant; the layer is what we want to understand. It has no loop over pixels at all. It takes
-# two ideas to get there.
+# The loops say what is meant, and they are far too slow. The library's layer has no loop over pixels. Two ideas lead
+# from one to the other.
 #
-# ## First idea: all windows, and nothing copied
+# ## First idea: each window a row, the kernel a column
 #
-# A NumPy array is a piece of memory and a rule: to go one down along an axis, go so many bytes further. That number
-# is the axis's *stride* in memory (the same word as above for another thing).
+# To multiply pairs of numbers and add them up is a *dot product*. So write every window as a row of a matrix, and the
+# kernel as a column. Then the whole convolution is a matrix times a column. This way to write the windows is called
+# **im2col**, "image to columns". (In many programs each window is a column, which explains the name.)
+#
+# Here are an image of 4x4 pixels and a kernel with only two weights that are not zero, so that you can check the sums
+# in your head. The first and the last window are framed.
 
 # %%
-numbers = np.arange(16, dtype=np.float64).reshape(1, 4, 4, 1)  # one picture, 4x4, one channel
+numbers = np.arange(16, dtype=np.float64).reshape(1, 4, 4, 1)  # one image, one channel
+two_weights = np.array([[0, 1, 0], [0, 0, 0], [0, 0, 2]])
+columns = im2col(numbers, kernel_size=3)
+y = (columns @ two_weights.reshape(9, 1)).reshape(2, 2)
+draw_im2col(numbers[0, :, :, 0], columns, two_weights, y, marked=[(0, 0), (1, 1)])
+plt.show()
+assert y.ravel().tolist() == [1 + 2 * 10, 2 + 2 * 11, 5 + 2 * 14, 6 + 2 * 15], "computed by hand"
+
+# %% [markdown]
+# Most pixels occur in several rows. With channels nothing changes: a row gets KH x KW x C numbers, in the order kernel
+# row, kernel column, channel. With a batch, the windows of the next image follow below.
+
+# %% tags=["task"]
+task("1.3")
+
+# %% [markdown]
+# ## Second idea: all windows, and nothing copied
+#
+# Your loops cut out one window after another. NumPy can give you all of them at once. An array is a piece of memory and
+# a rule: to go one step along an axis, move so many bytes. That number is the *stride* of the axis. (The window's
+# stride is something else.)
+
+# %%
 print(numbers[0, :, :, 0])
-print("shape", numbers.shape, "  bytes from one to the next along each axis:", numbers.strides)
+print("shape", numbers.shape, "  strides in bytes:", numbers.strides)
 
 # %% [markdown]
-# The next pixel is 8 bytes further, the next row 4 x 8 = 32. Now the trick: nothing forbids a rule under which the same
-# piece of memory is met several times. The windows of the picture need two axes for the place of the window, and
-# two for the place within it. One window further down is one row further; one row further down within the window is one
-# row further as well. So *two* axes get the stride 32, and two get 8.
+# A number takes 8 bytes, so the next pixel is 8 bytes away, and the next row is 4 x 8 = 32 bytes away.
+#
+# A rule may reach the same memory in more than one way. To see all windows, we need six axes, (N, OH, OW, KH, KW, C):
+# two say which window, two say where in the window. **Predict, then run:** the stride of N stays 128 bytes, and that of
+# C stays 8. What are the strides of OH, OW, KH and KW? (The window moves by one pixel.)
 
 # %%
-view = windows(numbers, kernel_size=(3, 3), stride=(1, 1))  # (N, OH, OW, KH, KW, C)
-print("shape", view.shape, "  strides", view.strides)
+prediction = None  # the strides of OH, OW, KH and KW in bytes, such as (1, 2, 3, 4)
+
+view = windows(numbers, kernel_size=(3, 3), stride=(1, 1))
+print("shape", view.shape, "  strides in bytes:", view.strides)
+if prediction is not None:
+    print("your prediction is right" if tuple(prediction) == view.strides[1:5] else "your prediction is off: where?")
 print("window (1, 0):")
 print(view[0, 1, 0, :, :, 0])
-assert np.shares_memory(view, numbers), "a view: the windows are where the picture is"
-assert np.array_equal(view[0, 1, 0, :, :, 0], numbers[0, 1:4, 0:3, 0]), "window (1, 0) begins in row 1, column 0"
+assert view.strides[1:5] == (32, 8, 32, 8), "one window further down is one row further, and so is one row in a window"
+assert np.shares_memory(view, numbers), "a view: the windows are where the image is"
+assert np.array_equal(view[0, 1, 0, :, :, 0], numbers[0, 1:4, 0:3, 0]), "window (1, 0) starts in row 1, column 0"
+
+# %% [markdown]
+# The view has 36 numbers, and there are only 16 in memory. **Predict, then run:** the next cell changes the number 5 to
+# 500, in the image. How often does 500 occur in the view?
+
+# %%
+numbers[0, 1, 1, 0] = 500
+print("500 occurs", (view == 500).sum(), "times")
+assert (view == 500).sum() == 4, "pixel (1, 1) is in all four windows"
+numbers[0, 1, 1, 0] = 5
+
+# %% [markdown]
+# This is how the library computes the strides. `SH` and `SW` are the strides of the window:
 
 # %%
 print(inspect.getsource(windows))
 
 # %% [markdown]
-# **Predict.** The view has four windows of nine numbers, but there are only sixteen numbers in memory. Number 5 is
-# changed to 500 below. How often will 500 be seen in the view?
+# `im2col` pads the images, takes this view, and reshapes it. A matrix has only two strides, and the six of the view
+# cannot be merged into two. So the `reshape` in the last line copies, and every pixel is written once for each of its
+# windows.
 
 # %%
-numbers[0, 1, 1, 0] = 500
-print((view == 500).sum())
-assert (view == 500).sum() == 4, "pixel (1, 1) is in all four windows"
-numbers[0, 1, 1, 0] = 5
+print(inspect.getsource(im2col))
+assert np.array_equal(im2col(numbers, 3), view.reshape(4, 9)), "a reshape of the view is all there is to it"
 
 # %% [markdown]
-# ## Second idea: each window a row, the kernel a column
+# ## The whole convolution
 #
-# "Multiply pairs and add up" is a dot product. So write each window as one row of a matrix, the kernel as one column,
-# and the whole convolution is a matrix times a vector. With O kernels it has O columns: matrix times matrix. Writing
-# the windows out as rows is called **im2col** ("image to columns": in the layout of the first programs the windows were
-# the columns).
+# With O kernels, the matrix on the right has O columns, one for each kernel. The product then has a row for each
+# window, and a column for each output channel. You have all the parts now:
 
-# %%
-columns = im2col(numbers, kernel_size=3)
-print(columns.astype(int), "  shape", columns.shape)
-
-# %%
-two_weights = np.array([[0, 1, 0], [0, 0, 0], [0, 0, 2]])  # only two, so that you can follow in your head
-product = columns @ two_weights.reshape(9, 1)
-
-for place, colour in [((0, 0), BLUE), ((1, 1), ORANGE)]:
-    k = place[0] * 2 + place[1]  # the row of this window
-    fig, axes = plt.subplots(1, 4, figsize=(11, 2.9), width_ratios=[4, 9, 1.6, 2.2])
-    draw_numbers(axes[0], numbers[0, :, :, 0], f"picture, window {place}", [((*place, 3, 3), colour)])
-    draw_numbers(axes[1], columns, f"columns: the window is row {k}", [((k, 0, 1, 9), colour)])
-    draw_numbers(axes[2], two_weights.reshape(9, 1), "kernel", [((0, 0, 9, 1), colour)])
-    draw_numbers(axes[3], product.reshape(2, 2), f"result, place {place}", [((*place, 1, 1), colour)])
-    plt.show()
-assert product.ravel().tolist() == [1 + 2 * 10, 2 + 2 * 11, 5 + 2 * 14, 6 + 2 * 15], "by hand"
+# %% tags=["task"]
+task("1.4")
 
 # %% [markdown]
-# With channels nothing changes: a row gets KH x KW x C numbers, in the order in which they lie in memory. The weight
-# (KH, KW, C, O) is in that order too, so the matrix is `weight.reshape(-1, O)`, and not one number is moved. Here is
-# the whole convolution for the layer and the pictures of the seven loops:
+# Here it is for the images of the seven loops. The weight (KH, KW, C, O) lies in memory in just the right order, so
+# `reshape` makes the matrix of it without moving a number. This is why the library keeps weights in this shape.
 
 # %%
 x_columns = im2col(x, kernel_size=3, stride=2, padding=1)  # (N*OH*OW, KH*KW*C)
 matrix = layer.weight.value.reshape(-1, 4)  # (KH*KW*C, O)
-y = (x_columns @ matrix + layer.bias.value).reshape(expected.shape)
-print(f"{x_columns.shape} @ {matrix.shape} -> {(x_columns @ matrix).shape} -> {y.shape}")
-assert np.shares_memory(matrix, layer.weight.value), "the weight is that matrix already"
-assert np.allclose(y, expected), "one matrix product gives what seven loops give"
+product = x_columns @ matrix + layer.bias.value  # (N*OH*OW, O)
+y = product.reshape(by_loops.shape)
+print(f"{x_columns.shape} @ {matrix.shape} -> {product.shape} -> {y.shape}")
+assert np.shares_memory(matrix, layer.weight.value), "no number of the weight was moved"
+assert np.allclose(y, by_loops), "one matrix product gives what seven loops give"
 
 # %% [markdown]
-# Seven loops became: pad, look at the windows, copy them into rows, multiply. Here is all of it that the library has.
-
-# %%
-print(inspect.getsource(im2col))
+# And here is the library's layer. `matmul` is `@`, computed in blocks, which is faster (tutorial 13).
 
 # %%
 print(inspect.getsource(Conv2d.forward))
 
 # %% [markdown]
-# Read it with what you know. `im2col` pads and takes the view of all windows; the `reshape` in its last line cannot
-# make a view of that, so it copies. `forward` defines a function of some images, `kernel`: columns, one product, the
-# bias. (Here *kernel* is the word of GPU programming, for a function that runs on piece after piece of the data.) Every
-# layer of the library is written in this way. `over_batch` runs the function on a few images at a time and puts the
-# results together. No image of a convolution depends on another, so it does not matter how many are convolved at a
-# time. How many that is, what `footprint` has to do with it, and why there is `matmul(columns, weight)` instead of
-# `columns @ weight`, are questions of speed, for tutorial 13. They do not change the result.
+# ### A few images at a time
 #
-# ## Why is it fast?
-#
-# One layer of ResNet-20 on one picture: 32x32 pixels, 16 channels in and out. Every number of $y$ takes
-# KH x KW x C multiplications, each followed by an addition. We count such pairs, *multiply-adds*.
-#
-# **Predict.** How many times as fast as the loops is the matrix product: 10 times, 100, 1000 or more?
+# You know everything in this code but `over_batch`. The inner function `convolve` works for any number of images. No
+# image of a convolution depends on another, so it does not matter whether `convolve` gets the whole batch at once, or a
+# few images at a time. `over_batch` calls it on a few at a time, and puts the results together. In essence it is this:
 
 
 # %%
-def window_by_window(x, weight, bias, stride, padding):
-    """Two loops: over the places of the window. All else is one NumPy operation."""
-    padded, O = pad(x, (padding, padding)), weight.shape[-1]
-    view = windows(padded, weight.shape[:2], (stride, stride))
-    N, OH, OW = view.shape[:3]
-    y = np.empty((N, OH, OW, O), x.dtype)
-    for oh in range(OH):
-        for ow in range(OW):
-            y[:, oh, ow] = view[:, oh, ow].reshape(N, -1) @ weight.reshape(-1, O) + bias
-    return y
+def few_at_a_time(function, batch, images):
+    """`function(batch)`, computed for so many images at a time."""
+    return np.concatenate([function(batch[k : k + images]) for k in range(0, len(batch), images)])
 
 
-def one_product(x, weight, bias, stride, padding):
-    """No loop."""
-    KH, KW, _, O = weight.shape
-    OH, OW = output_size(x.shape[1:3], (KH, KW), (stride, stride), (padding, padding))
-    return (im2col(x, (KH, KW), stride, padding) @ weight.reshape(-1, O) + bias).reshape(len(x), OH, OW, O)
+sixteen = Conv2d(16, 16, 3, padding=1, bias=False, rng=rng)  # as in ResNet-20
+batch = rng.standard_normal((64, 32, 32, 16), np.float32)
+calls = []
 
 
-layer = Conv2d(16, 16, 3, padding=1, rng=np.random.default_rng(0))
-x = np.random.default_rng(1).standard_normal((1, 32, 32, 16), np.float32)
-arguments = (x, layer.weight.value, layer.bias.value, 1, 1)
-multiply_adds = x[..., 0].size * layer.weight.value.size  # every pixel of y meets every weight once
+def convolve(x):
+    calls.append(len(x))
+    return (im2col(x, 3, padding=1) @ sixteen.weight.value.reshape(-1, 16)).reshape(x.shape)
 
-begin = time.perf_counter()
-slow = convolution(*arguments)
-seconds = {"seven loops": time.perf_counter() - begin}
-with limit_blas_threads(1):  # one processor core for each, to compare like with like
-    jobs = {"window by window": lambda: window_by_window(*arguments), "one product": lambda: one_product(*arguments)}
-    seconds |= {name: median(times) for name, times in race(jobs, 7).items()}
-for name, job in jobs.items():
-    assert np.allclose(job(), slow, atol=1e-4), f"{name} must give what the loops give"
 
-print(f"{multiply_adds:,} multiply-adds")
-for name, t in seconds.items():
-    speed, gain = multiply_adds / t / 1e6, seconds["seven loops"] / t
-    print(f"{name:<18}{1e3 * t:9.2f} ms {speed:10.1f} million multiply-adds/s {gain:8.0f} x the loops")
+at_once, four_at_a_time = convolve(batch), few_at_a_time(convolve, batch, images=4)
+calls.clear()
+by_the_library = over_batch(convolve, batch, footprint=9)
+print(f"over_batch: {len(calls)} calls with {sorted(set(calls))} images each, {sum(calls)} together")
+assert np.allclose(at_once, four_at_a_time, atol=1e-4), "the chunks do not change the result"
+assert np.allclose(at_once, by_the_library, atol=1e-4), "nor do those of over_batch"
+assert sum(calls) == len(batch), "every image is computed once"
 
 # %% [markdown]
-# Two things happened.
+# Why? For speed. What is computed from a few images stays in the processor's cache, which is fast memory, and
+# different threads can take different images. `footprint` says how much memory the function needs, as a multiple of the
+# images: the columns of a 3x3 kernel are 9 times as large. From this `over_batch` chooses how many images to take.
 #
-# **Python stepped back.** For each single multiply-add of the loops Python fetches two numbers by four indices each,
-# makes objects of them and looks at their types. For an operation on a whole array it does that once, and machine code
-# does the rest. How much is "once"? Add two arrays of one number, and two larger ones:
-
-# %%
-small = {size: np.ones(size, np.float32) for size in (1, 10, 100, 1000, 10000)}
-for size, array in small.items():
-    call = 1e6 * median(race({"add": lambda: [array + array for _ in range(1000)]}, 5)["add"]) / 1000
-    print(f"{size:>6} numbers: {call:6.2f} microseconds, {1000 * call / size:8.2f} nanoseconds a number")
-
-places = x.shape[1] * x.shape[2]
-print(f"window by window: {1e6 * seconds['window by window'] / places:.2f} microseconds for each of {places} windows")
-
-# %% [markdown]
-# A call costs nearly the same for one number and for a hundred. Window by window, NumPy is called a few times for each
-# place; compare the last line with the price of a call. **Few calls on large arrays**: that is the first rule of speed
-# in NumPy, and im2col makes one call out of all windows.
+# All layers of the library are written in this way: a plain function of some images, and `over_batch` to run it. So in
+# the layers you can read the mathematics, and forget about chunks and threads.
 #
-# **Numbers are used many times once they are there.** A processor multiplies faster than memory delivers. In a matrix
-# product each number of the columns meets O weights, and each weight meets every row. So a number that was fetched once
-# can do a lot of work.
+# ## What does it cost?
 #
-# You can see that on its own. Take the columns of a batch, and vary the number of kernels O. The columns are the same,
-# and are read once in each case. With O = 1 each number that comes from memory does one multiply-add; with O = 64, it
-# does 64.
-#
-# **Predict.** From O = 1 to O = 64 the work grows 64 times. The time?
-
-# %%
-batch = np.random.default_rng(1).standard_normal((16, 32, 32, 16), np.float32)
-columns = im2col(batch, 3, padding=1)
-outputs = [1, 2, 4, 8, 16, 32, 64]
-weights = {O: np.random.default_rng(O).standard_normal((columns.shape[1], O), np.float32) for O in outputs}
-with limit_blas_threads(1):
-    times = race({O: lambda w=w: columns @ w for O, w in weights.items()}, 7)
-milliseconds = [1e3 * median(times[O]) for O in outputs]
-speeds = [columns.size * O / t / 1e6 for O, t in zip(outputs, milliseconds)]  # 10^9 multiply-adds/s
-print(f"time, O = 64 against O = 1: {milliseconds[-1] / milliseconds[0]:.1f} times")
-
-fig, axes = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
-for ax, values, label, colour in [
-    (axes[0], milliseconds, "milliseconds", ORANGE),
-    (axes[1], speeds, r"$10^9$ multiply-adds/s", BLUE),
-]:
-    ax.plot(outputs, values, "o-", color=colour)
-    ax.set_xscale("log", base=2)
-    ax.set_xticks(outputs, outputs)
-    ax.set_ylim(bottom=0)
-    ax.set(xlabel="kernels O", ylabel=label)
-    ax.grid(alpha=0.3)
-plt.show()
-
-# %% [markdown]
-# ## What it costs
-#
-# A pixel is copied into every window that it is in: nine times, for a 3x3 kernel with stride 1. The columns are nine
-# times as large as the picture, and writing them takes time too.
-
-# %%
-columns_bytes, batch_bytes = columns.nbytes, batch.nbytes
-with limit_blas_threads(1):
-    parts = race({"im2col": lambda: im2col(batch, 3, padding=1), "product": lambda: columns @ weights[16]}, 7)
-copying, multiplying = (1e3 * median(parts[name]) for name in ("im2col", "product"))
-print(f"the pictures {batch_bytes / 2**20:.1f} MiB, their columns {columns_bytes / 2**20:.1f} MiB")
-print(f"writing the columns {copying:.1f} ms, multiplying them by 16 kernels {multiplying:.1f} ms")
-assert columns_bytes == 9 * batch_bytes, "stride 1 and padding 1: nine windows for each pixel"
-
-# %% [markdown]
-# So im2col pays with memory, and with time that computes nothing, for the speed of the matrix product. That is a good
-# bargain, but one can bargain on: tutorial 13 does.
-#
-# ## One matrix for the whole convolution
-#
-# One more way to look at it, which tutorial 02 will need. Each number of $y$ is a sum of numbers of $x$ times weights:
-# a convolution is a *linear map*, so there is a matrix $A$ with $y = Ax$, when $x$ and $y$ are written as vectors.
-# Column $p$ of $A$ is what becomes of a picture that is 1 at pixel $p$ and 0 elsewhere.
-
-# %%
-single = Conv2d(1, 1, 3, bias=False, rng=np.random.default_rng(0)).astype(np.float64)
-single.weight.value[:, :, 0, 0] = np.arange(1, 10).reshape(3, 3)  # weights 1 to 9, so that we recognise them
-units = np.eye(16).reshape(16, 4, 4, 1)  # 16 pictures, each with a single 1
-A = single(units).reshape(16, 4).T  # (4 places, 16 pixels)
-
-fig, ax = plt.subplots(figsize=(8, 2.6))
-draw_numbers(ax, A, "y = A x for a 4x4 picture and a 3x3 kernel with the weights 1 to 9")
-ax.imshow(np.ma.masked_equal(A, 0), cmap="Blues", vmin=0, vmax=18)
-ax.set(xlabel="pixel of x (rows 0, 1, 2, 3 one after the other)", ylabel="place of y")
-plt.show()
-picture = rng.standard_normal((1, 4, 4, 1))
-assert np.allclose(A @ picture.ravel(), single(picture).ravel()), "A times the picture is the convolution"
-
-# %% [markdown]
-# Every row has the same nine weights, moved along. A layer that connects everything with everything (`Linear`) would
-# have a weight of its own in each cell. A convolution leaves most cells empty (a pixel of $y$ looks at its
-# neighbourhood only) and shares the rest (it looks for the same thing everywhere). How much is saved?
-
-# %%
-H, W, C = 32, 32, 16
-print(f"{H}x{W}x{C} -> {H}x{W}x{C}: everything with everything {(H * W * C) ** 2:,} weights, convolution {9 * C * C:,}")
-
-# %% [markdown]
-# And because it looks for the same thing everywhere, it finds the same thing elsewhere: move the picture, and the
-# result moves along (*equivariance*). That holds away from the border, where the padding is seen.
-
-# %%
-moved = np.roll(grey, 4, axis=2)  # four pixels to the right; what falls out on the right comes in on the left
-same = np.isclose(np.roll(four(grey), 4, axis=2), four(moved)).all(axis=(0, 3))
-print("columns that differ:", np.flatnonzero(~same.all(axis=0)))
-assert same[:, 5:-1].all(), "away from the borders, moving first or convolving first is the same"
-
-# %% [markdown]
-# Columns 0 and 31 are the borders of the moved picture, 3 and 4 those of the picture before it was moved.
-
-# %% [markdown]
-# ## Exercises
-#
-# In the notebook, every task has a cell for your answer and a check that tells you whether it is right. (This file, run
-# as a script, shows each task and checks the library's answer.)
-
-# %% tags=["task"]
-task("1.1")
-
-# %% tags=["task"]
-task("1.2")
-
-# %% tags=["task"]
-task("1.3")
-
-# %% tags=["task"]
-task("1.4")
+# You can say that before it runs. A multiplication followed by an addition is called a **multiply-add**.
 
 # %% tags=["task"]
 task("1.5")
 
 # %% [markdown]
+# Every number of $y$ takes one multiply-add for each weight of its kernel. Take the layer above, on one image.
+# **Predict, then run:** how many times as fast as the loops is the matrix product: 10 times, 100 or 1000?
+
+
+# %%
+def window_by_window(x, weight):
+    """Two loops, over the windows; the rest is NumPy. Stride 1, padding 1, no bias."""
+    view = windows(pad(x, (1, 1)), weight.shape[:2], (1, 1))
+    N, OH, OW = view.shape[:3]
+    y = np.empty((N, OH, OW, weight.shape[3]), x.dtype)
+    for oh in range(OH):
+        for ow in range(OW):
+            y[:, oh, ow] = view[:, oh, ow].reshape(N, -1) @ weight.reshape(-1, weight.shape[3])
+    return y
+
+
+one, weight = batch[:1], sixteen.weight.value
+multiply_adds = one.size * weight[..., 0].size  # y is as large as x here; each number takes 9 * 16
+begin = time.perf_counter()
+slow = definitions.convolution(one, weight, padding=1)
+seconds = {"seven loops": time.perf_counter() - begin}
+jobs = {"window by window": lambda: window_by_window(one, weight), "one product": lambda: convolve(one)}
+for name, job in jobs.items():
+    assert np.allclose(job(), slow, atol=1e-4), f"{name} must give what the loops give"
+with limit_blas_threads(1):  # one processor core for each, so that the comparison is fair
+    seconds |= {name: median(times) for name, times in race(jobs, 7).items()}
+
+print(f"{multiply_adds:,} multiply-adds")
+for name, t in seconds.items():
+    speed, gain = multiply_adds / t / 1e6, seconds["seven loops"] / t
+    print(f"{name:<18}{1e3 * t:9.2f} ms {speed:10.1f} million multiply-adds/s {gain:8.0f} x the loops")
+assert seconds["seven loops"] > 100 * seconds["one product"], "the matrix product must be faster by orders of magnitude"
+assert seconds["one product"] < seconds["window by window"], "one call must be faster than one for each window"
+
+# %% [markdown]
+# There are two reasons.
+#
+# **Python has less to do.** In the loops, Python finds two numbers by four indices each, makes objects of them, and
+# looks up what `*` and `+` mean for these. It does so for every multiply-add. An operation on a whole array pays such
+# costs once, and compiled code does the rest. How high are they? **Predict, then run:** how much longer does it take to
+# add arrays of 100 numbers than arrays of one?
+
+# %%
+arrays = {size: np.ones(size, np.float32) for size in (1, 10, 100, 1000, 10000)}
+call = {}
+for size, array in arrays.items():
+    call[size] = 1e6 * median(race({"add": lambda: [array + array for _ in range(1000)]}, 5)["add"]) / 1000
+    print(f"{size:>6} numbers: {call[size]:6.2f} microseconds, {1000 * call[size] / size:8.2f} nanoseconds per number")
+per_window = 1e6 * seconds["window by window"] / (32 * 32)
+print(f"100 numbers take {call[100] / call[1]:.1f} times as long as one")
+print(f"window by window: {per_window:.2f} microseconds for each window")
+assert call[100] < 5 * call[1], "100 times the work must cost far less than 100 times the time"
+
+# %% [markdown]
+# A call costs about the same for one number as for a hundred. Window by window, NumPy is called a few times for each
+# window; compare the last line with the cost of one call. **Few calls on large arrays** is the first rule of fast
+# NumPy, and im2col makes one call out of all windows.
+#
+# **Numbers are used many times once they are loaded.** A processor multiplies faster than memory delivers. In the
+# matrix product, each number of the columns meets O weights. So a number that has been loaded once can do a lot of
+# work.
+#
+# You can see this effect by itself: take the columns of 16 images, and vary the number of kernels O. **Predict, then
+# run:** from O = 1 to O = 64 there are 64 times as many multiply-adds. How many times as long does it take?
+
+# %%
+columns = im2col(batch[:16], 3, padding=1)
+outputs = [1, 2, 4, 8, 16, 32, 64]
+weights = {O: rng.standard_normal((columns.shape[1], O), np.float32) for O in outputs}
+with limit_blas_threads(1):
+    times = race({O: lambda w=w: columns @ w for O, w in weights.items()}, 7)
+milliseconds = [1e3 * median(times[O]) for O in outputs]
+speeds = [columns.size * O / t / 1e6 for O, t in zip(outputs, milliseconds)]  # 10^9 multiply-adds/s
+print(f"O = 64 takes {milliseconds[-1] / milliseconds[0]:.1f} times as long as O = 1")
+draw_reuse(outputs, milliseconds, speeds)
+plt.show()
+assert milliseconds[-1] < 50 * milliseconds[0], "a number that is loaded once must do more work with more kernels"
+
+# %% [markdown]
+# The speed has a price. With a 3x3 kernel and stride 1, almost every pixel is copied into nine windows. So the columns
+# are nine times as large as the images, and to write them takes time as well:
+
+# %%
+with limit_blas_threads(1):
+    parts = race({"im2col": lambda: im2col(batch[:16], 3, padding=1), "product": lambda: columns @ weights[16]}, 7)
+copying, multiplying = (1e3 * median(parts[name]) for name in ("im2col", "product"))
+print(f"16 images: {batch[:16].nbytes / 2**20:.1f} MiB, their columns: {columns.nbytes / 2**20:.1f} MiB")
+print(f"writing the columns: {copying:.1f} ms, multiplying them by 16 kernels: {multiplying:.1f} ms")
+assert columns.nbytes == 9 * batch[:16].nbytes, "a window of nine pixels for every pixel"
+
+# %% [markdown]
+# So im2col buys the speed of the matrix product with memory, and with time in which nothing is computed. It is a good
+# bargain, and tutorial 13 improves it.
+#
+# ## One matrix for the whole convolution
+#
+# There is one more way to see a convolution, which tutorial 02 needs. Every number of $y$ is a sum of pixels times
+# weights. So a convolution without a bias is a *linear map*: if you write $x$ and $y$ as vectors, there is a matrix $A$
+# with $y = Ax$. Column $p$ of $A$ is the result for an image that is 1 at pixel $p$ and 0 elsewhere. That is how the
+# next cell finds it, for an image of 4x4 pixels and the weights 1 to 9.
+
+# %%
+single = Conv2d(1, 1, 3, bias=False, rng=rng).astype(np.float64)
+single.weight.value[:, :, 0, 0] = np.arange(1, 10).reshape(3, 3)
+units = np.eye(16).reshape(16, 4, 4, 1)  # 16 images, each with a single 1
+A = single(units).reshape(16, 4).T  # (4 numbers of y, 16 pixels)
+
+fig, ax = plt.subplots(figsize=(8, 2.6), layout="constrained")
+draw_numbers(ax, A, "A", shade=True)
+ax.set(xlabel="pixel of x, in reading order", ylabel="number of y")
+plt.show()
+random_image = rng.standard_normal((1, 4, 4, 1))
+assert np.allclose(A @ random_image.ravel(), single(random_image).ravel()), "A times the image is the convolution"
+
+# %% [markdown]
+# Every row contains the same nine weights, at other positions. A layer that connects every pixel with every number of
+# the output (`Linear`) would have a weight of its own in each cell. A convolution has zeros in most cells, because each
+# output looks at its neighbourhood only. It shares the other weights, because it looks for the same thing everywhere.
+# **Predict, then run:** how many weights does that save in a layer of ResNet-20?
+
+# %%
+H, W, C = 32, 32, 16
+print(f"{H}x{W}x{C} -> {H}x{W}x{C}: {(H * W * C) ** 2:,} weights if all is connected, {9 * C * C:,} in the convolution")
+assert sixteen.weight.value.size == 9 * C * C, "one weight for each position in the kernel, each input and each output"
+
+# %% [markdown]
+# Because a convolution looks for the same thing everywhere, it finds the same thing elsewhere. If you move the image,
+# the result moves with it. This is called **equivariance**. **Predict, then run:** we move the image by four pixels to
+# the right, before or after the convolution. What leaves on the right comes back in on the left. In which columns will
+# the two results differ?
+
+# %%
+moved_after = np.roll(edges(grey), 4, axis=2)
+moved_before = edges(np.roll(grey, 4, axis=2))
+same = np.isclose(moved_after, moved_before).all(axis=(0, 1, 3))
+print("columns that differ:", np.flatnonzero(~same))
+assert set(np.flatnonzero(~same)) <= {0, 3, 4, 31}, "away from the borders the two must agree"
+
+# %% [markdown]
+# Only the padding breaks the rule. Columns 0 and 31 are next to the zeros if you move first. If you convolve first, the
+# columns next to the zeros move on to 4 and 3.
+#
+# ## Questions to think about
+#
+# <details><summary>What does a 1x1 convolution compute? Is it of any use?</summary>
+#
+# Its window is one pixel, and its columns are the image itself, as a matrix (N x H x W, C). So it is a linear layer
+# that is applied to each pixel separately: every output channel is a weighted sum of the input channels. It changes the
+# number of channels without looking at neighbours. ResNets use it in shortcuts and in bottleneck blocks (tutorial 07).
+#
+# </details>
+#
+# <details><summary>Two 3x3 convolutions follow one another, with stride 1 and nothing between them. How many pixels of
+# the image does one number of the result depend on? Could one convolution do the same?</summary>
+#
+# A number of the result depends on 3x3 numbers in the middle, and these on 5x5 pixels of the image. Both maps are
+# linear, so together they are one matrix, the product of their matrices $A$. It is the matrix of a 5x5 convolution
+# (except near the border, if there is padding). With one channel, two 3x3 kernels have 18 weights and a 5x5 kernel has
+# 25, so two small kernels cannot make every large one. With a ReLU between them, as in a ResNet, they can also compute
+# what no single convolution can.
+#
+# </details>
+#
+# <details><summary>`over_batch` works because no image depends on another. But batch norm divides by the spread of the
+# whole batch, and the gradient of the weights is a sum over all images. Can they use it too?</summary>
+#
+# Yes, with one addition. A sum over the batch is the sum of the sums of its parts. So a function may return `Sum(...)`
+# instead of rows, and `over_batch` then adds the parts up. The mean and the spread of a batch can be computed from such
+# sums. You will see `Sum` in the backward pass of `Conv2d` in tutorial 02.
+#
+# </details>
+#
 # ## What PyTorch calls this
 #
 # | here | PyTorch |
 # |---|---|
 # | `Conv2d(C, O, 3, stride=2, padding=1, rng=rng)` | `torch.nn.Conv2d(C, O, 3, stride=2, padding=1)` |
-# | pictures (N, H, W, C) | (N, C, H, W); `memory_format=torch.channels_last` lays them out as here |
+# | images (N, H, W, C) | (N, C, H, W); with `memory_format=torch.channels_last` they lie in memory as here |
 # | weight (KH, KW, C, O) | (O, C, KH, KW) |
-# | `im2col(x, 3, 1, 1)`, a window is a row | `torch.nn.functional.unfold(x, 3, padding=1)`, a window is a column |
-# | `windows(padded, (3, 3), (1, 1))` | `padded.unfold(1, 3, 1).unfold(2, 3, 1)`, or `torch.as_strided` |
-# | no turn of the kernel (cross-correlation) | the same |
+# | `im2col(x, 3, 1, 1)`: (N x OH x OW, KH x KW x C) | `torch.nn.Unfold(3, padding=1)(x)`: (N, C x KH x KW, OH x OW) |
+# | a window is a row: kernel row, kernel column, channel | a window is a column: channel, kernel row, kernel column |
+# | `windows(padded, (3, 3), (1, 1))` | `padded.unfold(1, 3, 1).unfold(2, 3, 1)`, for `padded` (N, H, W, C) too |
+# | its axes are N, OH, OW, KH, KW, C | its axes are N, OH, OW, C, KH, KW |
+# | the kernel is not flipped (cross-correlation) | the same |
 #
 # ## Sources
 #
@@ -504,7 +585,8 @@ task("1.5")
 #   convolution unrolled into one matrix product.
 # * Dumoulin and Visin 2016, "A guide to convolution arithmetic for deep learning", arXiv:1603.07285, section 2: sizes
 #   with padding and stride.
-# * Goodfellow, Bengio and Courville 2016, "Deep Learning", section 9.1 (the turn of the kernel) and 9.2 (sparse
+# * Goodfellow, Bengio and Courville 2016, "Deep Learning", section 9.1 (flipping the kernel) and 9.2 (sparse
 #   connections, shared weights, equivariance).
 #
-# In the next tutorial, 02, the convolution runs backwards: three ways to the same gradient.
+# Next: [02 The chain rule, and the backward pass of convolution](02_convolution_backward.py), where you derive the
+# gradients of all this.

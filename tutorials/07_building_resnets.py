@@ -31,6 +31,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from resnet_scratch.exercises import task
+from resnet_scratch.figures.architecture import draw_architecture
 from resnet_scratch.figures.costs import draw_fields, draw_seen, draw_shares
 from resnet_scratch.insight.receptive import receptive_fields
 from resnet_scratch.layers import Conv2d, Linear, Sequential
@@ -61,6 +62,18 @@ for name in ("resnet20", "resnet110", "resnet18", "resnet152"):
 print(inspect.getsource(ResNet.__init__))
 
 # %% [markdown]
+# The next cell draws what it builds for ResNet-20, the smallest network that the paper trains on CIFAR-10. **Predict, then
+# run:** what is the shape of the output of each stage, for an image of 32x32 pixels?
+
+# %%
+draw_architecture(build("resnet20", classes=10, rng=np.random.default_rng(0)))
+plt.show()
+
+# %% [markdown]
+# Read it row by row. A box gives the window of a convolution, its number of channels, and "/2" if its stride is 2. The
+# green line over a block is its shortcut: solid for the identity, dashed where the shape changes. The cuboids on the
+# right show the output of each row, with its height, width and channels to scale: it gets smaller and deeper.
+#
 # Everything else is inherited: a `ResNet` is a `Sequential` of named layers. Here is the smallest one. Its weights are
 # drawn by a random generator that *you* pass in, so the same seed gives the same network.
 
@@ -204,9 +217,15 @@ plt.show()
 # ## The networks for ImageNet
 #
 # An image of 224x224 pixels is too large for a first stage at full resolution. The stem, a 7x7 convolution with stride 2
-# and a 3x3 max-pooling layer with stride 2, reduces it to 56x56. Four stages follow. From 50 layers on, the block is the
-# **bottleneck**: a 1x1 convolution reduces the channels to a quarter, a 3x3 convolution works there, and another 1x1
-# convolution expands them again. Why? Count:
+# and a 3x3 max-pooling layer with stride 2, reduces it to 56x56. Four stages follow. This is ResNet-18:
+
+# %%
+draw_architecture(build("resnet18", classes=1000, rng=np.random.default_rng(0)))
+plt.show()
+
+# %% [markdown]
+# From 50 layers on, the block is the **bottleneck**: a 1x1 convolution reduces the channels to a quarter, a 3x3
+# convolution works there, and another 1x1 convolution expands them again. Why? Count:
 
 # %%
 rng = np.random.default_rng(0)

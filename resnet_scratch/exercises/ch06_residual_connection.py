@@ -1,4 +1,4 @@
-"""Exercises of tutorial 06: blocks with a shortcut, forward and backward."""
+"""Exercises of tutorial 06: residual blocks, forward and backward."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from ..models.blocks import conv3x3, make_shortcut
 
 
 class TinyResidual(Layer):
-    """Task 6.1 (**, 15 minutes): the smallest residual block, y = x + relu(x W).
+    """Task 6.1 (**, 20 minutes): the smallest residual block, y = x + relu(x W)
 
-    TODO: x and y are (N, C), the weights `self.weight.value` (C, C). Write `forward(x, training)`, which returns
-        (y, cache), and `backward(grad_y, cache)`, which returns grad_x and sets `self.weight.grad`. Neither may change
-        the arrays it is handed. `__init__` is done.
-    QUESTION: the cache needs x, and where h was positive.
-    POINTER: 1. Forward: h = x W, then y = x + relu(h). 2. Backward, branch: the gradient at h is grad_y where h > 0,
-        and zero elsewhere. 3. From the gradient at h come that of W, x^T grad_h, and that of x, grad_h W^T.
-        4. x went two ways.
+    TODO: x and y are (N, C), and `self.weight.value` is W, (C, C). Write `forward(x, training)`, which returns the two
+        things (y, cache), and `backward(grad_y, cache)`, which returns grad_x and sets `self.weight.grad`. Neither may
+        change the arrays that it is given. `__init__` is done.
+    QUESTION: Which arrays of the forward pass does the backward pass need? And on which two paths does x reach y?
+    POINTER: Let h = x W. On the branch, the gradient with respect to h is grad_y where h > 0, and zero elsewhere. From
+        it come the gradient of W, which is x^T grad_h, and the branch's part of grad_x, which is grad_h W^T. The
+        shortcut has a part of its own, and the two add.
     """
 
     def __init__(self, channels: int, rng: np.random.Generator) -> None:
@@ -44,25 +44,25 @@ class TinyResidual(Layer):
 
 
 class AveragePad(Layer):
-    """Task 6.2 (**, 15 minutes): a shortcut that looks at every pixel.
+    """Task 6.2 (**, 20 minutes): a shortcut that uses every pixel
 
-    Option A takes one pixel of four. This one takes the mean of each 2x2 pixels, as He et al. 2018, "Bag of Tricks",
-    section 4.2, propose in front of the 1x1 convolution of option B.
-
-    TODO: x is (N, H, W, in_channels) with even H and W. Return y (N, H / 2, W / 2, out_channels): channel c of y is the
-        mean of each 2x2 pixels of channel c of x; the channels from in_channels on are zero. Write `forward(x,
-        training)`, which returns (y, cache), and `backward(grad_y, cache)`, which returns grad_x. `__init__` is done.
-    QUESTION: `np.repeat` along axis 1, then along axis 2, undoes the halving.
-    POINTER: 1. x[:, 0::2, 0::2] is the upper left pixel of each 2x2; the three others are found likewise. 2. Each of
-        the four enters y with the factor 1/4, so each gets a quarter of y's gradient. 3. What becomes of the gradients
-        at the channels of zeros?
+    TODO: Option A takes one pixel of four. Take the mean of each 2x2 pixels instead. (He et al. 2018, "Bag of Tricks",
+        section 4.2, put such an average before the 1x1 convolution of option B.) x is (N, H, W, in_channels) with even
+        H and W; y is (N, H / 2, W / 2, out_channels). Channel c of y is the mean of each 2x2 pixels of channel c of x,
+        and the channels from `in_channels` on are zero. Write `forward(x, training)`, which returns (y, cache), and
+        `backward(grad_y, cache)`, which returns grad_x. `__init__` is done.
+    QUESTION: With which factor does each of the four pixels enter the mean? And what happens to the gradients of the
+        channels of zeros?
+    POINTER: `x[:, 0::2, 0::2]` is the upper left pixel of each 2x2, and the other three have similar slices. In
+        backward, each of the four pixels gets a quarter of the gradient: `np.repeat` along axis 1, then along axis 2,
+        undoes the halving. The channels of zeros do not depend on x.
     """
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         self.in_channels, self.out_channels = in_channels, out_channels
 
     def forward(self, x: np.ndarray, training: bool = False) -> tuple[np.ndarray, Cache]:
-        """The means of 2x2 pixels, with channels of zeros behind."""
+        """The means of 2x2 pixels, followed by channels of zeros."""
         ### BEGIN SOLUTION
         N, H, W, C = x.shape
         y = np.zeros((N, H // 2, W // 2, self.out_channels), x.dtype)
@@ -78,15 +78,14 @@ class AveragePad(Layer):
 
 
 class NormAfterAddBlock(Layer):
-    """Task 6.3 (**, 15 minutes): the backward of relu(bn2(conv2(relu1(bn1(conv1(x)))) + x))
+    """Task 6.3 (**, 15 minutes): the backward pass of relu(bn2(x + conv2(relu1(bn1(conv1(x))))))
 
-    Here the second batch norm stands behind the addition: He et al. 2016, "Identity Mappings", figure 4(b).
-
-    TODO: `__init__` and `forward` are done. Write `backward(grad_y, cache)`, which returns grad_x; the layers set
-        the gradients of their parameters themselves.
-    QUESTION: what goes through the shortcut has been through `relu2` and `bn2` as well.
-    POINTER: 1. Write the steps of `forward` down from bottom to top. 2. Each becomes `g = layer.backward(g, its
-        cache)`. 3. At the addition the gradient goes two ways; keep one for the end. 4. The two meet at x.
+    TODO: This is block (b), in which the second batch norm comes after the addition (He et al. 2016, "Identity
+        Mappings", figure 4). `__init__` and `forward` are done. Write `backward(grad_y, cache)`, which returns grad_x.
+        The layers set the gradients of their parameters themselves.
+    QUESTION: Which layers are after the addition? What does that mean for the gradient of the shortcut?
+    POINTER: Read `forward` from its last line to its first. Each line becomes `g = layer.backward(g, its cache)`. At
+        the addition, keep the gradient for the shortcut, and add it at the end.
     """
 
     def __init__(self, channels: int, rng: np.random.Generator) -> None:
@@ -125,14 +124,16 @@ class NormAfterAddBlock(Layer):
 
 
 def mean_after(blocks: int, start: float, scale: float) -> float:
-    """Task 6.4 (**, 15 minutes): where the mean of a signal ends up when the ReLU stands before the addition.
+    """Task 6.4 (**, 15 minutes): the mean of a signal after many blocks with the ReLU before the addition
 
-    TODO: a signal of mean `start` goes through `blocks` blocks y = x + relu(z). In each, z comes from a batch norm
-        whose weight (the scale, at least 0) is `scale` and whose bias is 0; take it to be normally distributed.
-        Return the mean of the signal behind the last block.
-    QUESTION: with a scale of 0 every block is the identity, and the mean stays where it was.
-    POINTER: 1. What is the standard deviation of z? 2. For a standard normal variable, E[relu] = 1 / sqrt(2 pi); what
-        is it for one that is `scale` times as large? 3. Means add, whatever the signals have to do with each other.
+    TODO: A signal with the mean `start` goes through `blocks` blocks y = x + relu(z), as (c) has them. In each block, z
+        is the output of a batch norm whose scale (its weight, at least 0) is `scale` and whose bias is 0. Assume that z
+        is normally distributed. Return the mean of the signal after the last block.
+    QUESTION: What are the mean and the standard deviation of z? Can relu(z) ever lower the mean?
+    POINTER: The expectation of relu(z) for a standard normal z is the integral of z times the density
+        exp(-z^2 / 2) / sqrt(2 pi), from 0 to infinity. The function -exp(-z^2 / 2) has the derivative that you need.
+        Then consider a z that is `scale` times as large. The means of x and relu(z) add, whether or not the two depend
+        on each other.
     """
     ### BEGIN SOLUTION
     return start + blocks * scale / math.sqrt(2 * math.pi)
@@ -140,15 +141,16 @@ def mean_after(blocks: int, start: float, scale: float) -> float:
 
 
 class ResidualBlock(Layer):
-    """Task 6.5 (***, 30 minutes): the basic block, relu(bn2(conv2(relu1(bn1(conv1(x))))) + shortcut(x))
+    """Task 6.5 (***, 30 minutes): the basic block, relu2(bn2(conv2(relu1(bn1(conv1(x))))) + downsample(x))
 
-    TODO: `__init__` makes the layers: conv1, bn1, relu1, conv2, bn2, relu2, and `downsample`, which is the shortcut (an
-        empty `Sequential` where it is the identity). Write `forward(x, training)`, which returns (y, cache), and
-        `backward(grad_y, cache)`, which returns grad_x. Add the branch and the shortcut with `+`.
-    QUESTION: x is used twice. What does that mean for its gradient?
-    POINTER: Every layer's `forward` returns its output and a cache; keep all caches in a tuple. `backward` then calls
-        the layers in the opposite order, each with its own cache. The gradient at the sum goes into the branch and into
-        the shortcut unchanged, and the two gradients that arrive at x are added.
+    TODO: `__init__` makes the layers: conv1, bn1, relu1, conv2, bn2, relu2, and the shortcut `downsample`. Write
+        `forward(x, training)`, which returns (y, cache), and `backward(grad_y, cache)`, which returns grad_x. Every
+        layer has the same two methods: `h, its_cache = layer.forward(h, training)` and
+        `g = layer.backward(g, its_cache)`. Add the branch and the shortcut with `+`.
+    QUESTION: x is used twice. What does that mean for its gradient? And which gradient arrives at the addition?
+    POINTER: Keep the caches of all seven layers in a tuple. `backward` calls the layers in the opposite order, each
+        with its own cache. The gradient of the sum goes unchanged into the branch and into the shortcut, and the two
+        gradients that arrive at x are added.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
-"""Convolution: windows along a line of pixels, and what a kernel makes of an image."""
+"""Convolution: windows of an image and of a line of pixels, im2col, and what a kernel makes of an image."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib import pyplot as plt
@@ -11,7 +11,53 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from ..layers.windows import output_size
+from .numbers import draw_numbers
 from .style import BLUE, GREY, ORANGE
+
+MARKS = ((BLUE, "-"), (ORANGE, "--"))  # of a first and a second window: told apart by colour and by line
+
+
+def draw_gliding(image: np.ndarray, kernel: np.ndarray, y: np.ndarray) -> Figure:
+    """Draw the kernel, the image (H, W) once for each number of the result `y`, with a frame around the window that
+    the number was computed from, and the result."""
+    fig, axes = plt.subplots(1, y.size + 2, figsize=(2 * (y.size + 2), 2.4), layout="constrained")
+    draw_numbers(axes[0], kernel, "kernel")
+    for ax, (i, j) in zip(axes[1:-1], np.ndindex(y.shape)):
+        draw_numbers(ax, image, f"window ({i}, {j}): sum {y[i, j]:g}")
+        _frame(ax, (i, j, *kernel.shape))
+    draw_numbers(axes[-1], y, "result")
+    return fig
+
+
+def draw_im2col(
+    image: np.ndarray, columns: np.ndarray, kernel: np.ndarray, y: np.ndarray, marked: Sequence[tuple[int, int]]
+) -> Figure:
+    """Draw a convolution as a matrix product: the image (H, W), its columns (a window in each row), the kernel as one
+    column, and the result `y` (OH, OW). Up to two `marked` windows are framed wherever they occur."""
+    if len(marked) > len(MARKS):
+        raise ValueError(f"marked must be at most {len(MARKS)} windows, got {len(marked)}")
+    (OH, OW), (KH, KW) = y.shape, kernel.shape
+    widths = [image.shape[1], columns.shape[1], 1.2, OW]
+    fig, axes = plt.subplots(1, 4, figsize=(11, 3.6), width_ratios=widths, layout="constrained")
+    draw_numbers(axes[0], image, "image")
+    draw_numbers(axes[1], columns, "columns: a window in each row")
+    draw_numbers(axes[2], kernel.reshape(-1, 1), "kernel")
+    draw_numbers(axes[3], y, "result")
+    axes[1].set_yticks(range(OH * OW), [f"({i}, {j})" for i, j in np.ndindex(OH, OW)], fontsize=8, minor=True)
+    axes[1].tick_params(which="minor", length=0)
+    for (i, j), mark in zip(marked, MARKS):
+        _frame(axes[0], (i, j, KH, KW), *mark)
+        _frame(axes[1], (i * OW + j, 0, 1, KH * KW), *mark)
+        _frame(axes[3], (i, j, 1, 1), *mark)
+    return fig
+
+
+def _frame(ax: Axes, cells: tuple[int, int, int, int], colour: str = BLUE, line: str = "-") -> None:
+    """Draw a frame around some cells (first row, first column, rows, columns) of a matrix drawn by `draw_numbers`."""
+    row, column, height, width = cells
+    corner = (column - 0.5, row - 0.5)
+    frame = Rectangle(corner, width, height, fill=False, edgecolor=colour, linestyle=line, linewidth=3, zorder=3)
+    ax.add_patch(frame).set_clip_on(False)
 
 
 def draw_windows(ax: Axes, size: int, kernel: int, stride: int, padding: int) -> None:
