@@ -38,7 +38,7 @@ nb_execution_cache_path = str(HERE / "_build" / "executed")
 # The reference, from docstrings
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
-autodoc_default_options = {"members": True, "show-inheritance": True}
+autodoc_default_options = {"members": True, "undoc-members": True}
 default_role = "code"
 add_module_names = False
 python_display_short_literal_types = True

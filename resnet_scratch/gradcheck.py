@@ -50,6 +50,7 @@ class Report:
 
     @property
     def passed(self) -> bool:
+        """Whether something was checked and every tensor passed."""
         return bool(self.tensors) and not any(tensor.problem for tensor in self.tensors)
 
     @property

@@ -2,9 +2,21 @@
 
 The docstrings are written to be read in the source and by `help`, where a formula is an indented block. In
 reStructuredText such a block would be a quotation, its lines run together.
+
+A docstring that is incomplete is a warning, and so an error: every public name has one, with a summary of its own, and it
+names each kind of error that the function raises itself.
 """
 
+import ast
+import inspect
 import re
+import textwrap
+
+from numpydoc.validate import validate
+from sphinx.util.logging import getLogger
+
+CHECKS = {"GL03", "SS01", "SS04"}  # numpydoc's: empty lines, no summary, an indented summary
+KINDS = {"class", "exception", "function", "method", "property"}
 
 
 def formulas(app, what, name, obj, options, lines: list[str]) -> None:
@@ -20,6 +32,32 @@ def formulas(app, what, name, obj, options, lines: list[str]) -> None:
             inside = False
         out.append(line if inside else _escaped(line))
     lines[:] = out
+
+
+def check(app, what, name, obj, options, lines: list[str]) -> None:
+    """Warn of what the docstring lacks."""
+    module = getattr(getattr(obj, "fget", obj), "__module__", None) or ""
+    if what in KINDS and module.startswith("resnet_scratch") and (problem := _incomplete(what, name, obj, lines)):
+        getLogger(__name__).warning("%s: %s", name, problem, type="docstring")
+
+
+def _incomplete(what: str, name: str, obj, lines: list[str]) -> str:
+    if not any(line.strip() for line in lines):
+        return "no docstring"
+    if problems := [text for code, text in validate(name)["errors"] if code in CHECKS]:
+        return problems[0]
+    for error in _raised(obj) if what in ("function", "method") else ():
+        if error not in "\n".join(lines):
+            return f"raises {error}, and does not say so"
+    return ""
+
+
+def _raised(function) -> set[str]:
+    """The names of the exceptions that the function's own code raises."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    raised = [node.exc for node in ast.walk(tree) if isinstance(node, ast.Raise)]
+    names = {exc.func.id for exc in raised if isinstance(exc, ast.Call) and isinstance(exc.func, ast.Name)}
+    return names - {"NotImplementedError"}  # an abstract method's, which nobody is to see
 
 
 def _in_list(lines: list[str]) -> bool:
@@ -42,5 +80,6 @@ def _escaped(line: str) -> str:
 
 
 def setup(app) -> dict:
+    app.connect("autodoc-process-docstring", check, priority=400)  # before `formulas` changes the lines
     app.connect("autodoc-process-docstring", formulas)
     return {"parallel_read_safe": True}

@@ -19,7 +19,10 @@ _this_thread = threading.local()
 
 
 def num_threads() -> int:
-    """How many threads share a batch: as set, else from RESNET_SCRATCH_THREADS, else all processors we may use."""
+    """How many threads share a batch: as set, else from RESNET_SCRATCH_THREADS, else all processors we may use.
+
+    Raises ValueError when that variable is not a whole number of at least 1.
+    """
     global _threads
     if _threads is None:
         value = os.environ.get(THREADS_VARIABLE, str(_processors()))
@@ -30,7 +33,10 @@ def num_threads() -> int:
 
 
 def set_num_threads(threads: int) -> None:
-    """Choose how many threads share a batch. With one, none is started. Results do not depend on it."""
+    """Choose how many threads share a batch. With one, none is started. Results do not depend on it.
+
+    Raises ValueError unless `threads` is a whole number of at least 1.
+    """
     global _threads
     if not isinstance(threads, Integral) or threads < 1:
         raise ValueError(f"threads must be a whole number of at least 1, got {threads!r}")

@@ -49,7 +49,10 @@ class Cifar:
     versions: tuple[Version, ...]  # in the order in which they are tried; the last one is the binary, from its author
 
     def load(self, data_dir: str | os.PathLike | None) -> Dataset:
-        """The data set from a folder, an archive or the network: see `load_cifar10`."""
+        """The data set from a folder, an archive or the network: see `load_cifar10`.
+
+        Raises DataError when it cannot be found, downloaded or read, or is damaged.
+        """
         name = data_dir or os.environ.get(DATA_VARIABLE)
         path = Path(name).expanduser() if name else self._download()
         try:

@@ -138,7 +138,10 @@ def _scalar(name: str) -> str:
 
 
 def fill(targets: Mapping[str, Array], arrays: Mapping[str, np.ndarray], path: str | Path) -> None:
-    """Copy each array, in torch's layout, into the target of its name, after everything has been checked."""
+    """Copy each array, in torch's layout, into the target of its name, after everything has been checked.
+
+    Raises CheckpointError when names, shapes or dtypes do not fit, or a number is not finite; then nothing was copied.
+    """
     ours = {name: from_torch(array) for name, array in arrays.items()}
     wrong = [name for name in targets if name in ours and ours[name].shape != targets[name].shape]
     shapes = [f"{name} {arrays[name].shape}, the model has {to_torch(targets[name]).shape}" for name in wrong]

@@ -87,4 +87,5 @@ class ProgressBar:
         self._bar.clear()
 
     def close(self) -> None:
+        """Remove the bar from the screen."""
         self._bar.close()

@@ -70,14 +70,17 @@ class Run:
 
     @property
     def folder(self) -> Path:
+        """The run's folder, which it has locked."""
         return self.lock.folder
 
     @property
     def steps_per_epoch(self) -> int:
+        """The number of whole batches that the training images make."""
         return len(self.dataset.train_images) // self.settings.recipe.batch_size
 
     @property
     def total_steps(self) -> int:
+        """The number of steps of the whole run."""
         return self.settings.recipe.total_steps(self.steps_per_epoch)
 
     @property
@@ -87,6 +90,7 @@ class Run:
 
     @property
     def finished(self) -> bool:
+        """Whether all steps have been taken."""
         return self.step >= self.total_steps
 
     @property

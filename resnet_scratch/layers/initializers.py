@@ -16,7 +16,10 @@ from ..checks import check_number, check_rng
 
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
     """(fan_in, fan_out) of a weight whose last two axes are (in, out): how many inputs one output sums over, and
-    how many outputs one input reaches. For a convolution (KH, KW, C, O) each counts KH * KW times."""
+    how many outputs one input reaches. For a convolution (KH, KW, C, O) each counts KH * KW times.
+
+    Raises ValueError for a shape of fewer than two axes, or with an axis of size 0.
+    """
     if len(shape) < 2 or min(shape) < 1:
         raise ValueError(f"shape must be (..., in, out), each at least 1, got {shape}")
     places = math.prod(shape[:-2])
@@ -24,7 +27,11 @@ def fans(shape: tuple[int, ...]) -> tuple[int, int]:
 
 
 def kaiming_std(shape: tuple[int, ...], mode: str = "fan_in", gain: float = math.sqrt(2)) -> float:
-    """The standard deviation gain / sqrt(fan). The default gain of sqrt(2) is ReLU's."""
+    """The standard deviation gain / sqrt(fan). The default gain of sqrt(2) is ReLU's.
+
+    Source: He et al. 2015, "Delving Deep into Rectifiers", equations 10 and 14.
+    Raises ValueError for a `mode` that is neither "fan_in" nor "fan_out", and for a gain that is not above 0.
+    """
     check_number("gain", gain, above=0)
     if mode not in ("fan_in", "fan_out"):
         raise ValueError(f"mode must be 'fan_in' or 'fan_out', got {mode!r}")

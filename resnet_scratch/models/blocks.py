@@ -28,7 +28,10 @@ def conv1x1(in_channels: int, out_channels: int, stride: int, rng: np.random.Gen
 
 
 def make_shortcut(option: str, in_channels: int, out_channels: int, stride: int, rng: np.random.Generator) -> Layer:
-    """The shortcut of a block: the identity where shapes fit, else option A or B of the ResNet paper (section 3.3)."""
+    """The shortcut of a block: the identity where shapes fit, else option A or B of the ResNet paper (section 3.3).
+
+    Raises UserError for an `option` that is neither.
+    """
     if option not in SHORTCUTS:
         raise UserError(f"shortcut must be 'A' or 'B', got {brief(option)}")
     if stride == 1 and in_channels == out_channels:

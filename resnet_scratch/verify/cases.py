@@ -45,9 +45,11 @@ class CrossEntropy(Layer):
         self.labels, self.label_smoothing = labels, label_smoothing
 
     def forward(self, x: Array, training: bool = False) -> tuple[Array, Array]:
+        """Logits x (N, classes) -> loss (). The cache is the gradient."""
         return softmax_cross_entropy(x, self.labels, self.label_smoothing)
 
     def backward(self, grad_y: Array, cache: Array) -> Array:
+        """grad_y () -> grad_x (N, classes)."""
         return grad_y * cache
 
 

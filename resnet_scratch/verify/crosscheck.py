@@ -30,6 +30,7 @@ class Difference:
 
     @property
     def worst(self) -> float:
+        """The largest of the three differences."""
         return float(np.max([self.output, self.grad_input, self.grad_parameters]))  # np.max: a nan stays a nan
 
 

@@ -36,6 +36,7 @@ def _mistake(kind: type[Layer], what: str, why: str) -> Callable:
     """Registers the function below it under its own name, with dashes."""
 
     def register(wrong_backward: Callable) -> Callable:
+        wrong_backward.__doc__ = f"{what[0].upper()}{what[1:]}: {why}."
         MISTAKES[wrong_backward.__name__.replace("_", "-")] = Mistake(kind, what, why, wrong_backward)
         return wrong_backward
 
