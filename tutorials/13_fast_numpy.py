@@ -253,7 +253,7 @@ plt.show()
 # %% [markdown]
 # On the left, most of the time is the price of a call (tutorial 01). Then both arrays fit into the cache, and the curve
 # is at its highest. To the right it falls, as one level after the other becomes too small. The columns of the whole
-# batch, 75 MB, are on the far right.
+# batch, 75 MB, lie beyond the last point.
 #
 # The remedy is to take a few images at a time: write their columns, multiply, and go on. The arithmetic is the same; only
 # its order changes. How many images should a chunk have? The library has a budget of 2.6 MB per chunk, the dashed line.
@@ -306,7 +306,8 @@ plt.show()
 
 # %% [markdown]
 # The smallest chunks pay for their calls, and the largest ones for the way to memory. In between there is room. The
-# library's chunks are at the upper end of it, because a call costs more when several threads run (rung 6).
+# library's chunks are at the upper end of it, because a call costs more when several threads run (rung 6, and
+# `docs/performance.md`).
 #
 # ### Memory that is kept
 #
@@ -363,7 +364,7 @@ SMALL_ROWS = SMALL_PRODUCT // matrix.size
 print(f"a million multiply-adds are {SMALL_ROWS} rows of our columns")
 
 # %% [markdown]
-# Among OpenBLAS's names for x86 processors, SkylakeX and Cooperlake have AVX-512; Haswell and Zen do not.
+# Of OpenBLAS's names for x86 kernels, SkylakeX, Cooperlake and SapphireRapids use AVX-512; Haswell and Zen use AVX2.
 #
 # **Predict, then run:** the cell multiplies the same tall matrix in pieces of more and more rows. Will the speed drop
 # where a piece is no longer small?
@@ -397,8 +398,8 @@ print({rows: round(speed) for rows, speed in speeds.items()})
 # * **There is none.** Either your BLAS has no small kernels, or it copies so fast that they do not matter. On an Intel
 #   Xeon with the same kernels, we saw no cliff.
 #
-# On Linux you can try other kernels: `OPENBLAS_CORETYPE=Haswell python tutorials/13_fast_numpy.py` uses those for AVX2,
-# which include no small ones for x86.
+# On Linux you can try other kernels: `OPENBLAS_CORETYPE=Haswell python tutorials/13_fast_numpy.py` takes those for AVX2,
+# which have no small ones. Their curve has no cliff, and lies lower.
 #
 # How can you have small products without the price of many calls? NumPy's `matmul` also takes a *stack* of matrices,
 # (B, rows, K) @ (K, O), and goes through it in C. A tall matrix can be handed over as a stack without a copy: it is the
@@ -720,6 +721,7 @@ for name, seconds in times.items():
     print(f"{name:<32} {50 * images.size / median(seconds) / 1e9:6.2f} billion numbers/s")
 assert np.array_equal(images * scales, images * long_scales), "the same numbers"
 assert np.allclose(channel_sum(images), images.sum((0, 1, 2)), atol=1e-2), "the same sums, up to rounding"
+set_num_threads(ALL_THREADS)  # as it was
 
 # %% [markdown]
 # ## The rules
@@ -760,8 +762,7 @@ assert np.allclose(channel_sum(images), images.sum((0, 1, 2)), atol=1e-2), "the 
 # </details>
 
 # %%
-assert np.shares_memory(im2col(x, 1), x), "the columns of a 1x1 convolution are a view of the images"
-set_num_threads(ALL_THREADS)
+assert np.shares_memory(im2col(x, 1), x), "the last answer: the columns of a 1x1 convolution are the images themselves"
 
 # %% [markdown]
 # ## What PyTorch calls this

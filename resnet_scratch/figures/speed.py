@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .style import BLACK, BLUE, GREEN, GREY, ORANGE
@@ -19,29 +18,22 @@ def draw_curve(
 ) -> Figure:
     """A curve {size: value} over a logarithmic axis of sizes, with the names of its axes.
 
-    `sizes` are marked by dashed vertical lines, and `levels`, values to compare with, by dotted horizontal ones, both
-    with their labels.
+    `sizes` are marked by dashed vertical lines, and `levels`, values to compare with, by dotted horizontal ones; their
+    labels are in a legend above the axes.
     """
     fig, ax = plt.subplots(figsize=(7, 3), layout="constrained")
     ax.plot(list(values), list(values.values()), "o-", color=BLUE)
-    ax.set_xscale("log", base=2)
-    top = 1.25 * max(*values.values(), *levels.values(), 0)
-    ax.set(xlabel=x, ylabel=y, ylim=(0, top))
     for label, size in sizes.items():
-        ax.axvline(size, color=ORANGE, linestyle="--")
-        _beside(ax, size, 0.95 * top, label, ORANGE, "top")
+        ax.axvline(size, color=ORANGE, linestyle="--", label=label)
     for label, level in levels.items():
-        ax.axhline(level, color=GREEN, linestyle=":", linewidth=2)
-        _beside(ax, min(values), level, label, GREEN, "bottom")
+        ax.axhline(level, color=GREEN, linestyle=":", linewidth=2, label=label)
+    ax.set_xscale("log", base=2)
+    ax.set(xlabel=x, ylabel=y, ylim=(0, 1.1 * max(*values.values(), *levels.values(), 0)))
+    if sizes or levels:
+        ax.legend(frameon=False, fontsize=9, loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0)
     ax.grid(alpha=0.3)
     ax.spines[["top", "right"]].set_visible(False)
     return fig
-
-
-def _beside(ax: Axes, x: float, y: float, label: str, colour: str, along: str) -> None:
-    """Write a label to the right of a point, on white, so that lines do not cross it."""
-    white = {"facecolor": "white", "edgecolor": "none", "pad": 1}
-    ax.annotate(label, (x, y), (4, 2), textcoords="offset points", color=colour, va=along, fontsize=9, bbox=white)
 
 
 def draw_ladder(milliseconds: Mapping[str, float], limit: float, limit_label: str) -> Figure:
@@ -50,7 +42,7 @@ def draw_ladder(milliseconds: Mapping[str, float], limit: float, limit_label: st
     bars = ax.barh(list(milliseconds), list(milliseconds.values()), color=BLUE)
     bars[-1].set(facecolor=ORANGE, hatch="///", edgecolor="white")
     for k, value in enumerate(milliseconds.values()):
-        ax.text(value, k, f" {value:,.1f}", va="center", fontsize=9)
+        ax.text(value, k, f" {value:,.{0 if value >= 100 else 1}f}", va="center", fontsize=9)
     ax.axvline(limit, color=BLACK, linestyle="--", linewidth=1)
     ax.set_title(f"dashed: {limit_label}", fontsize=9, color=BLACK)
     ax.set_xscale("log")
