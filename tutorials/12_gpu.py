@@ -272,8 +272,8 @@ for kind, milliseconds in sorted(times.items(), key=lambda item: -item[1]):
 # A GPU adds the terms of a sum in a different order, so the last digits of a result differ. In float64 that is all that
 # may differ, by less than 1e-9 of the largest number (`TOLERANCE` in `verify/crosscheck.py`). `crosscheck` runs the
 # same weights and the same batch on two devices, forward and backward, and compares them layer by layer. In a terminal,
-# it is `resnet-scratch crosscheck resnet8 --device cuda`. You can also run the gradient checks there: `resnet-scratch
-# gradcheck --device cuda`.
+# it is `resnet-scratch crosscheck resnet8 --device cuda`. You can also run the gradient checks there:
+# `resnet-scratch gradcheck --device cuda`.
 
 # %%
 if GPU:
