@@ -660,7 +660,7 @@ task("13.5")
 
 
 # %%
-def shifted_gradients(grad_y, x, weight):
+def gradients_by_shifts(grad_y, x, weight):
     """3x3, stride 1, padding 1."""
     (_, H, W, C), O = x.shape, grad_y.shape[3]
     padded = pad(x, (1, 1))
@@ -678,7 +678,7 @@ def backward_jobs(layer, images, grad_y):
         return grad_x, layer.weight.grad
 
     def shifted():
-        return over_batch(lambda g, x: shifted_gradients(g, x, layer.weight.value), grad_y, images, footprint=9)
+        return over_batch(lambda g, x: gradients_by_shifts(g, x, layer.weight.value), grad_y, images, footprint=9)
 
     return {"columns": columns, "shifted": shifted}
 
