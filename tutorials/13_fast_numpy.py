@@ -70,7 +70,7 @@ print(f"NumPy {np.__version__}, {ALL_THREADS} processor core(s) to use")
 print(inspect.getsource(race))
 
 # %% [markdown]
-# **Predict, then run:** how much will two jobs differ that are the same job?
+# **Predict, then run:** the two jobs are the same. How far apart will their times be?
 
 # %%
 numbers = np.random.default_rng(0).standard_normal(10**6)
@@ -162,7 +162,7 @@ print(f"seven loops need about {loops:.0f} s for the whole job: {OPERATIONS / lo
 task("13.1")
 
 # %% [markdown]
-# **Predict, then run:** in which order will the three arrive?
+# **Predict, then run:** which of the three is the fastest, and which the slowest?
 
 
 # %%
@@ -218,6 +218,7 @@ gathered = padded[:, oh + kh, ow + kw]
 print("shape  ", gathered.shape)
 print("strides", gathered.strides)
 print("does reshape make a view?", np.shares_memory(gathered, gathered.reshape(-1, 9 * C)))
+assert gathered.strides[0] == 4 * C, "neighbours in memory belong to different images"
 assert not np.shares_memory(gathered, gathered.reshape(-1, 9 * C)), "reshape has to copy"
 
 # %% [markdown]
@@ -488,17 +489,17 @@ assert len(totals) > 1, "a sum in the order of arrival differs from run to run"
 #
 # $$ \big((s_0 + s_1) + (s_2 + s_3)\big) + \big((s_4 + s_5) + (s_6 + s_7)\big) $$
 #
-# With a power of two of chunks the tree is complete, and each half of the batch is one half of the tree.
+# If the number of chunks is a power of two, the tree is complete, and each half of the batch is one half of the tree.
 
 # %% tags=["task"]
 task("13.3")
 
 # %% [markdown]
-# `over_batch` puts it all together. Each thread takes the next chunk that no other thread has taken, calls the function
-# that it was given, the *kernel*, and writes what comes back to its own part of the result. What comes back as a `Sum`
-# goes into the tree. BLAS would start threads of its own in each of ours, so it is limited to one. `footprint` says how
-# many times as large as the images the columns are. The number of chunks follows from that and from the size of the
-# batch, and not from the number of threads.
+# `over_batch` puts it all together. Each thread takes the next chunk that no other thread has taken, and calls the
+# function that it was given, the *kernel*. Rows that the kernel returns are written to the chunk's own part of the
+# result, and a `Sum` goes into the tree. BLAS would start threads of its own in each of ours, so it is limited to one.
+# `footprint` is the size of the columns as a multiple of the images, here 9. From it and from the size of the batch
+# follows the number of chunks; the number of threads has no part in it.
 
 # %%
 print(inspect.getsource(over_batch))
@@ -617,9 +618,9 @@ for name, most in peaks.items():
 assert peaks["shifted"] < peaks["columns"] / 2, "without columns it needs far less memory"
 
 # %% [markdown]
-# It needs far less memory. What about time? Each of the nine products is only C deep instead of 9 C, and each passes over
-# the whole result to add to it. **Predict, then run:** for which of the 3x3 convolutions of ResNet-20 do shifted products
-# win? Both ways get the same chunks and one core.
+# It needs far less memory. What about time? Each of the nine products sums over C numbers only, instead of 9 C, and
+# each makes a pass over the whole result to add to it. **Predict, then run:** for which of the 3x3 convolutions of
+# ResNet-20 do shifted products win? Both ways get the same chunks and one core.
 
 # %%
 LAYERS = [(3, 16, 32), (16, 16, 32), (32, 32, 16), (64, 64, 8)]  # C, O, and height and width of the image
@@ -651,8 +652,8 @@ draw_pairs(NAMES, race_over_layers(forward_jobs), "milliseconds, forward")
 plt.show()
 
 # %% [markdown]
-# With three channels a product is only three deep, and the nine passes over the result cost more than the columns of so
-# small an input. With more channels the two ways are close, or the shifted products are ahead. So why does the library
+# With three channels a product sums over three numbers, and the nine passes over the result cost more than the columns of
+# so small an input. With more channels the two ways are close, or the shifted products are ahead. So why does the library
 # write columns? Look at the backward pass first.
 
 # %% tags=["task"]
