@@ -114,8 +114,8 @@ assert float(to_numpy(losses[-1])) < 4, "eight steps in, the loss should be a sm
 # ## What waits for what
 #
 # A call to a GPU returns before its work is done. The next call is queued after it, and the processor runs ahead. That
-# is fast as long as nobody asks for a number. `float(loss)` asks for one: the processor waits until the GPU has finished
-# everything up to that loss, and then the GPU waits until Python has queued new work.
+# is fast as long as nobody asks for a number. `float(loss)` asks for one: the processor waits until the GPU has
+# finished everything up to that loss, and then the GPU waits until Python has queued new work.
 #
 # So the training loop yields the loss as an array and never looks at it. The progress bar of `resnet-scratch train`
 # looks at most twice a second (`REFRESH_SECONDS` in `experiment/console.py`).
@@ -199,16 +199,16 @@ task("12.3")
 # ## Arithmetic or memory?
 #
 # A device performs a limited number of operations per second and moves a limited number of bytes per second. If a
-# computation does few operations for each byte it moves, it waits for memory, however fast the arithmetic is. The number
-# of operations per byte is called *arithmetic intensity*.
+# computation does few operations for each byte it moves, it waits for memory, however fast the arithmetic is. The
+# number of operations per byte is called *arithmetic intensity*.
 
 # %% tags=["task"]
 task("12.4")
 
 # %% [markdown]
 # The *roofline model* (Williams et al. 2009) draws this as a figure: the best possible speed against the arithmetic
-# intensity. On the left the line rises, because memory is the limit. On the right it is flat, because arithmetic is. Here
-# are the two limits of the processor in front of you:
+# intensity. On the left the line rises, because memory is the limit. On the right it is flat, because arithmetic is.
+# Here are the two limits of the processor in front of you:
 
 # %%
 peak = 2 * sgemm_peak(1024)  # a multiply-add is two operations
@@ -221,8 +221,8 @@ print(f"arithmetic {peak / 1e9:.0f} GFLOP/s, memory {bandwidth / 1e9:.1f} GB/s (
 print(f"below {corner:.0f} operations per byte, memory is the limit")
 
 # %% [markdown]
-# And here are the layers of ResNet-20 for a batch of 128: the operations of each, divided by the bytes of its input, its
-# output and its weights. Layers without multiply-adds are counted with one operation per output.
+# And here are the layers of ResNet-20 for a batch of 128: the operations of each, divided by the bytes of its input,
+# its output and its weights. Layers without multiply-adds are counted with one operation per output.
 
 # %%
 BATCH = 128
@@ -251,9 +251,9 @@ assert max(weight_shares) < 0.05, "at this batch size the weights hardly count"
 
 # %% [markdown]
 # Batch norm, ReLU and addition do almost nothing with each number they load, so they wait for memory. It is the same on
-# a GPU: for the T4, NVIDIA states 8.1 TFLOP/s in float32 and more than 300 GB/s, so its corner is at about 27 operations
-# per byte. For this reason compilers for neural networks fuse such layers into their neighbours (Chen et al. 2018,
-# section 3): each number is then loaded once for several of them.
+# a GPU: for the T4, NVIDIA states 8.1 TFLOP/s in float32 and more than 300 GB/s, so its corner is at about 27
+# operations per byte. For this reason compilers for neural networks fuse such layers into their neighbours (Chen et al.
+# 2018, section 3): each number is then loaded once for several of them.
 #
 # How much of a training step do they take here?
 
@@ -329,7 +329,8 @@ else:
 #
 # * Okuta et al. 2017, "CuPy: A NumPy-Compatible Library for NVIDIA GPU Calculations".
 # * CuPy's user guide, "Performance Best Practices": kernels are compiled at first use; how to benchmark.
-# * Williams, Waterman and Patterson 2009, "Roofline: An Insightful Visual Performance Model for Multicore Architectures".
+# * Williams, Waterman and Patterson 2009, "Roofline: An Insightful Visual Performance Model for Multicore
+#   Architectures".
 # * Chen et al. 2018, "TVM: An Automated End-to-End Optimizing Compiler for Deep Learning", section 3: fusion.
 # * Lavin and Gray 2016, "Fast Algorithms for Convolutional Neural Networks", section 4: Winograd's algorithm.
 # * NumPy Enhancement Proposal 50, "Promotion rules for Python scalars".

@@ -9,8 +9,8 @@
 # # 13 Fast NumPy
 #
 # The seven loops that define a convolution are thousands of times slower than this library's layer. Both are written in
-# Python and NumPy. In this tutorial you climb from one to the other, rung by rung, on your own machine. At each rung you
-# measure the gain and look for the reason: the number of calls, the order in memory, the cache, BLAS, the threads.
+# Python and NumPy. In this tutorial you climb from one to the other, rung by rung, on your own machine. At each rung
+# you measure the gain and look for the reason: the number of calls, the order in memory, the cache, BLAS, the threads.
 #
 # At the end you will be able to
 #
@@ -56,8 +56,8 @@ print(f"NumPy {np.__version__}, {ALL_THREADS} processor core(s) to use")
 # %% [markdown]
 # ## Measuring
 #
-# A measured time belongs to a machine and a moment. The clock speed changes, other programs use the cache, and the first
-# run of a function pays for things that later runs find done. Four habits help:
+# A measured time belongs to a machine and a moment. The clock speed changes, other programs use the cache, and the
+# first run of a function pays for things that later runs find done. Four habits help:
 #
 # * **Compare results before times.** A wrong answer can be very fast.
 # * **Warm up.** The first rounds do not count.
@@ -131,8 +131,8 @@ rungs = {}
 # %% [markdown]
 # ## Rung 0: seven loops
 #
-# This is the definition from tutorial 01. It runs on one small image, without padding. The time of the whole job follows
-# from the number of multiply-adds.
+# This is the definition from tutorial 01. It runs on one small image, without padding. The time of the whole job
+# follows from the number of multiply-adds.
 
 # %%
 small = x[:1, :6, :6]
@@ -236,9 +236,9 @@ print(f"images {x.nbytes / 1e6:.1f} MB, columns {columns_bytes / 1e6:.1f} MB")
 assert columns_bytes == 9 * x.nbytes, "a pixel is in nine windows, if the padding counts"
 
 # %% [markdown]
-# They are written once and read once. Where are they in between? A processor has a small, fast memory, the **cache**, in
-# two or three levels. What does not fit goes out to main memory and has to be fetched again. To find the levels of your
-# machine, copy arrays of growing size, each many times, and look at the bytes per second.
+# They are written once and read once. Where are they in between? A processor has a small, fast memory, the **cache**,
+# in two or three levels. What does not fit goes out to main memory and has to be fetched again. To find the levels of
+# your machine, copy arrays of growing size, each many times, and look at the bytes per second.
 
 # %%
 speeds = {}
@@ -256,8 +256,9 @@ plt.show()
 # is at its highest. To the right it falls, as one level after the other becomes too small. The columns of the whole
 # batch, 75 MB, lie beyond the last point.
 #
-# The remedy is to take a few images at a time: write their columns, multiply, and go on. The arithmetic is the same; only
-# its order changes. How many images should a chunk have? The library has a budget of 2.6 MB per chunk, the dashed line.
+# The remedy is to take a few images at a time: write their columns, multiply, and go on. The arithmetic is the same;
+# only its order changes. How many images should a chunk have? The library has a budget of 2.6 MB per chunk, the dashed
+# line.
 
 # %% tags=["task"]
 task("13.2")
@@ -283,8 +284,8 @@ rungs["4 in chunks"] = lambda: in_chunks(convolve)
 _ = compare({name: rungs[name] for name in ("3 a view of all windows", "4 in chunks")})
 
 # %% [markdown]
-# Small chunks need many calls, and large ones do not fit into the cache. **Predict, then run:** what is the shape of the
-# curve? (The images here are 8x8, so that a chunk can be really small.)
+# Small chunks need many calls, and large ones do not fit into the cache. **Predict, then run:** what is the shape of
+# the curve? (The images here are 8x8, so that a chunk can be really small.)
 
 # %%
 tiny = rng.standard_normal((1024, 8, 8, C), np.float32)
@@ -312,9 +313,9 @@ plt.show()
 #
 # ### Memory that is kept
 #
-# Where do the columns of a chunk get their memory? `np.empty` gets a promise: the system provides a page of memory, often
-# 4096 bytes, when it is first touched, and fills it with zeros before that. So the first touch is expensive. `mmap` asks
-# the system for untouched pages, which makes the price visible:
+# Where do the columns of a chunk get their memory? `np.empty` gets a promise: the system provides a page of memory,
+# often 4096 bytes, when it is first touched, and fills it with zeros before that. So the first touch is expensive.
+# `mmap` asks the system for untouched pages, which makes the price visible:
 
 # %%
 size = 2**24
@@ -333,9 +334,9 @@ print(f"write to as much once more:        {1e3 * median(again):6.2f} ms")
 
 # %% [markdown]
 # A new array may pay this price or not. The allocator decides whether freed memory goes back to the system or is kept
-# for the next array. On Linux the library asks glibc's allocator to keep it (`compute/allocator.py`). It asks once, when
-# it first cuts a batch into chunks, which in this tutorial happened at `expected = conv(x)`. So all rungs profit from it,
-# and it is not a rung of its own.
+# for the next array. On Linux the library asks glibc's allocator to keep it (`compute/allocator.py`). It asks once,
+# when it first cuts a batch into chunks, which in this tutorial happened at `expected = conv(x)`. So all rungs profit
+# from it, and it is not a rung of its own.
 #
 # ## Rung 5: what BLAS likes
 #
@@ -344,8 +345,8 @@ print(f"write to as much once more:        {1e3 * median(again):6.2f} ms")
 # $2n^2$ numbers, for $n^3$ multiply-adds, so for large $n$ the copying hardly counts. Our columns are tall and narrow.
 # Each of their numbers takes part in 16 multiply-adds, and the copying may count.
 #
-# For processors with AVX-512, OpenBLAS also has *small kernels*, for products of up to a million multiply-adds. They read
-# the matrices where they are. Which kernels does your NumPy use?
+# For processors with AVX-512, OpenBLAS also has *small kernels*, for products of up to a million multiply-adds. They
+# read the matrices where they are. Which kernels does your NumPy use?
 
 
 # %%
@@ -399,8 +400,8 @@ print({rows: round(speed) for rows, speed in speeds.items()})
 # * **There is none.** Either your BLAS has no small kernels, or it copies so fast that they do not matter. On an Intel
 #   Xeon with the same kernels, we saw no cliff.
 #
-# On Linux you can try other kernels: `OPENBLAS_CORETYPE=Haswell python tutorials/13_fast_numpy.py` takes those for AVX2,
-# which have no small ones. Their curve has no cliff, and lies lower.
+# On Linux you can try other kernels: `OPENBLAS_CORETYPE=Haswell python tutorials/13_fast_numpy.py` takes those for
+# AVX2, which have no small ones. Their curve has no cliff, and lies lower.
 #
 # How can you have small products without the price of many calls? NumPy's `matmul` also takes a *stack* of matrices,
 # (B, rows, K) @ (K, O), and goes through it in C. A tall matrix can be handed over as a stack without a copy: it is the
@@ -459,8 +460,9 @@ with limit_blas_threads(1):
 # NumPy releases the lock while it copies, adds and multiplies large arrays. So with two free cores the second line is
 # nearly halved, and the first is not.
 #
-# The pieces for the threads are there already: the chunks. For the forward pass that is all. For the backward pass there
-# is a trap, because the gradient of the weights is a *sum* over all chunks. Rounding makes a sum depend on its order:
+# The pieces for the threads are there already: the chunks. For the forward pass that is all. For the backward pass
+# there is a trap, because the gradient of the weights is a *sum* over all chunks. Rounding makes a sum depend on its
+# order:
 
 # %%
 print(f"(0.1 + 0.2) + 0.3 = {(0.1 + 0.2) + 0.3}")
@@ -483,9 +485,9 @@ print(f"20 runs, {len(totals)} different totals, from {min(totals):.6f} to {max(
 assert len(totals) > 1, "a sum in the order of arrival differs from run to run"
 
 # %% [markdown]
-# A difference in the last digit of one gradient changes the next weights, and after some steps the whole run. Such a run
-# cannot be repeated, and a bug in it is hard to find. The remedy is to fix the order of the additions. A **binary tree**
-# does that, and lets neighbours be added as soon as both have arrived:
+# A difference in the last digit of one gradient changes the next weights, and after some steps the whole run. Such a
+# run cannot be repeated, and a bug in it is hard to find. The remedy is to fix the order of the additions. A **binary
+# tree** does that, and lets neighbours be added as soon as both have arrived:
 #
 # $$ \big((s_0 + s_1) + (s_2 + s_3)\big) + \big((s_4 + s_5) + (s_6 + s_7)\big) $$
 #
@@ -652,9 +654,9 @@ draw_pairs(NAMES, race_over_layers(forward_jobs), "milliseconds, forward")
 plt.show()
 
 # %% [markdown]
-# With three channels a product sums over three numbers, and the nine passes over the result cost more than the columns of
-# so small an input. With more channels the two ways are close, or the shifted products are ahead. So why does the library
-# write columns? Look at the backward pass first.
+# With three channels a product sums over three numbers, and the nine passes over the result cost more than the columns
+# of so small an input. With more channels the two ways are close, or the shifted products are ahead. So why does the
+# library write columns? Look at the backward pass first.
 
 # %% tags=["task"]
 task("13.5")
@@ -698,8 +700,8 @@ plt.show()
 # ## Not only convolutions
 #
 # Long runs matter for every layer. Batch norm multiplies each channel by a scale of its own. NumPy broadcasts the 16
-# scales over the images, and its inner loop is then 16 numbers long. If the scales are repeated to the length of a row or
-# of a whole image, the arithmetic is the same and the inner loop is long. `per_channel` repeats them.
+# scales over the images, and its inner loop is then 16 numbers long. If the scales are repeated to the length of a row
+# or of a whole image, the arithmetic is the same and the inner loop is long. `per_channel` repeats them.
 #
 # A sum over all but the channels, as in batch norm's statistics, has the same problem: NumPy adds rows of 16 numbers. A
 # matrix product also adds rows, if the other factor is a row of ones, and BLAS does that in long runs:
@@ -741,8 +743,8 @@ set_num_threads(ALL_THREADS)  # as it was
 # <details><summary>On your machine, rung 4 is hardly faster than rung 3. What could be the reason?</summary>
 #
 # Chunks help only if the whole batch does not fit into the cache and a chunk does. Server processors may have a last
-# level of a hundred megabytes or more, in which all 75 MB of columns fit. The curve of copying speeds tells you: look for
-# the step between 2.6 MB and 75 MB. A smaller step means a smaller gain.
+# level of a hundred megabytes or more, in which all 75 MB of columns fit. The curve of copying speeds tells you: look
+# for the step between 2.6 MB and 75 MB. A smaller step means a smaller gain.
 #
 # </details>
 #
