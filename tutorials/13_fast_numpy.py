@@ -390,7 +390,7 @@ speeds = {rows: operations / median(seconds) / 1e9 for rows, seconds in times.it
 levels = {"the library's matmul: one call, a stack of small products": operations / stack / 1e9}
 draw_curve(speeds, "rows in one product", "GFLOP/s", {"no longer small": SMALL_ROWS}, levels)
 plt.show()
-print({rows: round(speed) for rows, speed in speeds.items()})
+print("; ".join(f"{rows} rows: {speeds[rows]:.0f} GFLOP/s" for rows in (256, 1024, 32768)))
 
 # %% [markdown]
 # On the far left you see the price of a call again. The rest depends on the machine.
@@ -401,7 +401,7 @@ print({rows: round(speed) for rows, speed in speeds.items()})
 #   Xeon with the same kernels, we saw no cliff.
 #
 # On Linux you can try other kernels: `OPENBLAS_CORETYPE=Haswell python tutorials/13_fast_numpy.py` takes those for
-# AVX2, which have no small ones. Their curve has no cliff, and lies lower.
+# AVX2, which have no small ones. In our runs their curve had no cliff, and lay lower.
 #
 # How can you have small products without the price of many calls? NumPy's `matmul` also takes a *stack* of matrices,
 # (B, rows, K) @ (K, O), and goes through it in C. A tall matrix can be handed over as a stack without a copy: it is the
