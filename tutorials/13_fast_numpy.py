@@ -21,7 +21,7 @@
 # * write a convolution and its gradients as sums of shifted matrix products, and say when that pays.
 #
 # **Needs:** 01 (windows, im2col, why one matrix product is fast) and 02 (the gradients of a convolution).
-# **Time:** 60 minutes to read, 90 minutes for the tasks; the cells run in about a minute. You are measuring, so close
+# **Time:** 60 minutes to read, 90 minutes for the tasks; the cells run in under a minute. You are measuring, so close
 # other programs first.
 
 # %%
@@ -395,17 +395,17 @@ print("; ".join(f"{rows} rows: {speeds[rows]:.0f} GFLOP/s" for rows in (256, 102
 # %% [markdown]
 # On the far left you see the price of a call again. The rest depends on the machine.
 #
-# * **There is a cliff** at the dashed line: small products are faster, because nothing is copied. On an AMD EPYC with
-#   AVX-512, such a product ran at 112 GFLOP/s in small pieces and at 79 in one (`docs/performance.md`).
-# * **There is none.** Either your BLAS has no small kernels, or it copies so fast that they do not matter. On an Intel
-#   Xeon with the same kernels, we saw no cliff.
-#
-# On Linux you can try other kernels: `OPENBLAS_CORETYPE=Haswell python tutorials/13_fast_numpy.py` takes those for
-# AVX2, which have no small ones. In our runs their curve had no cliff, and lay lower.
+# * **There is a cliff** at the dashed line: small products are faster, because nothing is copied. On an Intel Xeon with
+#   AVX-512, the speed fell from 86 to 70 GFLOP/s there. On an AMD EPYC with AVX-512 it was 112 for small products and 79
+#   for one large one (`docs/performance.md`).
+# * **There is none**, because your BLAS has no small kernels. On the same Xeon, but with the kernels for AVX2, the curve
+#   only rose, up to 54 GFLOP/s. (On Linux you can repeat that: `OPENBLAS_CORETYPE=Haswell python
+#   tutorials/13_fast_numpy.py`.)
 #
 # How can you have small products without the price of many calls? NumPy's `matmul` also takes a *stack* of matrices,
 # (B, rows, K) @ (K, O), and goes through it in C. A tall matrix can be handed over as a stack without a copy: it is the
-# same memory with another shape. Where there is no cliff, this gains little, and costs little.
+# same memory with another shape. On that Xeon a stack ran at 92 GFLOP/s, and one tall product at 74. With the kernels
+# for AVX2 the stack cost a little: 49 instead of 54.
 
 # %%
 print(inspect.getsource(matmul))
@@ -691,7 +691,8 @@ plt.show()
 
 # %% [markdown]
 # Backward, one set of columns serves for both gradients, with two products. Without columns it is eighteen products and
-# nine copies, each a call that takes Python's lock. The library uses one form for all layers and both directions.
+# nine copies, each a call that takes Python's lock. In our runs it took 1.5 to 2 times as long. So the library writes
+# columns, for all layers and in both directions.
 #
 # PyTorch's convolutions on a processor write no columns either; they have kernels made for these shapes.
 # `resnet-scratch bench resnet20 --against torch` compares the two libraries on your machine. `docs/performance.md` has
