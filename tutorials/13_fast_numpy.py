@@ -694,9 +694,9 @@ plt.show()
 # nine copies, each a call that takes Python's lock. In our runs it took 1.5 to 2 times as long. So the library writes
 # columns, for all layers and in both directions.
 #
-# PyTorch's convolutions on a processor write no columns either; they have kernels made for these shapes.
-# `resnet-scratch bench resnet20 --against torch` compares the two libraries on your machine. `docs/performance.md` has
-# results, and a list of what was tried and left out.
+# PyTorch leaves most convolutions on a processor to oneDNN, which has kernels that need no columns. `resnet-scratch bench
+# resnet20 --against torch` compares the two libraries on your machine. `docs/performance.md` has results, and a list of
+# what was tried and left out.
 #
 # ## Not only convolutions
 #
