@@ -396,10 +396,10 @@ print("; ".join(f"{rows} rows: {speeds[rows]:.0f} GFLOP/s" for rows in (256, 102
 # On the far left you see the price of a call again. The rest depends on the machine.
 #
 # * **There is a cliff** at the dashed line: small products are faster, because nothing is copied. On an Intel Xeon with
-#   AVX-512, the speed fell from 86 to 70 GFLOP/s there. On an AMD EPYC with AVX-512 it was 112 for small products and 79
-#   for one large one (`docs/performance.md`).
-# * **There is none**, because your BLAS has no small kernels. On the same Xeon, but with the kernels for AVX2, the curve
-#   only rose, up to 54 GFLOP/s. (On Linux you can repeat that: `OPENBLAS_CORETYPE=Haswell python
+#   AVX-512, the speed fell from 86 to 70 GFLOP/s there. On an AMD EPYC with AVX-512 it was 112 for small products and
+#   79 for one large one (`docs/performance.md`).
+# * **There is none**, because your BLAS has no small kernels. On the same Xeon, but with the kernels for AVX2, the
+#   curve only rose, up to 54 GFLOP/s. (On Linux you can repeat that: `OPENBLAS_CORETYPE=Haswell python
 #   tutorials/13_fast_numpy.py`.)
 #
 # How can you have small products without the price of many calls? NumPy's `matmul` also takes a *stack* of matrices,
@@ -694,9 +694,9 @@ plt.show()
 # nine copies, each a call that takes Python's lock. In our runs it took 1.5 to 2 times as long. So the library writes
 # columns, for all layers and in both directions.
 #
-# PyTorch leaves most convolutions on a processor to oneDNN, which has kernels that need no columns. `resnet-scratch bench
-# resnet20 --against torch` compares the two libraries on your machine. `docs/performance.md` has results, and a list of
-# what was tried and left out.
+# PyTorch leaves most convolutions on a processor to oneDNN, which has kernels that need no columns.
+# `resnet-scratch bench resnet20 --against torch` compares the two libraries on your machine. `docs/performance.md` has
+# results, and a list of what was tried and left out.
 #
 # ## Not only convolutions
 #
