@@ -89,7 +89,7 @@ assert np.allclose([grad_x, grad_w], slopes), "the slopes that are measured by c
 # Here is the graph. Blue arrows carry values forward, orange ones carry gradients backward.
 
 # %%
-boxes = {"x": (0, 1.6), "w": (0, 0), "u": (2, 0), "s": (4, 1.6), "e": (6, 1.6), "L": (8, 1.6)}
+boxes = {"x": (0, 2.2), "w": (0, 0), "u": (2.6, 0), "s": (5, 2.2), "e": (7, 2.2), "L": (9, 2.2)}
 labels = {"u": "u = w x", "s": "s = u + x", "e": "e = s - 5", "L": "L = e²"}
 forward_arrows = [
     ("x", "u", "2"), ("w", "u", "3"), ("u", "s", "6"), ("x", "s", "2"), ("s", "e", "8"), ("e", "L", "3"),
@@ -98,7 +98,7 @@ backward_arrows = [
     ("u", "x", "6 · w = 18"), ("u", "w", "6 · x = 12"), ("s", "u", "6"), ("s", "x", "6"), ("e", "s", "6"),
     ("L", "e", "2 e = 6"),
 ]  # fmt: skip
-fig, ax = plt.subplots(figsize=(10, 3.2))
+fig, ax = plt.subplots(figsize=(10, 3.6))
 draw_graph(ax, boxes, forward_arrows, labels=labels, bend={arrow[:2]: 0.15 for arrow in forward_arrows})
 draw_graph(ax, boxes, backward_arrows, BACKWARD, labels=labels, bend={arrow[:2]: 0.15 for arrow in backward_arrows})
 plt.show()

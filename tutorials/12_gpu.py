@@ -107,17 +107,18 @@ assert float(to_numpy(losses[-1])) < 4, "eight steps in, the loss should be a sm
 
 # %% [markdown]
 # The data set is copied to the device once, as uint8, which takes a quarter of the memory of float32. Crops, flips and
-# normalisation then happen on the device. Random numbers are the exception: they are drawn on the processor, so that a
-# run on a GPU starts from the same weights and sees the same batches as a run on the processor.
+# normalisation then happen on the device. Random numbers are the exception: they are drawn on the processor
+# (`data/augment.py`, `layers/initializers.py`), so that a run on a GPU starts from the same weights and sees the same
+# batches as a run on the processor.
 #
 # ## What waits for what
 #
 # A call to a GPU returns before its work is done. The next call is queued after it, and the processor runs ahead. That
-# is fast as long as nobody asks for a number. `float(loss)` asks for one: the processor waits until the GPU has finished
-# everything up to that loss, and then the GPU waits until Python has queued new work.
+# is fast as long as nobody asks for a number. `float(loss)` asks for one: the processor waits until the GPU has
+# finished everything up to that loss, and then the GPU waits until Python has queued new work.
 #
 # So the training loop yields the loss as an array and never looks at it. The progress bar of `resnet-scratch train`
-# looks at most twice a second.
+# looks at most twice a second (`REFRESH_SECONDS` in `experiment/console.py`).
 
 # %% tags=["task"]
 task("12.2")
@@ -198,16 +199,16 @@ task("12.3")
 # ## Arithmetic or memory?
 #
 # A device performs a limited number of operations per second and moves a limited number of bytes per second. If a
-# computation does few operations for each byte it moves, it waits for memory, however fast the arithmetic is. The number
-# of operations per byte is called *arithmetic intensity*.
+# computation does few operations for each byte it moves, it waits for memory, however fast the arithmetic is. The
+# number of operations per byte is called *arithmetic intensity*.
 
 # %% tags=["task"]
 task("12.4")
 
 # %% [markdown]
 # The *roofline model* (Williams et al. 2009) draws this as a figure: the best possible speed against the arithmetic
-# intensity. On the left the line rises, because memory is the limit. On the right it is flat, because arithmetic is. Here
-# are the two limits of the processor in front of you:
+# intensity. On the left the line rises, because memory is the limit. On the right it is flat, because arithmetic is.
+# Here are the two limits of the processor in front of you:
 
 # %%
 peak = 2 * sgemm_peak(1024)  # a multiply-add is two operations
@@ -220,17 +221,19 @@ print(f"arithmetic {peak / 1e9:.0f} GFLOP/s, memory {bandwidth / 1e9:.1f} GB/s (
 print(f"below {corner:.0f} operations per byte, memory is the limit")
 
 # %% [markdown]
-# And here are the layers of ResNet-20 for a batch of 128: the operations of each, divided by the bytes of its input, its
-# output and its weights. Layers without multiply-adds are counted with one operation per output.
+# And here are the layers of ResNet-20 for a batch of 128: the operations of each, divided by the bytes of its input,
+# its output and its weights. Layers without multiply-adds are counted with one operation per output.
 
 # %%
 BATCH = 128
-intensities, inputs = {}, 32 * 32 * 3
+intensities, inputs, weight_shares = {}, 32 * 32 * 3, []
 for row in summarise(build("resnet20", rng=np.random.default_rng(0)), 32):
     outputs = int(np.prod(row.output_shape))
     operations = BATCH * (2 * row.multiply_adds or outputs)
     moved = 4 * (BATCH * (inputs + outputs) + row.parameters)
     intensities.setdefault(row.kind, []).append(operations / moved)
+    if row.kind == "Conv2d":
+        weight_shares.append(4 * row.parameters / moved)
     inputs = outputs
 draw_roofline(intensities, peak, bandwidth)
 plt.show()
@@ -240,12 +243,17 @@ others = [value for kind in ("BatchNorm2d", "ReLU", "Add") for value in intensit
 print(f"operations per byte: convolutions {min(convolutions):.0f} to {max(convolutions):.0f}, others {max(others):.2f}")
 assert min(convolutions) > 10 * max(others), "convolutions do far more with each byte than the layers around them"
 assert max(others) < corner, "batch norm, ReLU and addition are limited by memory here"
+T4 = 8.1e12 / 300e9  # operations per byte at its corner, from NVIDIA's data sheet
+print(f"the corner of a T4: {T4:.0f} operations per byte")
+assert max(others) < min(convolutions) < T4, "on a T4 even the first convolution, with 3 channels, waits for memory"
+print(f"weights are at most {max(weight_shares):.1%} of the bytes that a convolution moves")
+assert max(weight_shares) < 0.05, "at this batch size the weights hardly count"
 
 # %% [markdown]
 # Batch norm, ReLU and addition do almost nothing with each number they load, so they wait for memory. It is the same on
-# a GPU: for the T4, NVIDIA states 8.1 TFLOP/s in float32 and more than 300 GB/s, so its corner is at about 27 operations
-# per byte. That is why compilers for neural networks fuse such layers into their neighbours: each number is then loaded
-# once for several of them.
+# a GPU: for the T4, NVIDIA states 8.1 TFLOP/s in float32 and more than 300 GB/s, so its corner is at about 27
+# operations per byte. For this reason compilers for neural networks fuse such layers into their neighbours (Chen et al.
+# 2018, section 3): each number is then loaded once for several of them.
 #
 # How much of a training step do they take here?
 
@@ -262,9 +270,10 @@ for kind, milliseconds in sorted(times.items(), key=lambda item: -item[1]):
 # ## Is it the same network there?
 #
 # A GPU adds the terms of a sum in a different order, so the last digits of a result differ. In float64 that is all that
-# may differ. `crosscheck` runs the same weights and the same batch on two devices, forward and backward, and compares
-# them layer by layer. In a terminal, it is `resnet-scratch crosscheck resnet8 --device cuda`. You can also run the
-# gradient checks there: `resnet-scratch gradcheck --device cuda`.
+# may differ, by less than 1e-9 of the largest number (`TOLERANCE` in `verify/crosscheck.py`). `crosscheck` runs the
+# same weights and the same batch on two devices, forward and backward, and compares them layer by layer. In a terminal,
+# it is `resnet-scratch crosscheck resnet8 --device cuda`. You can also run the gradient checks there:
+# `resnet-scratch gradcheck --device cuda`.
 
 # %%
 if GPU:
@@ -298,9 +307,10 @@ else:
 # <details><summary>Would Winograd's algorithm, which needs fewer multiplications, speed up a 1x1 convolution of 16
 # channels?</summary>
 #
-# No. It saves multiplications only for kernels larger than 1x1. And even for a 3x3 kernel, the time falls only where
-# arithmetic is the limit. On a device whose corner lies far to the right, such as the T4, a convolution with few
-# channels may be limited by memory.
+# No. For $m$ outputs of a kernel of length $r$ it needs $m + r - 1$ multiplications instead of $mr$ (Lavin and Gray
+# 2016, section 4), and for $r = 1$ these are equal. Nor is arithmetic the limit. Per pixel, the layer does $2 \cdot 16
+# \cdot 16 = 512$ operations and moves $4 \cdot (16 + 16) = 128$ bytes. That is 4 operations per byte, far below the
+# T4's 27.
 #
 # </details>
 #
@@ -319,7 +329,10 @@ else:
 #
 # * Okuta et al. 2017, "CuPy: A NumPy-Compatible Library for NVIDIA GPU Calculations".
 # * CuPy's user guide, "Performance Best Practices": kernels are compiled at first use; how to benchmark.
-# * Williams, Waterman and Patterson 2009, "Roofline: An Insightful Visual Performance Model for Multicore Architectures".
+# * Williams, Waterman and Patterson 2009, "Roofline: An Insightful Visual Performance Model for Multicore
+#   Architectures".
+# * Chen et al. 2018, "TVM: An Automated End-to-End Optimizing Compiler for Deep Learning", section 3: fusion.
+# * Lavin and Gray 2016, "Fast Algorithms for Convolutional Neural Networks", section 4: Winograd's algorithm.
 # * NumPy Enhancement Proposal 50, "Promotion rules for Python scalars".
 # * NVIDIA, "T4 Tensor Core GPU" data sheet, 2019: speed and bandwidth; "Turing GPU Architecture" white paper, 2018:
 #   the ratio of float64 to float32.

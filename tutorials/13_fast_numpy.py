@@ -8,19 +8,21 @@
 # %% [markdown]
 # # 13 Fast NumPy
 #
-# Between the loops that define a convolution and the layer of this library lie some orders of magnitude, and not one
-# line of C. Here you climb that ladder rung by rung, on your own machine, and at each rung look for the reason: how
-# many calls, which memory, what BLAS likes, who waits for whom.
+# The seven loops that define a convolution are thousands of times slower than this library's layer. Both are written in
+# Python and NumPy. In this tutorial you climb from one to the other, rung by rung, on your own machine. At each rung
+# you measure the gain and look for the reason: the number of calls, the order in memory, the cache, BLAS, the threads.
 #
 # At the end you will be able to
 #
-# * measure so that you can believe it: warmed up, in turn, medians, results compared first;
-# * say, before you measure, whether a piece of NumPy waits for Python, for memory or for arithmetic;
-# * keep work in the processor's cache, keep memory, hand BLAS what it likes, and share work out to threads;
-# * convolve without writing any columns, as a sum of KH x KW shifted matrix products, and say when that pays.
+# * time code so that you can trust the result;
+# * say whether a piece of NumPy code waits for Python, for memory or for arithmetic;
+# * view all windows of an image without a copy, and cut a batch into chunks that fit into the cache;
+# * explain why floating-point sums depend on their order, and add in threads with the same bits every time;
+# * write a convolution and its gradients as sums of shifted matrix products, and say when that pays.
 #
-# **Needs:** 01 (im2col, and why one matrix product is fast), 02 (the backward pass).
-# **Time:** 60 minutes to read and try; under a minute to run. Close what else is running: you are measuring.
+# **Needs:** 01 (windows, im2col, why one matrix product is fast) and 02 (the gradients of a convolution).
+# **Time:** 60 minutes to read, 90 minutes for the tasks; the cells run in under a minute. You are measuring, so close
+# other programs first.
 
 # %%
 import inspect
@@ -34,89 +36,93 @@ from statistics import median
 import matplotlib.pyplot as plt
 import numpy as np
 
-from resnet_scratch.exercises import task
-from resnet_scratch.compute.batch import CHUNK_BYTES, over_batch
+from resnet_scratch.compute.batch import CHUNK_BYTES, Sum, over_batch
 from resnet_scratch.compute.channels import channel_sum, per_channel
-from resnet_scratch.compute.products import matmul
+from resnet_scratch.compute.products import SMALL_PRODUCT, matmul
 from resnet_scratch.compute.threads import limit_blas_threads, num_threads, set_num_threads
+from resnet_scratch.exercises import task
+from resnet_scratch.figures.speed import draw_curve, draw_ladder, draw_pairs
 from resnet_scratch.layers import Conv2d
-from resnet_scratch.layers.windows import im2col, pad
+from resnet_scratch.layers.windows import crop, im2col, pad
 from resnet_scratch.measure.bench import race, sgemm_peak
 from resnet_scratch.verify.definitions import convolution
 
 FAST = "RESNET_SCRATCH_FAST" in os.environ  # shorter runs, for automatic tests
 REPEATS = 3 if FAST else 9
-BLUE, ORANGE, FAINT = "#4477aa", "#cc5533", "#999999"
-print(f"NumPy {np.__version__}, {num_threads()} processor core(s) to use")
+ALL_THREADS = num_threads()
+set_num_threads(1)  # one core until rung 6, to see one thing at a time
+print(f"NumPy {np.__version__}, {ALL_THREADS} processor core(s) to use")
 
 # %% [markdown]
 # ## Measuring
 #
-# A time is a fact about a machine at a moment. The clock speed goes up and down, other programs want the cache, and the
-# first run pays for things that later ones find done. Four habits keep you from fooling yourself:
+# A measured time belongs to a machine and a moment. The clock speed changes, other programs use the cache, and the
+# first run of a function pays for things that later runs find done. Four habits help:
 #
 # * **Compare results before times.** A wrong answer can be very fast.
 # * **Warm up.** The first rounds do not count.
-# * **In turn.** A B A B A B, not A A A B B B: what disturbs the machine then disturbs both.
-# * **Medians.** One slow round says nothing. And look at the spread before you believe a difference.
+# * **Take turns.** Run A B A B A B, not A A A B B B. Whatever disturbs the machine then disturbs both.
+# * **Use medians**, and look at the spread before you believe a difference.
 #
-# The library's benchmark does the last three, in a few lines:
+# The library's benchmark does the last three:
 
 # %%
 print(inspect.getsource(race))
 
 # %% [markdown]
-# **Predict.** How far apart will two jobs be that are the same job?
+# **Predict, then run:** the two jobs are the same. How far apart will their times be?
 
 # %%
 numbers = np.random.default_rng(0).standard_normal(10**6)
-same = race({"one": lambda: np.sort(numbers), "the same again": lambda: np.sort(numbers)}, REPEATS)
+same = race({"a sort": lambda: np.sort(numbers), "the same sort": lambda: np.sort(numbers)}, REPEATS)
 for name, seconds in same.items():
     low, middle, high = (1e3 * f(seconds) for f in (min, median, max))
-    print(f"{name:<15} median {middle:6.2f} ms, from {low:6.2f} to {high:6.2f}")
+    print(f"{name:<14} median {middle:6.2f} ms, from {low:6.2f} to {high:6.2f}")
+assert len(same["a sort"]) == REPEATS, "the rounds that warm up do not count"
 
 # %% [markdown]
-# Differences of that size mean nothing on your machine today. Keep them in mind below.
+# A difference of that size means nothing on your machine today. Keep it in mind below.
 #
 # ## The job
 #
-# The most frequent layer of ResNet-20: 16 channels in, 16 out, 3x3, on a batch of 128 pictures of 32x32. What is the
-# least time it can take? The arithmetic has to be done, and little that a machine does comes nearer to its highest
-# speed than a large matrix product. `sgemm_peak` measures that.
+# The job is the most frequent layer of ResNet-20: a 3x3 convolution with 16 channels in and 16 out, on a batch of 128
+# images of 32x32. We count its multiply-adds, and two floating-point operations for each. GFLOP/s are billions of
+# operations per second.
+#
+# How fast could it be? Hardly anything runs closer to the limit of a processor than a large matrix product, which
+# `sgemm_peak` measures.
 
 # %%
-N, S, C, O = 128, 32, 16, 16
+N, H, W, C, O = 128, 32, 32, 16, 16
 rng = np.random.default_rng(0)
-x = rng.standard_normal((N, S, S, C), np.float32)
+x = rng.standard_normal((N, H, W, C), np.float32)
 conv = Conv2d(C, O, 3, padding=1, bias=False, rng=rng)
 weight = conv.weight.value
-WORK = N * S * S * weight.size  # multiply-adds
+matrix = weight.reshape(-1, O)  # (KH*KW*C, O)
+OPERATIONS = 2 * N * H * W * weight.size
+assert OPERATIONS == 2 * N * conv.multiply_adds((H, W, O)), "every pixel of y meets every weight once"
 
-threads = num_threads()
-set_num_threads(1)
-peak = sgemm_peak(1024)
-set_num_threads(threads)
-print(f"the job: {WORK / 1e6:.0f} million multiply-adds")
-print(f"one core, in a large matrix product: {peak / 1e9:.0f} billion a second")
-print(f"at that speed one core would need {1e3 * WORK / peak:.1f} ms")
+peak = 2 * sgemm_peak(1024)
+print(f"the job: {OPERATIONS / 1e9:.2f} billion operations")
+print(f"one core, in a large matrix product: {peak / 1e9:.0f} GFLOP/s")
+print(f"the job at that speed: {1e3 * OPERATIONS / peak:.1f} ms")
 
 # %% [markdown]
-# All rungs but the last use one core, so that we see one thing at a time. `compare` checks each result, and then lets
-# the jobs race.
+# `compare` first checks the result of each job, and then lets the jobs race on one core.
 
 # %%
 expected = conv(x)
 
 
 def compare(jobs):
-    """Race the jobs on one core, after checking what they return; prints and returns their milliseconds."""
+    """Race the jobs, after checking what they return; prints and returns their milliseconds."""
     with limit_blas_threads(1):
         for name, job in jobs.items():
             assert np.allclose(job(), expected, atol=1e-3), f"{name} does not compute the convolution"
         milliseconds = {name: 1e3 * median(seconds) for name, seconds in race(jobs, REPEATS).items()}
     first = next(iter(milliseconds.values()))
     for name, t in milliseconds.items():
-        print(f"{name:<34} {t:8.2f} ms  {WORK / t / 1e6:7.1f} billion multiply-adds/s  x {first / t:.2f}")
+        print(f"{name:<34} {t:8.2f} ms  {OPERATIONS / t / 1e6:7.1f} GFLOP/s  {first / t:5.2f} x the first")
     return milliseconds
 
 
@@ -125,174 +131,191 @@ rungs = {}
 # %% [markdown]
 # ## Rung 0: seven loops
 #
-# The definition, from tutorial 01. We run it on one small picture, without padding; the time for the whole job follows
-# from the amount of work.
+# This is the definition from tutorial 01. It runs on one small image, without padding. The time of the whole job
+# follows from the number of multiply-adds.
 
 # %%
 small = x[:1, :6, :6]
 begin = time.perf_counter()
 result = convolution(small, weight)
-seconds_of_loops = (time.perf_counter() - begin) * WORK / (result.size // O * weight.size)
+elapsed = time.perf_counter() - begin
+loops = elapsed * OPERATIONS / (2 * result.size // O * weight.size)
 assert np.allclose(result, expected[:1, 1:5, 1:5], atol=1e-3), "the inside of the padded convolution"
-print(f"the whole job would take {seconds_of_loops:.0f} s")
+print(f"seven loops need about {loops:.0f} s for the whole job: {OPERATIONS / loops / 1e9:.4f} GFLOP/s")
 
 # %% [markdown]
-# Python spends its time on indices and objects. Nothing below has a loop over pixels.
+# Python spends that time on indices and objects, not on arithmetic. Nothing below has a loop over pixels.
 #
 # ## Rungs 1 to 3: three ways to write the columns
 #
-# All three pad, write the windows as rows, and multiply once. They differ in how they tell NumPy what to copy.
+# The next three rungs use im2col: write each window as a row of a matrix, the *columns*, and multiply once. They differ
+# in how they tell NumPy what to copy.
 #
-# * *Fancy indexing*: arrays of row and column numbers say where each number of the columns is.
-# * *Slices*: for each of the nine places in the kernel, the pixels that it meets are a slice (as in `col2im`).
-# * *A view*: the windows as a view with six axes, copied in one go (`im2col`).
+# 1. *Fancy indexing.* Arrays of row and column numbers say where each number of the columns comes from.
+# 2. *Slices.* At each of the nine kernel positions, the pixels of all windows are a slice.
+# 3. *A view.* All windows are one view of the image, and a single `reshape` copies it.
 #
-# **Predict** their order.
+# For the third way you need the view. Tutorial 01 used the library's. Now write one, for an image that need not lie in
+# memory in one piece:
+
+# %% tags=["task"]
+task("13.1")
+
+# %% [markdown]
+# **Predict, then run:** which of the three is the fastest, and which the slowest?
 
 
 # %%
-def by_fancy_indexing(x):
+def columns_by_fancy_indexing(x):
     padded = pad(x, (1, 1))
-    oh, ow, kh, kw = np.ogrid[:S, :S, :3, :3]
-    columns = padded[:, oh + kh, ow + kw].reshape(-1, 9 * C)
-    return (columns @ weight.reshape(-1, O)).reshape(-1, S, S, O)
+    oh, ow, kh, kw = np.ogrid[:H, :W, :3, :3]
+    return padded[:, oh + kh, ow + kw].reshape(-1, 9 * C)
 
 
-def by_slices(x):
+def columns_by_slices(x):
     padded = pad(x, (1, 1))
-    columns = np.empty((len(x), S, S, 9, C), x.dtype)
+    columns = np.empty((len(x), H, W, 9, C), x.dtype)
     for k, (kh, kw) in enumerate(np.ndindex(3, 3)):
-        columns[:, :, :, k] = padded[:, kh : kh + S, kw : kw + S]
-    return (columns.reshape(-1, 9 * C) @ weight.reshape(-1, O)).reshape(-1, S, S, O)
+        columns[:, :, :, k] = padded[:, kh : kh + H, kw : kw + W]
+    return columns.reshape(-1, 9 * C)
 
 
-def by_view(x):
-    return (im2col(x, 3, padding=1) @ weight.reshape(-1, O)).reshape(-1, S, S, O)
+def columns_by_view(x):
+    return im2col(x, 3, padding=1)  # the library's: pad, view, reshape
+
+
+def convolve(x, columns=columns_by_view):
+    return (columns(x) @ matrix).reshape(-1, H, W, O)
 
 
 rungs |= {
-    "1 fancy indexing": lambda: by_fancy_indexing(x),
-    "2 slices": lambda: by_slices(x),
-    "3 one view of all windows": lambda: by_view(x),
+    "1 fancy indexing": lambda: convolve(x, columns_by_fancy_indexing),
+    "2 slices": lambda: convolve(x, columns_by_slices),
+    "3 a view of all windows": lambda: convolve(x, columns_by_view),
 }
 _ = compare(rungs)
 
 # %% [markdown]
-# All three write the same columns. What differs is how many numbers NumPy copies between two looks at its bookkeeping.
-# Channels come last here, so in the view a row of a window, 3 x 16 numbers, lies in one piece in the picture *and* in
-# the columns. A slice of one place has pieces of 16 in the columns. **Long runs**: that is the second rule of speed in
-# NumPy, after few calls on large arrays.
-#
-# And fancy indexing? It gathers well, but look in which order its result lies in memory:
+# All three make the same columns. They differ in the length of the pieces that are copied. Channels come last here. So
+# in the view, a row of a window, 3 x 16 numbers, lies in one piece both in the image and in the columns. A slice is
+# copied in pieces of 16. **Long runs** are the second rule of speed in NumPy, after few calls on large arrays. The
+# difference is not due to the size of the batch: it shows for four images, too.
 
 # %%
-padded = pad(x, (1, 1))
-oh, ow, kh, kw = np.ogrid[:S, :S, :3, :3]
-gathered = padded[:, oh + kh, ow + kw]
-print("shape  ", gathered.shape)
-print("strides", gathered.strides, "   in one piece, in this order:", gathered.flags.c_contiguous)
-assert not gathered.flags.c_contiguous, "NumPy's own choice of an order, and not the one that the matrix needs"
-del gathered
+writers = (columns_by_fancy_indexing, columns_by_slices, columns_by_view)
+times = race({f.__name__: lambda f=f: f(x[:4]) for f in writers}, 5 * REPEATS)
+for name, seconds in times.items():
+    print(f"{name:<26} {1e6 * median(seconds):7.0f} microseconds for 4 images")
+assert all(np.array_equal(f(x[:4]), im2col(x[:4], 3, padding=1)) for f in writers), "the same columns three times"
 
 # %% [markdown]
-# In one piece, and in the order of the axes, each stride would be the size of all that comes behind it: 4 bytes for the
-# channels, 4 x 16 = 64 for the kernel's columns, and so on to the left. Here 64 is the stride of the first axis: in
-# memory the pictures of the batch are neighbours. So `reshape` cannot make a view, and without a word it copies
-# everything once more. (`np.shares_memory` tells.)
+# Fancy indexing has another problem, which is easy to miss. Look at the order in which its result lies in memory:
+
+# %%
+padded = pad(x[:4], (1, 1))
+oh, ow, kh, kw = np.ogrid[:H, :W, :3, :3]
+gathered = padded[:, oh + kh, ow + kw]
+print("shape  ", gathered.shape)
+print("strides", gathered.strides)
+print("does reshape make a view?", np.shares_memory(gathered, gathered.reshape(-1, 9 * C)))
+assert gathered.strides[0] == 4 * C, "neighbours in memory belong to different images"
+assert not np.shares_memory(gathered, gathered.reshape(-1, 9 * C)), "reshape has to copy"
+
+# %% [markdown]
+# If the result lay in the order of its axes, the last stride would be 4 bytes, the one before it 4 x 16 = 64 bytes, and
+# each one further left would be larger. Here it is the first axis that has a stride of 64: neighbours in memory belong
+# to different images. So `reshape` cannot make a view. It copies everything once more, and says nothing.
 #
 # ## Rung 4: stay in the cache
 #
-# The columns of the batch are nine times the batch:
+# The columns are nine times as large as the images:
 
 # %%
 columns_bytes = im2col(x[:1], 3, padding=1).nbytes * N
-print(f"pictures {x.nbytes / 1e6:.0f} MB, columns {columns_bytes / 1e6:.0f} MB")
+print(f"images {x.nbytes / 1e6:.1f} MB, columns {columns_bytes / 1e6:.1f} MB")
+assert columns_bytes == 9 * x.nbytes, "a pixel is in nine windows, if the padding counts"
 
 # %% [markdown]
-# They are written once and read once. Where are they in between? A processor has a little fast memory, the cache, in
-# two or three levels; what does not fit goes out to the main memory and must be fetched back. See where the steps are
-# on your machine: copy arrays of growing size, again and again, and look at the bytes per second.
+# They are written once and read once. Where are they in between? A processor has a small, fast memory, the **cache**,
+# in two or three levels. What does not fit goes out to main memory and has to be fetched again. To find the levels of
+# your machine, copy arrays of growing size, each many times, and look at the bytes per second.
 
 # %%
-sizes = [2**k for k in range(11, 25 if FAST else 27)]
-speeds = []
-for size in sizes:
+speeds = {}
+for size in (2**k for k in range(11, 25 if FAST else 27)):
     source, target = np.ones(size, np.uint8), np.empty(size, np.uint8)
-    times = max(1, 2**23 // size)
-    seconds = race({"copy": lambda: [np.copyto(target, source) for _ in range(times)]}, 5)["copy"]
-    speeds.append(times * size / median(seconds) / 1e9)
+    copies = max(1, 2**23 // size)
+    seconds = race({"copy": lambda: [np.copyto(target, source) for _ in range(copies)]}, 5)["copy"]
+    speeds[size] = copies * size / median(seconds) / 1e9
 
-fig, ax = plt.subplots(figsize=(7, 3), layout="constrained")
-ax.plot(sizes, speeds, "o-", color=BLUE)
-ax.set_xscale("log", base=2)
-ax.set_ylim(bottom=0)
-ax.set(xlabel="bytes in the array", ylabel=r"copied, $10^9$ bytes/s")
-ax.axvline(CHUNK_BYTES, color=ORANGE, linestyle="--")
-ax.text(CHUNK_BYTES, ax.get_ylim()[1] * 0.93, " a chunk of this library", color=ORANGE)
-ax.grid(alpha=0.3)
+draw_curve(speeds, "bytes in the array", "copied, GB/s", {"a chunk of this library": CHUNK_BYTES}, {})
 plt.show()
 
 # %% [markdown]
-# On the left the price of a call is most of the time (tutorial 01); then comes a height, while both arrays are in the
-# cache; and each step down is a level of the cache left behind. The columns of the whole batch are far to the right.
+# On the left, most of the time is the price of a call (tutorial 01). Then both arrays fit into the cache, and the curve
+# is at its highest. To the right it falls, as one level after the other becomes too small. The columns of the whole
+# batch, 75 MB, lie beyond the last point.
 #
-# So do a few pictures at a time: write their columns, multiply, and write the next ones over them. The arithmetic is
-# the same, the order of it is not.
+# The remedy is to take a few images at a time: write their columns, multiply, and go on. The arithmetic is the same;
+# only its order changes. How many images should a chunk have? The library has a budget of 2.6 MB per chunk, the dashed
+# line.
 
+# %% tags=["task"]
+task("13.2")
 
 # %%
-def in_chunks(convolve, pictures):
-    """Convolve so many pictures at a time."""
+chunks = 1
+while columns_bytes > chunks * CHUNK_BYTES and 2 * chunks <= N:
+    chunks *= 2
+print(f"{chunks} chunks of {N // chunks} images")
+assert chunks == 32, "75.5 MB of columns, at most 2.6 MB in a chunk: 32 is the first power of two that is enough"
+
+
+def in_chunks(convolve):
+    """Convolve a few images at a time."""
     y = np.empty_like(expected)
-    for begin in range(0, N, pictures):
-        y[begin : begin + pictures] = convolve(x[begin : begin + pictures])
+    for k in range(chunks):
+        here = slice(N * k // chunks, N * (k + 1) // chunks)
+        y[here] = convolve(x[here])
     return y
 
 
-FEW = CHUNK_BYTES // (columns_bytes // N)  # as many as have 2.6 MB of columns
-rungs["4 in chunks"] = lambda: in_chunks(by_view, FEW)
-print(f"{FEW} pictures at a time")
-_ = compare({name: rungs[name] for name in ("3 one view of all windows", "4 in chunks")})
+rungs["4 in chunks"] = lambda: in_chunks(convolve)
+_ = compare({name: rungs[name] for name in ("3 a view of all windows", "4 in chunks")})
 
 # %% [markdown]
-# How large should a chunk be? Small ones are many calls, large ones leave the cache. **Predict** the shape of the
-# curve, then look at it. (The pictures here are 8x8, so that a chunk can be really small.)
+# Small chunks need many calls, and large ones do not fit into the cache. **Predict, then run:** what is the shape of
+# the curve? (The images here are 8x8, so that a chunk can be really small.)
 
 # %%
 tiny = rng.standard_normal((1024, 8, 8, C), np.float32)
 tiny_y = np.empty((1024, 8, 8, O), np.float32)
 
 
-def tiny_job(pictures):
-    for begin in range(0, len(tiny), pictures):
-        chunk = slice(begin, begin + pictures)
-        tiny_y[chunk] = (im2col(tiny[chunk], 3, padding=1) @ weight.reshape(-1, O)).reshape(-1, 8, 8, O)
+def convolve_tiny(images):
+    for begin in range(0, len(tiny), images):
+        here = slice(begin, begin + images)
+        tiny_y[here] = (im2col(tiny[here], 3, padding=1) @ matrix).reshape(-1, 8, 8, O)
 
 
-counts = [2**k for k in range(11)]
 with limit_blas_threads(1):
-    times = race({count: lambda count=count: tiny_job(count) for count in counts}, REPEATS)
-chunk_bytes = [im2col(tiny[:1], 3, padding=1).nbytes * count for count in counts]
-
-fig, ax = plt.subplots(figsize=(7, 3), layout="constrained")
-ax.plot(chunk_bytes, [1e3 * median(times[count]) for count in counts], "o-", color=BLUE)
-ax.set_xscale("log", base=2)
-ax.set_ylim(bottom=0)
-ax.set(xlabel="bytes of columns in a chunk", ylabel="milliseconds for all pictures")
-ax.axvline(CHUNK_BYTES, color=ORANGE, linestyle="--")
-ax.text(CHUNK_BYTES, 0.1, " a chunk of this library", color=ORANGE)
-ax.grid(alpha=0.3)
+    times = race({count: lambda count=count: convolve_tiny(count) for count in (2**k for k in range(11))}, REPEATS)
+image_bytes = im2col(tiny[:1], 3, padding=1).nbytes
+speeds = {image_bytes * count: 2 * tiny_y.size * 9 * C / median(t) / 1e9 for count, t in times.items()}
+label = "a chunk of this library"
+draw_curve(speeds, "bytes of columns in a chunk", "GFLOP/s", {label: CHUNK_BYTES}, {})
 plt.show()
 
 # %% [markdown]
-# Very small chunks pay for their calls, very large ones for the way to memory. In between there is room. The library's
-# chunks are at the upper end of it: with several threads the calls cost more (`docs/performance.md`).
+# The smallest chunks pay for their calls, and the largest ones for the way to memory. In between there is room. The
+# library's chunks are at the upper end of it, because a call costs more when several threads run (rung 6, and
+# `docs/performance.md`).
 #
-# ## Memory that is kept
+# ### Memory that is kept
 #
-# `np.empty` does not get memory. It gets a promise: the system hands out a page (often 4096 bytes) when it is first
-# touched, and fills it with zeros first. That first touch is expensive. `mmap` asks the system for pages that nobody
-# has touched, so the price can be seen:
+# Where do the columns of a chunk get their memory? `np.empty` gets a promise: the system provides a page of memory,
+# often 4096 bytes, when it is first touched, and fills it with zeros before that. So the first touch is expensive.
+# `mmap` asks the system for untouched pages, which makes the price visible:
 
 # %%
 size = 2**24
@@ -306,66 +329,83 @@ for _ in range(REPEATS):
     begin = time.perf_counter()
     touched[:] = 1
     again.append(time.perf_counter() - begin)
-print(f"write to {size / 1e6:.0f} MB for the first time: {1e3 * median(first):.2f} ms")
-print(f"write to as much again:           {1e3 * median(again):.2f} ms")
+print(f"write to {size / 1e6:.0f} MB for the first time: {1e3 * median(first):6.2f} ms")
+print(f"write to as much once more:        {1e3 * median(again):6.2f} ms")
 
 # %% [markdown]
-# Every temporary array may pay that, or none: it depends on the allocator, which may return freed memory to the system
-# or keep it for the next array. On Linux the library asks glibc's allocator to keep it (`compute/allocator.py`), once,
-# when it first cuts a batch into chunks. In this process that was at `expected = conv(x)` above, so all rungs already
-# have it. `python benchmarks/ladder.py` has a step without it; glibc keeps a part of what is freed in any case.
-#
-# One could also keep the memory oneself: one array for the columns, made once and written over by each chunk. An
-# earlier version of this library did so. Measured against columns that are new arrays each time, from an allocator that
-# keeps freed memory, it gained between 0 and 3 %. That was not worth an `im2col` that hands out an array which the next
-# call overwrites. So `im2col` is a function like any other, and there is no rung here.
+# A new array may pay this price or not. The allocator decides whether freed memory goes back to the system or is kept
+# for the next array. On Linux the library asks glibc's allocator to keep it (`compute/allocator.py`). It asks once,
+# when it first cuts a batch into chunks, which in this tutorial happened at `expected = conv(x)`. So all rungs profit
+# from it, and it is not a rung of its own.
 #
 # ## Rung 5: what BLAS likes
 #
-# NumPy hands a matrix product to a library, BLAS. Such a library first copies the two matrices into an order of its
-# own, block by block, because then its inner loop runs through memory in one direction (Goto and van de Geijn 2008).
-# For large square matrices the copying is a small part: $n^2$ numbers for $n^3$ multiply-adds. Our matrix is tall and
-# narrow: each number of the columns is used for 16 multiply-adds only, and the copying shows.
+# NumPy hands a matrix product to a library called BLAS. For a large product, OpenBLAS first copies both matrices, block
+# by block, into the order in which its inner loop will read them (Goto and van de Geijn 2008). Two square matrices have
+# $2n^2$ numbers, for $n^3$ multiply-adds, so for large $n$ the copying hardly counts. Our columns are tall and narrow.
+# Each of their numbers takes part in 16 multiply-adds, and the copying may count.
 #
-# OpenBLAS has other kernels for small products, which read the matrices where they lie. So, the same product with more
-# and more rows: **predict** the speed.
+# For processors with AVX-512, OpenBLAS also has *small kernels*, for products of up to a million multiply-adds. They
+# read the matrices where they are. Which kernels does your NumPy use?
+
+
+# %%
+def blas_kernels():
+    """What computes NumPy's matrix products here, as far as threadpoolctl knows."""
+    try:
+        from threadpoolctl import threadpool_info
+    except ImportError:
+        return "threadpoolctl is not installed, so the BLAS is not known"
+    found = [entry for entry in threadpool_info() if entry["user_api"] == "blas"]
+    names = [f"{b['internal_api']} {b['version']}, kernels for {b.get('architecture', 'unknown')}" for b in found]
+    return "; ".join(names) or "a BLAS that threadpoolctl does not know"
+
+
+print(blas_kernels())
+SMALL_ROWS = SMALL_PRODUCT // matrix.size
+print(f"a million multiply-adds are {SMALL_ROWS} rows of our columns")
+
+# %% [markdown]
+# Of OpenBLAS's names for x86 kernels, SkylakeX, Cooperlake and SapphireRapids use AVX-512; Haswell and Zen use AVX2.
+#
+# **Predict, then run:** the cell multiplies the same tall matrix in pieces of more and more rows. Will the speed drop
+# where a piece is no longer small?
 
 # %%
 tall = rng.standard_normal((2**15, 9 * C), np.float32)
 out = np.empty((2**15, O), np.float32)
-matrix = weight.reshape(-1, O)
-heights = [2**k for k in range(4, 16)]
 
 
-def product_of(rows):
+def multiply_in_pieces(rows):
     for begin in range(0, len(tall), rows):
         np.matmul(tall[begin : begin + rows], matrix, out=out[begin : begin + rows])
 
 
 with limit_blas_threads(1):
-    times = race({rows: lambda rows=rows: product_of(rows) for rows in heights}, REPEATS)
-    stacked = race({"stacked": lambda: matmul(tall, matrix)}, REPEATS)["stacked"]
-
-fig, ax = plt.subplots(figsize=(7, 3), layout="constrained")
-ax.plot(heights, [out.size * 9 * C / median(times[rows]) / 1e9 for rows in heights], "o-", color=BLUE)
-ax.axhline(out.size * 9 * C / median(stacked) / 1e9, color=ORANGE, linestyle="--")
-ax.text(
-    heights[0],
-    out.size * 9 * C / median(stacked) / 1e9,
-    "matmul of this library: one call, a stack of small ones",
-    color=ORANGE,
-    va="bottom",
-)
-ax.set_xscale("log", base=2)
-ax.set_ylim(bottom=0, top=1.2 * out.size * 9 * C / median(stacked) / 1e9)
-ax.set(xlabel="rows in one product", ylabel=r"$10^9$ multiply-adds/s")
-ax.grid(alpha=0.3)
+    times = race({rows: lambda rows=rows: multiply_in_pieces(rows) for rows in (2**k for k in range(4, 16))}, REPEATS)
+    stack = median(race({"stack": lambda: matmul(tall, matrix)}, REPEATS)["stack"])
+assert np.allclose(matmul(tall, matrix), tall @ matrix, atol=1e-3), "the same product"
+operations = 2 * tall.size * O
+speeds = {rows: operations / median(seconds) / 1e9 for rows, seconds in times.items()}
+levels = {"the library's matmul: one call, a stack of small products": operations / stack / 1e9}
+draw_curve(speeds, "rows in one product", "GFLOP/s", {"no longer small": SMALL_ROWS}, levels)
 plt.show()
+print("; ".join(f"{rows} rows: {speeds[rows]:.0f} GFLOP/s" for rows in (256, 1024, 32768)))
 
 # %% [markdown]
-# If your BLAS is OpenBLAS, the curve has a cliff where the products are no longer small. Left of it the price of a call
-# shows again. NumPy's `matmul` takes a *stack* of matrices, (B, rows, K) @ (K, N), and goes through it without coming
-# back to Python. So the tall matrix is handed over as a stack of small ones: the same memory, read with another shape.
+# On the far left you see the price of a call again. The rest depends on the machine.
+#
+# * **There is a cliff** at the dashed line: small products are faster, because nothing is copied. On an Intel Xeon with
+#   AVX-512, the speed fell from 86 to 70 GFLOP/s there. On an AMD EPYC with AVX-512 it was 112 for small products and
+#   79 for one large one (`docs/performance.md`).
+# * **There is none**, because your BLAS has no small kernels. On the same Xeon, but with the kernels for AVX2, the
+#   curve only rose, up to 54 GFLOP/s. (On Linux you can repeat that: `OPENBLAS_CORETYPE=Haswell python
+#   tutorials/13_fast_numpy.py`.)
+#
+# How can you have small products without the price of many calls? NumPy's `matmul` also takes a *stack* of matrices,
+# (B, rows, K) @ (K, O), and goes through it in C. A tall matrix can be handed over as a stack without a copy: it is the
+# same memory with another shape. On that Xeon a stack ran at 92 GFLOP/s, and one tall product at 74. With the kernels
+# for AVX2 the stack cost a little: 49 instead of 54.
 
 # %%
 print(inspect.getsource(matmul))
@@ -373,17 +413,18 @@ print(inspect.getsource(matmul))
 
 # %%
 def kernel(x):
-    return matmul(im2col(x, 3, padding=1), matrix).reshape(-1, S, S, O)
+    return matmul(im2col(x, 3, padding=1), matrix).reshape(-1, H, W, O)
 
 
-rungs["5 stacks of small products"] = lambda: in_chunks(kernel, FEW)
+rungs["5 stacks of small products"] = lambda: in_chunks(kernel)
 _ = compare({name: rungs[name] for name in ("4 in chunks", "5 stacks of small products")})
 
 # %% [markdown]
 # ## Rung 6: all cores
 #
-# Python has a lock, the GIL: only one thread at a time runs Python. Threads are good for nothing, then? Two threads
-# that do the same work as one, once with Python's loop and once with NumPy:
+# Python's global interpreter lock lets only one thread at a time run Python code. (There are builds of Python without
+# it.) Are threads any use, then? Below, two threads do the work of one, first with a Python loop and then with NumPy.
+# **Predict, then run:** which of the two gets faster?
 
 
 # %%
@@ -412,54 +453,83 @@ def in_two_threads(work):
 with limit_blas_threads(1):
     for name, work in [("a Python loop", python_loop), ("NumPy's matrix product", numpy_products)]:
         seconds = race({"one": lambda: (work(), work()), "two": lambda: in_two_threads(work)}, REPEATS)
-        in_a_row, at_once = 1e3 * median(seconds["one"]), 1e3 * median(seconds["two"])
-        print(f"{name:<23} twice in a row {in_a_row:6.2f} ms, in two threads {at_once:6.2f} ms")
+        one, two = (1e3 * median(seconds[key]) for key in ("one", "two"))
+        print(f"{name:<23} twice in one thread {one:6.2f} ms, once in each of two {two:6.2f} ms")
 
 # %% [markdown]
-# NumPy lets go of the lock while it copies, adds and multiplies large arrays. So if you have more than one core, the
-# second line is (nearly) halved and the first is not. The pieces to be done at the same time are there already: chunks.
-# `over_batch` hands them out. Each thread takes the next chunk that nobody has taken, runs the kernel on it, and writes
-# what it returns to its own part of the result. BLAS, which would start threads of its own in each of them, is held to
-# one. `footprint` says how many times larger than the images the columns are; from that follows the number of chunks.
+# NumPy releases the lock while it copies, adds and multiplies large arrays. So with two free cores the second line is
+# nearly halved, and the first is not.
+#
+# The pieces for the threads are there already: the chunks. For the forward pass that is all. For the backward pass
+# there is a trap, because the gradient of the weights is a *sum* over all chunks. Rounding makes a sum depend on its
+# order:
+
+# %%
+print(f"(0.1 + 0.2) + 0.3 = {(0.1 + 0.2) + 0.3}")
+print(f"0.1 + (0.2 + 0.3) = {0.1 + (0.2 + 0.3)}")
+assert (0.1 + 0.2) + 0.3 != 0.1 + (0.2 + 0.3), "floating-point addition is not associative"
+
+# %% [markdown]
+# **Predict, then run:** threads add 1000 numbers to a total, each as it finishes. How many different totals do 20 runs
+# give?
+
+# %%
+parts = rng.standard_normal(1000).astype(np.float32)
+totals = set()
+for _ in range(20):
+    total = np.float32(0)
+    for k in rng.permutation(len(parts)):  # the order in which the threads happen to finish
+        total += parts[k]
+    totals.add(float(total))
+print(f"20 runs, {len(totals)} different totals, from {min(totals):.6f} to {max(totals):.6f}")
+assert len(totals) > 1, "a sum in the order of arrival differs from run to run"
+
+# %% [markdown]
+# A difference in the last digit of one gradient changes the next weights, and after some steps the whole run. Such a
+# run cannot be repeated, and a bug in it is hard to find. The remedy is to fix the order of the additions. A **binary
+# tree** does that, and lets neighbours be added as soon as both have arrived:
+#
+# $$ \big((s_0 + s_1) + (s_2 + s_3)\big) + \big((s_4 + s_5) + (s_6 + s_7)\big) $$
+#
+# If the number of chunks is a power of two, the tree is complete, and each half of the batch is one half of the tree.
+
+# %% tags=["task"]
+task("13.3")
+
+# %% [markdown]
+# `over_batch` puts it all together. Each thread takes the next chunk that no other thread has taken, and calls the
+# function that it was given, the *kernel*. Rows that the kernel returns are written to the chunk's own part of the
+# result, and a `Sum` goes into the tree. BLAS would start threads of its own in each of ours, so it is limited to one.
+# `footprint` is the size of the columns as a multiple of the images, here 9. From it and from the size of the batch
+# follows the number of chunks; the number of threads has no part in it.
 
 # %%
 print(inspect.getsource(over_batch))
 
 # %% [markdown]
-# Now we have arrived: the library's own layer is the kernel of rung 5, run by `over_batch`. Compare with its forward.
+# Now you have arrived. The library's layer is the kernel of rung 5, run by `over_batch`:
 
 # %%
 print(inspect.getsource(Conv2d.forward))
-assert np.array_equal(over_batch(kernel, x, footprint=9), conv(x)), "the layer is this kernel run by over_batch"
+assert np.array_equal(over_batch(kernel, x, footprint=9), conv(x)), "the layer is this kernel, run by over_batch"
+
 
 # %%
-rungs["6 over_batch, all cores (the library)"] = lambda: over_batch(kernel, x, footprint=9)
-last_two = list(rungs)[-2:]
-_ = compare({name: rungs[name] for name in last_two})
+def on_all_cores():
+    set_num_threads(ALL_THREADS)
+    y = over_batch(kernel, x, footprint=9)
+    set_num_threads(1)
+    return y
+
+
+rungs["6 all cores: the library"] = on_all_cores
+_ = compare({name: rungs[name] for name in ("5 stacks of small products", "6 all cores: the library")})
 
 # %% [markdown]
-# Two cores do not give twice the speed: between the large operations each thread needs the lock for Python's own steps,
-# and both fetch from the same memory. That is the other reason why chunks must not be too small.
+# Two cores do not give twice the speed. Between its large operations each thread needs the lock for Python's own steps,
+# and all threads fetch from the same memory. That is the other reason why chunks must not be too small.
 #
-# **One trap.** Rounding makes addition depend on the order. When threads add their shares to a sum as they finish, the
-# result changes from run to run in the last digits, and with it the whole training.
-
-# %%
-shares = rng.standard_normal(1000).astype(np.float32)
-sums = set()
-for _ in range(20):
-    total = np.float32(0)
-    for k in rng.permutation(len(shares)):  # as they finish
-        total += shares[k]
-    sums.add(float(total))
-print(f"20 orders, {len(sums)} different sums, from {min(sums):.6f} to {max(sums):.6f}")
-assert len(sums) > 1, "float32 addition is not associative"
-
-# %% [markdown]
-# So `over_batch` adds up in a fixed binary tree, ((s0 + s1) + (s2 + s3)) + ..., whoever finishes first, and how the
-# batch is cut does not depend on the number of threads. Then training on one core and on sixteen is the same, to the
-# bit. (The order of the chunks, as in exercise 13.5, would do as well. A tree can add up neighbours as soon as both are
-# there, so that few sums wait; and as the number of chunks is a power of two, half of the batch is half of the tree.)
+# **Predict, then run:** do the gradients change with the number of threads?
 
 # %%
 grad_y = rng.standard_normal(expected.shape, np.float32)
@@ -467,64 +537,75 @@ results = {}
 for count in (1, 2, 3):
     set_num_threads(count)
     results[count] = conv.backward(grad_y, x), conv.weight.grad
-set_num_threads(threads)
+set_num_threads(1)
 same = all(np.array_equal(a, b) for count in (2, 3) for a, b in zip(results[1], results[count]))
-print("gradients with 1, 2 and 3 threads are the same to the bit:", same)
+print("gradients with 1, 2 and 3 threads have the same bits:", same)
 assert same, "sums over chunks must not depend on the threads"
 
 # %% [markdown]
 # ## The ladder
 #
-# All rungs in one race, and the loops for comparison.
+# Here are all rungs in one race, and the loops for comparison.
 
 # %%
-milliseconds = {"0 seven loops": 1e3 * seconds_of_loops} | compare(rungs)
-
-fig, ax = plt.subplots(figsize=(8, 3.6), layout="constrained")
-names = list(milliseconds)[::-1]
-ax.barh(names, [milliseconds[name] for name in names], color=[ORANGE if "library" in name else BLUE for name in names])
-for k, name in enumerate(names):
-    ax.text(milliseconds[name], k, f" {milliseconds[name]:,.1f}", va="center", fontsize=9)
-ax.axvline(1e3 * WORK / peak, color=FAINT, linestyle="--")
-ax.set_title("dashed: one core, if all of it ran like a large matrix product", fontsize=9, color="#666666")
-ax.set_xscale("log")
-ax.set_xlim(1, 10 * max(milliseconds.values()))
-ax.set(xlabel="milliseconds for 128 pictures (logarithmic)")
+milliseconds = {"0 seven loops": 1e3 * loops} | compare(rungs)
+draw_ladder(milliseconds, 1e3 * OPERATIONS / peak, "one core at the speed of a large matrix product")
 plt.show()
-print(f"from the bottom to the top: {milliseconds['0 seven loops'] / milliseconds[list(rungs)[-1]]:,.0f} times")
+gain = milliseconds["0 seven loops"] / milliseconds["6 all cores: the library"]
+print(f"from the bottom to the top: {gain:,.0f} times as fast")
+assert gain > 300, "the library must be hundreds of times as fast as the loops, on any machine"
 
 # %% [markdown]
 # That was the forward pass of one layer. `python benchmarks/ladder.py` does the same for a whole training step of
-# ResNet-20, and `docs/performance.md` has a table of it. The backward pass has an idea of its own, columns that serve
-# twice; you met and measured it in tutorial 02.
+# ResNet-20, and `docs/performance.md` has a table of it. The backward pass adds an idea of its own: one set of columns
+# serves for both gradients (tutorial 02).
+#
+# How far is it from the top? Of rung 5, which part is arithmetic, and which is writing columns?
+
+# %%
+chunk = x[: N // chunks]
+chunk_columns = im2col(chunk, 3, padding=1)
+with limit_blas_threads(1):
+    jobs = {"writing columns": lambda: im2col(chunk, 3, padding=1), "products": lambda: matmul(chunk_columns, matrix)}
+    parts = {name: 1e3 * chunks * median(seconds) for name, seconds in race(jobs, 10 * REPEATS).items()}
+parts["all of rung 5"] = milliseconds["5 stacks of small products"]
+parts["the job at the speed of a large product"] = 1e3 * OPERATIONS / peak
+for name, t in parts.items():
+    print(f"{name:<40} {t:6.2f} ms")
+
+# %% [markdown]
+# The first two were measured on one chunk, again and again, so everything was in the cache. Rung 5 also has to fetch
+# each image from memory and to write each result back.
 #
 # ## No columns at all
 #
-# Columns are copies. Are they needed? Take the sums of a convolution apart by the place in the kernel:
+# Columns are copies. Are they needed? Group the terms of a convolution by the kernel position:
 #
 # $$ y[n, i, j, :] = \sum_{h, w} \;
 #    \underbrace{x[n,\, i + h,\, j + w,\, :] \; W[h, w]}_{\text{a vector times a matrix}} $$
 #
-# For one place (h, w) that is: the picture, moved by (h, w), each pixel a vector of C numbers, times the matrix W[h, w]
-# of C x O. A convolution with a 1x1 kernel! So a 3x3 convolution is the sum of nine 1x1 convolutions of moved pictures.
-# And a moved picture is a slice.
+# For one position $(h, w)$, every pixel of the image, moved by $(h, w)$, is a vector of C numbers. It is multiplied by
+# the same C x O matrix $W[h, w]$. That is a convolution with a 1x1 kernel! So a 3x3 convolution is the sum of nine 1x1
+# convolutions of shifted images. And a shifted image is a slice.
+
+# %% tags=["task"]
+task("13.4")
+
+# %% [markdown]
+# For a 3x3 kernel with stride 1 and padding 1 it is this:
 
 
 # %%
 def shifted_products(x, weight):
-    """3x3, stride 1, padding 1: nine matrix products, no columns."""
-    (n, H, W, _), O = x.shape, weight.shape[-1]
-    padded, y = pad(x, (1, 1)), np.empty((n, H, W, O), x.dtype)
-    share = np.empty_like(y)
-    for k, (kh, kw) in enumerate(np.ndindex(3, 3)):
-        np.matmul(padded[:, kh : kh + H, kw : kw + W], weight[kh, kw], out=share if k else y)
-        if k:
-            y += share
+    N, H, W, _ = x.shape
+    padded, y = pad(x, (1, 1)), np.zeros((N, H, W, weight.shape[3]), x.dtype)
+    for kh, kw in np.ndindex(3, 3):
+        y += padded[:, kh : kh + H, kw : kw + W] @ weight[kh, kw]
     return y
 
 
 def peak_memory(job):
-    """The most bytes that the job has in use at a time."""
+    """The largest number of bytes that the job has in use at a time."""
     tracemalloc.start()
     job()
     most = tracemalloc.get_traced_memory()[1]
@@ -533,160 +614,159 @@ def peak_memory(job):
 
 
 assert np.allclose(shifted_products(x, weight), expected, atol=1e-3), "nine shifted products are the convolution"
-for name, job in [("columns", lambda: by_view(x)), ("shifted products", lambda: shifted_products(x, weight))]:
-    print(f"{name:<17} {peak_memory(job) / 1e6:6.1f} MB at the peak, the result included")
+peaks = {"columns": peak_memory(lambda: convolve(x)), "shifted": peak_memory(lambda: shifted_products(x, weight))}
+for name, most in peaks.items():
+    print(f"{name:<8} {most / 1e6:6.1f} MB at the peak, for the whole batch at once")
+assert peaks["shifted"] < peaks["columns"] / 2, "without columns it needs far less memory"
 
 # %% [markdown]
-# Less memory by far. And time? The price: nine products are shallower, C deep instead of 9 C, and each of the nine
-# passes over the result reads and writes it. **Predict**, for the layers of ResNet-20 from wide pictures with few
-# channels to small pictures with many: where do the shifted products win against columns in chunks (rung 5)? Both get
-# chunks, and one core.
+# It needs far less memory. What about time? Each of the nine products sums over C numbers only, instead of 9 C, and
+# each makes a pass over the whole result to add to it. **Predict, then run:** for which of the 3x3 convolutions of
+# ResNet-20 do shifted products win? Both ways get the same chunks and one core.
 
 # %%
-LAYERS = [(3, 16, 32), (16, 16, 32), (32, 32, 16), (64, 64, 8)]  # channels in, channels out, size of the picture
+LAYERS = [(3, 16, 32), (16, 16, 32), (32, 32, 16), (64, 64, 8)]  # C, O, and height and width of the image
+NAMES = [f"{C} to {O} channels\n{size}x{size}" for C, O, size in LAYERS]
 
 
-def forward_jobs(channels, kernels, size):
-    pictures = rng.standard_normal((N, size, size, channels), np.float32)
-    w = rng.standard_normal((3, 3, channels, kernels), np.float32)
-    y = np.empty((N, size, size, kernels), np.float32)
-    step = max(1, CHUNK_BYTES // (size * size * 9 * channels * 4))
-    chunks = [slice(begin, min(begin + step, N)) for begin in range(0, N, step)]
-
-    def with_columns():
-        for chunk in chunks:
-            rows = matmul(im2col(pictures[chunk], 3, padding=1), w.reshape(-1, kernels))
-            y[chunk] = rows.reshape(-1, size, size, kernels)
-        return y
-
-    def without():
-        for chunk in chunks:
-            y[chunk] = shifted_products(pictures[chunk], w)
-        return y
-
-    assert np.allclose(with_columns().copy(), without(), rtol=1e-3, atol=1e-3), "the same convolution"
-    return {"columns": with_columns, "shifted": without}
+def race_over_layers(jobs_of):
+    """The milliseconds of both ways, layer by layer; `jobs_of(conv, images, grad_y)` makes the two jobs."""
+    pairs = {"columns": [], "shifted": []}
+    for C, O, size in LAYERS:
+        layer = Conv2d(C, O, 3, padding=1, bias=False, rng=rng)
+        images, grad_y = (rng.standard_normal((N, size, size, channels), np.float32) for channels in (C, O))
+        jobs = jobs_of(layer, images, grad_y)
+        for one, other in zip(jobs["columns"](), jobs["shifted"]()):
+            assert np.allclose(one, other, rtol=1e-3, atol=1e-2), "both ways give the same, up to rounding"
+        for name, seconds in race(jobs, REPEATS).items():
+            pairs[name].append(1e3 * median(seconds))
+    return pairs
 
 
-bars = {"columns": [], "shifted": []}
-with limit_blas_threads(1):
-    for layer in LAYERS:
-        for name, seconds in race(forward_jobs(*layer), REPEATS).items():
-            bars[name].append(1e3 * median(seconds))
+def forward_jobs(layer, images, grad_y):
+    def shifted():
+        return over_batch(lambda x: shifted_products(x, layer.weight.value), images, footprint=9)
 
-fig, ax = plt.subplots(figsize=(7, 3), layout="constrained")
-for shift, (name, colour) in zip((-0.2, 0.2), (("columns", BLUE), ("shifted", ORANGE))):
-    places = np.arange(len(LAYERS)) + shift
-    ax.bar(places, bars[name], width=0.4, color=colour, label={"shifted": "shifted products"}.get(name, name))
-    for place, t in zip(places, bars[name]):
-        ax.text(place, t, f"{t:.1f}", ha="center", va="bottom", fontsize=8)
-ax.set_xticks(range(len(LAYERS)), [f"{c} -> {o}\n{size}x{size}" for c, o, size in LAYERS])
-ax.set(ylabel="milliseconds, forward")
-ax.set_ylim(top=1.15 * max(map(max, bars.values())))
-ax.legend(frameon=False)
+    return {"columns": lambda: layer(images), "shifted": shifted}
+
+
+draw_pairs(NAMES, race_over_layers(forward_jobs), "milliseconds, forward")
 plt.show()
 
 # %% [markdown]
-# With three channels a product is only three deep, and nine passes over the result cost more than the columns of a
-# small input. With many channels the product outweighs the passes, and columns are the larger burden. In between the
-# two are close.
-#
-# Why then does the library write columns? One form has to serve all layers and both directions. Backward, one set of
-# columns gives two gradients; without columns it is eighteen products instead of two, each a call that takes the lock.
-# You will write it yourself below (13.2): measure it against `conv.backward`, on one core and on all.
-#
-# ## Not only convolutions
-#
-# Long runs matter for all the layers. Batch norm multiplies each channel by a scale of its own. NumPy stretches the 16
-# scales over the picture (broadcasting), and then its inner loop is 16 numbers long. With the scales repeated to the
-# length of a whole picture it is long, at the same arithmetic. `per_channel` in `compute/channels.py` repeats them:
-
-# %%
-scales = rng.standard_normal(C).astype(np.float32)
-pictures, target = x[:4], np.empty_like(x[:4])  # few, so that they stay in the cache
-long_scales = per_channel(scales, pictures.shape)  # (H, W, C): the 16 scales for each pixel
-
-times = race(
-    {
-        "rows of C numbers": lambda: [np.multiply(pictures, scales, out=target) for _ in range(50)],
-        "rows of H*W*C numbers": lambda: [np.multiply(pictures, long_scales, out=target) for _ in range(50)],
-    },
-    REPEATS,
-)
-for name, seconds in times.items():
-    print(f"{name:<22} {50 * pictures.size / median(seconds) / 1e9:6.2f} billion numbers/s")
-assert np.array_equal(pictures * scales, pictures * long_scales), "the same numbers"
-
-# %% [markdown]
-# A sum for each channel, as in batch norm's statistics, has the same trouble: NumPy adds rows of 16 numbers. A matrix
-# product adds rows too, when the other matrix is a row of ones, and BLAS does so in long runs. That is `channel_sum`:
-
-# %%
-print(inspect.getsource(channel_sum))
-with limit_blas_threads(1):
-    times = race(
-        {
-            "NumPy's sum": lambda: [pictures.sum((0, 1, 2)) for _ in range(50)],
-            "ones @ pictures": lambda: [channel_sum(pictures) for _ in range(50)],
-        },
-        REPEATS,
-    )
-for name, seconds in times.items():
-    print(f"{name:<22} {50 * pictures.size / median(seconds) / 1e9:6.2f} billion numbers/s")
-assert np.allclose(channel_sum(pictures), pictures.sum((0, 1, 2)), atol=1e-2), "equal up to rounding"
-
-# %% [markdown]
-# ## How far from the top?
-#
-# Of the time of rung 5, how much is arithmetic at full speed, how much is writing columns?
-
-# %%
-chunk = x[:FEW]
-chunk_columns = im2col(chunk, 3, padding=1)
-jobs = {"writing columns": lambda: im2col(chunk, 3, padding=1), "products": lambda: matmul(chunk_columns, matrix)}
-with limit_blas_threads(1):
-    parts = race(jobs, 10 * REPEATS)
-for name, seconds in parts.items():
-    print(f"{name:<35} {1e3 * median(seconds) * N / FEW:6.2f} ms")
-print(f"{'all of rung 5':<35} {milliseconds['5 stacks of small products']:6.2f} ms")
-print(f"{'at the speed of a large product':<35} {1e3 * WORK / peak:6.2f} ms")
-
-# %% [markdown]
-# (The two parts were measured on one chunk, again and again, so all of it lay in the cache. Rung 5 has to fetch each
-# picture from memory and to write each result back; that is the rest.)
-#
-# PyTorch's convolutions write no columns and have kernels made for these shapes; `docs/performance.md` has the
-# comparison (`resnet-scratch bench resnet20 --against torch` makes it on your machine), and a list of what was tried
-# and left out: Winograd's algorithm, fused layers, more threads than cores. It also says how near ResNet-20's training
-# comes to PyTorch's speed, in a language that you can read.
-#
-# The rules, in the order in which they usually pay:
-#
-# 1. Few calls on large arrays.
-# 2. Long runs: the axis that is worked on lies last, in one piece; and no hidden copies.
-# 3. Finish with a piece while it is in the cache.
-# 4. Keep freed memory: the first touch of a new page is expensive.
-# 5. Know what the library below likes (here BLAS), and hand it that.
-# 6. Then share out to threads, with sums in a fixed order.
-#
-# And before each of them: measure where the time goes.
-#
-# ## Exercises
-
-# %% tags=["task"]
-task("13.1")
-
-# %% tags=["task"]
-task("13.2")
-
-# %% tags=["task"]
-task("13.3")
-
-# %% tags=["task"]
-task("13.4")
+# With three channels a product sums over three numbers, and the nine passes over the result cost more than the columns
+# of so small an input. With more channels the two ways are close, or the shifted products are ahead. So why does the
+# library write columns? Look at the backward pass first.
 
 # %% tags=["task"]
 task("13.5")
+
+
+# %%
+def gradients_by_shifts(grad_y, x, weight):
+    """3x3, stride 1, padding 1."""
+    (_, H, W, C), O = x.shape, grad_y.shape[3]
+    padded = pad(x, (1, 1))
+    grad_padded, grad_weight = np.zeros_like(padded), np.empty_like(weight)
+    for kh, kw in np.ndindex(3, 3):
+        here = np.s_[:, kh : kh + H, kw : kw + W]
+        grad_padded[here] += grad_y @ weight[kh, kw].T
+        grad_weight[kh, kw] = padded[here].reshape(-1, C).T @ grad_y.reshape(-1, O)
+    return crop(grad_padded, (1, 1)), Sum(grad_weight)
+
+
+def backward_jobs(layer, images, grad_y):
+    def columns():
+        grad_x = layer.backward(grad_y, images)
+        return grad_x, layer.weight.grad
+
+    def shifted():
+        return over_batch(lambda g, x: gradients_by_shifts(g, x, layer.weight.value), grad_y, images, footprint=9)
+
+    return {"columns": columns, "shifted": shifted}
+
+
+draw_pairs(NAMES, race_over_layers(backward_jobs), "milliseconds, backward")
+plt.show()
+
+# %% [markdown]
+# Backward, one set of columns serves for both gradients, with two products. Without columns it is eighteen products and
+# nine copies, each a call that takes Python's lock. In our runs it took 1.5 to 2 times as long. So the library writes
+# columns, for all layers and in both directions.
+#
+# PyTorch leaves most convolutions on a processor to oneDNN, which has kernels that need no columns.
+# `resnet-scratch bench resnet20 --against torch` compares the two libraries on your machine. `docs/performance.md` has
+# results, and a list of what was tried and left out.
+#
+# ## Not only convolutions
+#
+# Long runs matter for every layer. Batch norm multiplies each channel by a scale of its own. NumPy broadcasts the 16
+# scales over the images, and its inner loop is then 16 numbers long. If the scales are repeated to the length of a row
+# or of a whole image, the arithmetic is the same and the inner loop is long. `per_channel` repeats them.
+#
+# A sum over all but the channels, as in batch norm's statistics, has the same problem: NumPy adds rows of 16 numbers. A
+# matrix product also adds rows, if the other factor is a row of ones, and BLAS does that in long runs:
+
+# %%
+print(inspect.getsource(channel_sum))
+
+scales = rng.standard_normal(C).astype(np.float32)
+images, target = x[:4], np.empty_like(x[:4])  # few enough to stay in the cache
+long_scales = per_channel(scales, images.shape)  # (H, W, C): the 16 scales for each pixel
+with limit_blas_threads(1):
+    jobs = {
+        "multiply, rows of C numbers": lambda: [np.multiply(images, scales, out=target) for _ in range(50)],
+        "multiply, rows of H*W*C numbers": lambda: [np.multiply(images, long_scales, out=target) for _ in range(50)],
+        "NumPy's sum": lambda: [images.sum((0, 1, 2)) for _ in range(50)],
+        "a row of ones times the images": lambda: [channel_sum(images) for _ in range(50)],
+    }
+    times = race(jobs, REPEATS)
+for name, seconds in times.items():
+    print(f"{name:<32} {50 * images.size / median(seconds) / 1e9:6.2f} billion numbers/s")
+assert np.array_equal(images * scales, images * long_scales), "the same numbers"
+assert np.allclose(channel_sum(images), images.sum((0, 1, 2)), atol=1e-2), "the same sums, up to rounding"
+set_num_threads(ALL_THREADS)  # as it was
+
+# %% [markdown]
+# ## The rules
+#
+# Here they are, in the order in which they usually pay. Before each of them, measure where the time goes.
+#
+# 1. Make few calls on large arrays. *(The loops waited for Python.)*
+# 2. Keep runs long: the axis that is worked on comes last and lies in one piece. Avoid hidden copies.
+# 3. Finish with a piece while it is in the cache. *(Rung 3 waited for memory.)*
+# 4. Keep freed memory, because the first touch of a new page is expensive.
+# 5. Know what the library below you likes, here BLAS, and hand it that.
+# 6. Then share the work among threads, with sums in a fixed order.
+#
+# ## Questions to think about
+#
+# <details><summary>On your machine, rung 4 is hardly faster than rung 3. What could be the reason?</summary>
+#
+# Chunks help only if the whole batch does not fit into the cache and a chunk does. Server processors may have a last
+# level of a hundred megabytes or more, in which all 75 MB of columns fit. The curve of copying speeds tells you: look
+# for the step between 2.6 MB and 75 MB. A smaller step means a smaller gain.
+#
+# </details>
+#
+# <details><summary>Why does the number of chunks not depend on the number of threads? With 4 threads, 4 chunks would
+# need the fewest calls.</summary>
+#
+# For two reasons. Each of 4 chunks would have 19 MB of columns, too large for most caches. And another number of chunks
+# means another tree of sums, so the gradients would change in their last digits with the number of threads.
+#
+# </details>
+#
+# <details><summary>Which of the rungs matter for a 1x1 convolution with stride 1?</summary>
+#
+# Its columns are the images themselves: `im2col` returns a view, and nothing is written. So rungs 1 to 3 are the same,
+# and chunks save less. There is only one kernel position, so it also *is* its shifted product. What BLAS likes still
+# matters, and so do the threads.
+#
+# </details>
+
+# %%
+assert np.shares_memory(im2col(x, 1), x), "the last answer: the columns of a 1x1 convolution are the images themselves"
 
 # %% [markdown]
 # ## What PyTorch calls this
@@ -697,21 +777,23 @@ task("13.5")
 # | `set_num_threads(2)` | `torch.set_num_threads(2)` |
 # | `over_batch` | `at::parallel_for` and `at::parallel_reduce`, in the C++ source |
 # | channels last, (N, H, W, C) | `x.to(memory_format=torch.channels_last)` |
-# | no columns | the kernels of oneDNN (`torch.backends.mkldnn`) and cuDNN, chosen by shape |
+# | `windows`, a view | `torch.as_strided`, `Tensor.unfold` |
+# | convolutions without columns | the kernels of oneDNN (`torch.backends.mkldnn`) and cuDNN |
 # | sums in a fixed order | `torch.use_deterministic_algorithms(True)` |
 # | freed memory is kept | the caching allocator of `torch.cuda` |
 #
 # ## Sources
 #
-# * Chellapilla, Puri and Simard 2006, "High Performance Convolutional Neural Networks for Document Processing".
+# * Chellapilla, Puri and Simard 2006, "High Performance Convolutional Neural Networks for Document Processing": im2col.
 # * Vasudevan, Anderson and Gregg 2017, "Parallel Multi Channel Convolution using General Matrix Multiplication",
 #   arXiv:1704.04428: the sum of shifted products.
 # * Goto and van de Geijn 2008, "Anatomy of High-Performance Matrix Multiplication", ACM Transactions on Mathematical
-#   Software 34(3): why BLAS packs its operands.
+#   Software 34(3): why BLAS copies its operands.
+# * OpenBLAS, `interface/gemm.c` and `kernel/x86_64/sgemm_small_kernel_permit_skylakex.c`: which products are small.
 # * Williams, Waterman and Patterson 2009, "Roofline: An Insightful Visual Performance Model for Multicore
 #   Architectures", Communications of the ACM 52(4): waiting for memory, or for arithmetic.
 # * Goldberg 1991, "What Every Computer Scientist Should Know About Floating-Point Arithmetic", ACM Computing Surveys
-#   23(1).
-# * `docs/performance.md` of this library, with all its measurements.
+#   23(1): why the order of a sum matters.
+# * `docs/performance.md` of this library, with its measurements.
 #
-# In the next tutorial, 14, the network goes to PyTorch and comes back.
+# Next: [14 To PyTorch and back](14_pytorch.py), where the network goes to PyTorch and returns.

@@ -1,23 +1,85 @@
-"""Exercises of tutorial 13: convolutions without columns, views, chunks and threads."""
+"""Tasks of tutorial 13: views, chunks, sums in a fixed order, and convolutions without columns."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
 
 import numpy as np
 
 from ..layers.windows import crop, pad
 
 
-def shifted_convolution(x: np.ndarray, weight: np.ndarray, stride: int, padding: int) -> np.ndarray:
-    """Task 13.1 (**, 15 minutes): a convolution without columns, for any kernel and stride.
+def view_of_windows(image: np.ndarray, kernel_size: tuple[int, int], stride: int) -> np.ndarray:
+    """Task 13.1 (**, 15 minutes): all windows of an image, and nothing copied
 
-    TODO: x (N, H, W, C), weight (KH, KW, C, O). Return y (N, OH, OW, O), in the dtype of x, as the sum of KH * KW
-        matrix products. At no time may there be an array as large as the columns.
-    QUESTION: `@` works on the last axis of the left and the last but one of the right, so no reshape is needed.
-    POINTER: 1. Pad. 2. OH and OW. 3. For each place (kh, kw) of the kernel: the slice of the padded pictures that this
-        place meets in all windows, (N, OH, OW, C). 4. Times weight[kh, kw], which is (C, O), added to y.
+    TODO: Return a view (OH, OW, KH, KW) of `image` (H, W), whose element [oh, ow, kh, kw] is the pixel
+        (oh * stride + kh, ow * stride + kw). `kernel_size` is (KH, KW), and there is no padding. The image may itself
+        be a view with strides of any kind, such as every other row of an image, or a transposed one.
+    QUESTION: An array knows how many bytes it is from one pixel to the next along each axis: `image.strides`. How many
+        bytes is it from a window to the next one on its right? And to the next one below?
+    POINTER: `np.lib.stride_tricks.as_strided(image, shape, strides)` needs a step in bytes for each of the four axes. A
+        step between windows is `stride` steps between pixels; a step inside a window is one. Take the steps between
+        pixels from `image.strides`, never from the shape. (`np.lib.stride_tricks.sliding_window_view` is another way.)
+    """
+    ### BEGIN SOLUTION
+    (H, W), (KH, KW), (row, column) = image.shape, kernel_size, image.strides
+    OH, OW = (H - KH) // stride + 1, (W - KW) // stride + 1
+    strides = stride * row, stride * column, row, column
+    return np.lib.stride_tricks.as_strided(image, (OH, OW, KH, KW), strides)
+    ### END SOLUTION
+
+
+def cut(images: int, bytes_per_image: int, budget: int) -> list[slice]:
+    """Task 13.2 (**, 15 minutes): a batch in chunks
+
+    TODO: Return slices that cover the images 0, 1, ..., `images` - 1 in order. Their number is the smallest power of
+        two for which a chunk needs at most `budget` bytes on average, when an image needs `bytes_per_image`. It is
+        never larger than the number of images. The chunks are even: the largest has at most one image more than the
+        smallest. (Rung 6 gives the reason for the power of two.)
+    QUESTION: Start with one chunk. On which two conditions do you double their number?
+    POINTER: Double it while all images together need more than that many budgets, and while there are enough images
+        for twice as many chunks. Then spread the edges evenly: edge k of `count` chunks is `images * k // count`.
+    """
+    ### BEGIN SOLUTION
+    count = 1
+    while images * bytes_per_image > count * budget and 2 * count <= images:
+        count *= 2
+    edges = [images * k // count for k in range(count + 1)]
+    return [slice(start, stop) for start, stop in zip(edges, edges[1:])]
+    ### END SOLUTION
+
+
+def tree_sum(arrivals: Iterable[tuple[int, np.ndarray]], chunks: int) -> np.ndarray:
+    """Task 13.3 (**, 15 minutes): a sum with the same bits, whoever is first
+
+    TODO: Threads compute a partial sum s[k] for each of the chunks 0, 1, ..., `chunks` - 1, a power of two of them.
+        `arrivals` yields pairs (k, s[k]) in the order in which the threads finish, which is different in every run.
+        Return the sum of all, added in the order of a binary tree: ((s[0] + s[1]) + (s[2] + s[3])) + ..., always
+        neighbours first. The result must have the same bits for any order of arrival. Change none of the partial sums.
+    QUESTION: Once all partial sums are in the order of the chunks, what does one level of the tree do with them?
+    POINTER: `dict(arrivals)` finds each partial sum by its number. Put them into a list in the order of k. While there
+        is more than one, replace the list by the sums of its neighbours: 0 and 1, 2 and 3, ... Write `a + b`, which
+        makes a new array, and not `a += b`.
+    """
+    ### BEGIN SOLUTION
+    found = dict(arrivals)
+    sums = [found[k] for k in range(chunks)]
+    while len(sums) > 1:
+        sums = [a + b for a, b in zip(sums[::2], sums[1::2])]
+    return sums[0]
+    ### END SOLUTION
+
+
+def shifted_convolution(x: np.ndarray, weight: np.ndarray, stride: int, padding: int) -> np.ndarray:
+    """Task 13.4 (**, 20 minutes): a convolution without columns
+
+    TODO: x is (N, H, W, C) and weight (KH, KW, C, O). Return y (N, OH, OW, O), in the dtype of x, as the sum of KH * KW
+        matrix products. At no time may there be arrays as large as the columns. You may use `pad(x, (rows, columns))`.
+    QUESTION: Fix one kernel position (kh, kw). Which pixels of the padded images does weight[kh, kw] meet, over all
+        windows?
+    POINTER: They are rows kh, kh + stride, kh + 2 stride, ... (OH of them), and likewise columns: a slice of shape
+        (N, OH, OW, C). `@` multiplies the last axis of its left side, so `slice @ weight[kh, kw]` is (N, OH, OW, O)
+        without a reshape. Add the KH * KW products up, one at a time.
     """
     ### BEGIN SOLUTION
     (N, H, W, _), (KH, KW, _, O) = x.shape, weight.shape
@@ -32,15 +94,17 @@ def shifted_convolution(x: np.ndarray, weight: np.ndarray, stride: int, padding:
 def shifted_gradients(
     grad_y: np.ndarray, x: np.ndarray, weight: np.ndarray, stride: int, padding: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Task 13.2 (**, 15 minutes): the way back of 13.1, again without columns.
+    """Task 13.5 (**, 20 minutes): the backward pass of 13.4, again without columns
 
-    TODO: return (grad_x, grad_weight), of the shapes of x and weight, from grad_y (N, OH, OW, O). At no time may there
-        be an array as large as the columns.
-    QUESTION: `slice.reshape(-1, C).T @ grad_y.reshape(-1, O)` copies the slice, which is no larger than the pictures.
-    POINTER: 1. Write down one step of forward: y += slice @ weight[kh, kw]. 2. It is linear in the slice: its gradient
-        is grad_y times the transposed matrix, and is added to the same slice of a padded grad_x. 3. It is linear in the
-        matrix: its gradient is the transposed slice times grad_y, with all pictures and places in one long axis.
-        4. Cut the padding off.
+    TODO: `grad_y` is (N, OH, OW, O). Return `(grad_x, grad_weight)`, of the shapes of x and weight. At no time may
+        there be arrays as large as the columns. You may use `pad` and `crop`, which cuts a padding off again:
+        `crop(padded, (rows, columns))`.
+    QUESTION: One step of the forward pass is `y += pixels @ weight[kh, kw]`, where `pixels` is a slice of the padded
+        images. What are the gradients of a matrix product with respect to its two factors (chapter 5, linear layers)?
+    POINTER: With respect to the pixels it is `grad_y @ weight[kh, kw].T`, which is added to the same slice of a padded
+        grad_x: a pixel gets a gradient from every position that it was read at. With respect to the matrix it is the
+        transposed pixels times `grad_y`, with all images and positions in one long axis:
+        `pixels.reshape(-1, C).T @ grad_y.reshape(-1, O)`. In the end, cut the padding off.
     """
     ### BEGIN SOLUTION
     (KH, KW, C, O), (OH, OW) = weight.shape, grad_y.shape[1:3]
@@ -51,58 +115,4 @@ def shifted_gradients(
         grad_padded[here] += grad_y @ weight[kh, kw].T
         grad_weight[kh, kw] = padded[here].reshape(-1, C).T @ grad_y.reshape(-1, O)
     return crop(grad_padded, (padding, padding)), grad_weight
-    ### END SOLUTION
-
-
-def view_of_windows(image: np.ndarray, kernel: int, stride: int) -> np.ndarray:
-    """Task 13.3 (**, 15 minutes): all windows of a grey picture, and nothing copied.
-
-    TODO: return a view (OH, OW, kernel, kernel) of `image` (H, W): element [oh, ow, kh, kw] is the pixel
-        (oh * stride + kh, ow * stride + kw). The image may be a view itself, with any strides (every other row of a
-        picture, a transposed one).
-    QUESTION: as_strided(image, shape, strides), with one stride in bytes for each of the four axes.
-    POINTER: 1. OH and OW. 2. How many bytes further is the next row, the next column? The image knows them, as
-        `image.strides`. 3. And the next window to the right, the next one below? 4. `np.lib.stride_tricks.as_strided`.
-    """
-    ### BEGIN SOLUTION
-    (H, W), (row, column) = image.shape, image.strides
-    OH, OW = (H - kernel) // stride + 1, (W - kernel) // stride + 1
-    shape, strides = (OH, OW, kernel, kernel), (stride * row, stride * column, row, column)
-    return np.lib.stride_tricks.as_strided(image, shape, strides)
-    ### END SOLUTION
-
-
-def cut(images: int, bytes_per_image: int, budget: int) -> list[slice]:
-    """Task 13.4 (**, 15 minutes): a batch in chunks.
-
-    TODO: return slices that cover 0 to `images` in order, without gaps. No chunk may need more than `budget` bytes, but
-        each has at least one image, even where one alone needs more. Make as few chunks as that allows, and make them
-        even: the largest has at most one image more than the smallest.
-    QUESTION: -(-a // b) is a / b rounded up. Why even? With 9 images in chunks of 8 one thread waits for the other.
-    POINTER: 1. How many images fit into the budget, one at least? 2. How many chunks are that, rounded up? 3. Put the
-        edges evenly: edge k of count chunks is at images * k // count. 4. Neighbouring edges make a slice.
-    """
-    ### BEGIN SOLUTION
-    count = -(-images // max(1, budget // bytes_per_image))
-    edges = [images * k // count for k in range(count + 1)]
-    return [slice(begin, end) for begin, end in zip(edges, edges[1:])]
-    ### END SOLUTION
-
-
-def sum_in_threads(share: Callable[[slice], np.ndarray], chunks: list[slice], threads: int) -> np.ndarray:
-    """Task 13.5 (**, 15 minutes): shares of a sum worked out side by side, and the same sum every time.
-
-    TODO: call `share(chunk)` for each of the chunks, once, on so many threads at the same time, and return the sum of
-        the arrays that it returns, added up in the order of the chunks, whichever is done first. An error in `share`
-        must come out, and no share may be changed (`share` may hand out an array that it keeps).
-    QUESTION: `pool.map(function, list)` works at the same time and yields results in the order of the list.
-    POINTER: 1. A `ThreadPoolExecutor` with that many threads, in a `with` statement. 2. Hand it all the chunks.
-        3. Take the results in the order of the chunks, and add each to the sum so far.
-    """
-    ### BEGIN SOLUTION
-    with ThreadPoolExecutor(threads) as pool:
-        total, *others = pool.map(share, chunks)
-    for other in others:
-        total = total + other  # and not +=, which would change the first share
-    return total
     ### END SOLUTION
