@@ -3,7 +3,7 @@
 The docstrings are written to be read in the source and by `help`, where a formula is an indented block. In
 reStructuredText such a block would be a quotation, its lines run together.
 
-A docstring that is incomplete is a warning, and so an error: every public name has one, with a summary of its own, and it
+An incomplete docstring is a warning, and so an error. Every public name has one, with a summary of its own, and it
 names each kind of error that the function raises itself.
 """
 
