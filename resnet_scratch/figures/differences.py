@@ -46,7 +46,7 @@ def draw_errors(
         for (label, errors), style, colour in zip(predicted[name].items(), ("-", "-", "--"), (ORANGE, BLUE, BLACK)):
             ax.loglog(steps, errors, style, linewidth=1, color=colour, label=label)
         _label(ax, name, "step h")
-        ax.set_ylim(1e-13, 10)
+        ax.set_ylim(1e-15, 10)
     axes[0, 0].set_ylabel("error of the slope")
     axes[0, -1].legend(frameon=False, fontsize=8, loc="lower left")
     return fig
