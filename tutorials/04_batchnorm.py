@@ -55,7 +55,7 @@ AXES = (0, 1, 2)  # N, H and W: everything but the channels
 # ## What is it good for?
 #
 # Send images through 20 untrained convolutions, each followed by a ReLU. The library draws the weights with a standard
-# deviation that keeps the size of the signal about the same from layer to layer (08). Here we also make all weights 1.4
+# deviation that keeps the size of the signal roughly the same from layer to layer (08). Here we also make all weights 1.4
 # times as large, and 0.7 times. **Predict, then run:** what becomes of the signal after 20 layers?
 
 # %%
@@ -350,7 +350,7 @@ plt.show()
 
 # %%
 three_rng = np.random.default_rng(3)
-triples, upstream = 1.2 * three_rng.standard_normal((2, 6, 3))
+triples, upstream = three_rng.standard_normal((2, 6, 3))
 hats = (triples - triples.mean(1, keepdims=True)) / triples.std(1, keepdims=True)
 grads = upstream - upstream.mean(1, keepdims=True) - hats * (upstream * hats).mean(1, keepdims=True)
 draw_circle(triples, hats, grads)
