@@ -80,11 +80,11 @@ plt.show()
 # $$ \text{forward} = f'(x) + \frac{h}{2} f''(x) + \dots \qquad\qquad
 #    \text{central} = f'(x) + \frac{h^2}{6} f'''(x) + \dots $$
 #
-# What is left over is the **truncation error**, because the series was cut off there. For $x^3$ at 2 you get $12 + 6h +
-# h^2$ and $12 + h^2$, as the cell asserts.
+# What is left over is the **truncation error**, because the series was cut off there. For $x^3$ at 2 you get
+# $12 + 6h + h^2$ and $12 + h^2$, as the cell asserts.
 #
-# The gradient of a function of many numbers is made of many such slopes. Change one number at a time, and keep the
-# others as they are:
+# The gradient of a function of many numbers consists of such slopes. Change one number at a time, and keep the others
+# as they are:
 
 # %% tags=["task"]
 task("3.1")
@@ -111,9 +111,9 @@ for h in 10.0 ** np.arange(0, -16, -3):
 assert min(off) not in (off[0], off[-1]), "the best step is neither the largest nor the smallest"
 
 # %% [markdown]
-# The slope gets better, then worse again. A float64 number has about 16 digits. For a small $h$, the numbers $\sin(1 +
-# h)$ and $\sin(1 - h)$ agree in most of them. The subtraction removes the digits that agree, and what remains is mostly
-# rounding error. This is called **cancellation**.
+# The slope gets better, then worse again. A float64 number has about 16 digits. For a small $h$, the numbers
+# $\sin(1 + h)$ and $\sin(1 - h)$ agree in most of them. The subtraction removes the digits that agree, and what remains
+# is mostly rounding error. This is called **cancellation**.
 #
 # The rounding error of $f$ is about $\varepsilon |f|$, where $\varepsilon \approx 2.2 \cdot 10^{-16}$ for float64 and
 # $1.2 \cdot 10^{-7}$ for float32. The difference quotient divides it by $h$. So there are two errors, and they pull in
@@ -122,7 +122,8 @@ assert min(off) not in (off[0], off[-1]), "the best step is neither the largest 
 # $$ \text{error of the central difference} \;\approx\;
 #    \underbrace{\frac{h^2}{6} |f'''|}_{\text{truncation}} + \underbrace{\frac{\varepsilon |f|}{h}}_{\text{rounding}} $$
 #
-# With logarithmic axes, the first term is a line of slope 2 and the second a line of slope $-1$. Together they form a V.
+# With logarithmic axes, the first term is a line of slope 2 and the second a line of slope $-1$. Together they
+# form a V.
 
 # %%
 steps = 10.0 ** np.arange(0, -15.01, -0.25)
@@ -158,8 +159,8 @@ task("3.2")
 #
 # $$ \boxed{h = \sqrt[3]{3 \varepsilon \, |f| / |f'''|}} $$
 #
-# In practice nobody knows $f'''$. But the cube root makes the formula forgiving: if $|f| / |f'''|$ is off by a factor of
-# 1000, the step is off by a factor of 10.
+# In practice nobody knows $f'''$. But the cube root makes the formula forgiving: if $|f| / |f'''|$ is off by a factor
+# of 1000, the step is off by a factor of 10.
 
 # %%
 worst = {}
@@ -178,7 +179,7 @@ print("the library's steps:", STEPS)
 # %% [markdown]
 # Three things follow.
 #
-# * **Use central differences.** They are far more exact, and cost one more evaluation of $f$.
+# * **Use central differences.** They are far more exact, for at most twice as many evaluations of $f$.
 # * **Use float64.** In float32 even the best step leaves only four or five digits. A mistake in the sixth digit would
 #   be invisible, and a badly chosen step would look like a mistake.
 # * **Do not take the smallest step.** About $10^{-5}$ is right for central differences in float64.
@@ -196,8 +197,8 @@ else:
 # %% [markdown]
 # ## From a slope to a layer
 #
-# A layer has many outputs, and a slope needs a function with one. So choose an upstream gradient $g$ of $y$'s shape, and
-# keep it fixed. Then
+# A layer has many outputs, but only a function with a single output has a slope. So choose an upstream gradient $g$ of
+# $y$'s shape, and keep it fixed. Then
 #
 # $$ L = \sum_q g_q \, y_q, \qquad\qquad
 #    \frac{\partial L}{\partial x_p} = \sum_q g_q \frac{\partial y_q}{\partial x_p} $$
@@ -247,9 +248,8 @@ with planted("batchnorm-variance-constant"):
     for name, g in (("ones", np.ones_like(x)), ("random", rng.standard_normal(x.shape))):
         analytic, numerical = input_gradients(norm, x, g)
         differences[name] = abs(analytic - numerical).max()
-        print(
-            f"g = {name:6}: numerical gradient up to {abs(numerical).max():.0e}, difference up to {differences[name]:.0e}"
-        )
+        largest = abs(numerical).max()
+        print(f"g = {name:6}: numerical gradient up to {largest:.0e}, difference up to {differences[name]:.0e}")
 assert differences["ones"] < 1e-8, "with ones, the wrong backward passes"
 assert differences["random"] > 0.01, "with a random g, it is found"
 
@@ -305,7 +305,7 @@ assert typical["wrong sign"] == 2 and typical["zero"] == 1
 
 # %% [markdown]
 # A factor of $k$ gives $1 - 1/k$, whether the gradient is $k$ times too large or too small, because the difference is
-# divided by the larger number. A sign gives 2.
+# divided by the larger number. A wrong sign gives 2, and a gradient of zeros gives 1.
 #
 # ## The library's checker
 #
@@ -321,8 +321,8 @@ assert report and report.error < 1e-7, "the library's convolution must pass by a
 # ### Large arrays: random directions
 #
 # Two forward passes for each number are fine for 50 numbers. One of the large convolutions of ResNet-20 has
-# `3 * 3 * 64 * 64` weights. For arrays that large, change *all* numbers at once, along a random direction $v$ of length
-# 1. The slope of $L$ along $v$ must be the dot product of $v$ and the gradient, so a mistake anywhere has a share in it:
+# `3 * 3 * 64 * 64` weights. For arrays that large, change *all* numbers at once, along a random unit vector $v$. The
+# slope of $L$ along $v$ must be the dot product of $v$ and the gradient, so a mistake anywhere has a share in it:
 #
 # $$ \frac{L(x + hv) - L(x - hv)}{2h} \approx \sum_p v_p \frac{\partial L}{\partial x_p} $$
 #
@@ -344,14 +344,14 @@ print(report)
 assert [tensor.name for tensor in report.tensors if tensor.problem] == ["weight"], "only the weights are wrong"
 
 # %% [markdown]
-# It does. A component of $v$ is about $1/\sqrt{10000}$, so the wrong number's share is about a hundredth. That is small,
-# but thousands of times the tolerance. What you lose is the index: a direction says that something is wrong, not where.
-# If a large array fails, build a smaller layer. `gradcheck` goes through arrays of up to 256 numbers one by one.
+# It does. A component of $v$ is about $1/\sqrt{10000}$, so the wrong number's share is about a hundredth. That is
+# small, but thousands of times the tolerance. What you lose is the index: a direction says that something is wrong, not
+# where. If a large array fails, build a smaller layer. `gradcheck` goes through arrays of up to 256 numbers one by one.
 #
 # ### Kinks
 #
 # ReLU, $y = \max(x, 0)$, has no derivative at 0. *Near* 0 there is another danger: the two points of a central
-# difference may be on different sides of the kink. **Predict, then run:** for $x = 3 \cdot 10^{-6}$ the derivative is 1.
+# difference may be on different sides of the kink. **Predict, then run:** for $x = 3 \cdot 10^{-6}$ the slope is 1.
 # What slope does a step of $10^{-5}$ give?
 
 # %%
@@ -587,9 +587,9 @@ assert report, "every gradient of the network must agree with its forward pass"
 #
 # <details><summary>Why not train with numerical gradients, and save all the work of backward?</summary>
 #
-# Because of the cost. Central differences need two forward passes for every weight. ResNet-20 has 0.27 million
-# weights (He et al. 2015, table 6), so one step would take more than half a million forward passes. A backward pass
-# computes all gradients at about the cost of two or three (02).
+# Because of the cost. Central differences need two forward passes for every weight. ResNet-20 has 0.27 million weights
+# (He et al. 2015, table 6), so one step would take more than half a million forward passes. A backward pass computes
+# all gradients at about the cost of two or three (02).
 #
 # </details>
 #
@@ -622,8 +622,8 @@ assert report, "every gradient of the network must agree with its forward pass"
 #   their best steps.
 # * Goldberg 1991, "What Every Computer Scientist Should Know About Floating-Point Arithmetic": rounding, cancellation.
 # * Baydin, Pearlmutter, Radul and Siskind 2018, "Automatic Differentiation in Machine Learning: a Survey", section 2.1.
-# * Karpathy and others, "CS231n: Convolutional Neural Networks for Visual Recognition", course notes on gradient checks:
-#   relative errors, kinks, double precision.
+# * Karpathy and others, "CS231n: Convolutional Neural Networks for Visual Recognition", course notes on gradient
+#   checks: relative errors, kinks, double precision.
 # * He, Zhang, Ren and Sun 2015, "Delving Deep into Rectifiers", equation 1: PReLU. He, Zhang, Ren and Sun 2015, "Deep
 #   Residual Learning for Image Recognition", table 6: the number of weights.
 # * Squire and Trapp 1998, "Using Complex Variables to Estimate Derivatives of Real Functions".

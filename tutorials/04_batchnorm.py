@@ -55,8 +55,8 @@ AXES = (0, 1, 2)  # N, H and W: everything but the channels
 # ## What is it good for?
 #
 # Send images through 20 untrained convolutions, each followed by a ReLU. The library draws the weights with a standard
-# deviation that keeps the size of the signal roughly the same from layer to layer (08). Here we also make all weights 1.4
-# times as large, and 0.7 times. **Predict, then run:** what becomes of the signal after 20 layers?
+# deviation that keeps the size of the signal roughly the same from layer to layer (08). Here we also make all weights
+# 1.4 times as large, and 0.7 times. **Predict, then run:** what becomes of the signal after 20 layers?
 
 # %%
 shapes = load()
@@ -83,21 +83,20 @@ draw_signals({f"weights times {scale}": both for scale, both in sizes.items()})
 plt.show()
 for scale, (without, with_norm) in sizes.items():
     ratio = without[-1] / sizes[1.0][0][-1]
-    print(
-        f"weights times {scale}: after 20 layers, {ratio:9.2e} of the size for factor 1; with batch norm {with_norm[-1]:.4f}"
-    )
+    print(f"weights times {scale}: after 20 layers, {ratio:9.2e} of the size for factor 1; "
+          f"with batch norm {with_norm[-1]:.4f}")  # fmt: skip
     assert np.isclose(ratio, scale**20, rtol=1e-3), "without batch norm, the factors of all layers multiply"
     assert abs(with_norm[-1] - 1) < 0.01, "after a batch norm, the standard deviation is 1"
 
 # %% [markdown]
-# Without batch norm, the factors multiply: the signal ends up $1.4^{20}$ times as large, or $0.7^{20}$ times. With batch
-# norm, the size of the weights does not matter. After each batch norm every channel has mean 0 and standard deviation 1,
-# whatever came in. (On the right, the three lines lie on top of one another.)
+# Without batch norm, the factors multiply: the signal ends up $1.4^{20}$ times as large, or $0.7^{20}$ times. With
+# batch norm, the size of the weights does not matter. After each batch norm every channel has mean 0 and standard
+# deviation 1, whatever came in. (On the right, the three lines lie on top of one another.)
 #
-# Why does that help training? Ioffe and Szegedy (2015) said that it reduces "internal covariate shift", which means that
-# the inputs of each layer keep changing their distribution. Santurkar et al. (2018) added noise after each batch norm,
-# which makes the distributions shift more, and training hardly suffered. They found that batch norm makes the loss a
-# smoother function of the weights. The explanation is still debated. That it works is not.
+# Why does that help training? Ioffe and Szegedy (2015) said that it reduces "internal covariate shift", which means
+# that the inputs of each layer keep changing their distribution. Santurkar et al. (2018) added noise after each batch
+# norm, which makes the distributions shift more, and training hardly suffered. They found that batch norm makes the
+# loss a smoother function of the weights. The explanation is still debated. That it works is not.
 #
 # ## The forward pass by hand
 #
@@ -123,9 +122,9 @@ assert (mean, var) == (4.5, 5.25), "2 * (12.25 + 6.25 + 2.25 + 0.25) / 8 is 5.25
 #
 # The small number $\varepsilon$, usually $10^{-5}$, prevents a division by zero if a channel is constant.
 #
-# The scale $\gamma$ and the shift $\beta$ are learned, one of each for every channel. The library calls them `weight` and
-# `bias`, as PyTorch does. They give the network back what the normalisation took: it can choose the mean and the size of
-# a channel freely, but now with two numbers, not through all the weights of all the layers before.
+# The scale $\gamma$ and the shift $\beta$ are learned, one of each for every channel. The library calls them `weight`
+# and `bias`, as PyTorch does. They give the network back what the normalisation took: it can choose the mean and the
+# size of a channel freely, but now with two numbers, not through all the weights of all the layers before.
 
 # %% tags=["task"]
 task("4.1")
@@ -147,12 +146,12 @@ exact = norm.weight.value**2 * x.var(AXES) / (x.var(AXES) + norm.eps)
 assert np.allclose(y.var(AXES), exact, rtol=1e-9), "because of eps, the variance is a little less than weight**2"
 
 # %% [markdown]
-# The mean is $\beta$. The variance is $\gamma^2 \, \sigma^2 / (\sigma^2 + \varepsilon)$, a little less than $\gamma^2$. In
-# the third channel you can see the difference, because its $\sigma^2$ is small.
+# The mean is $\beta$. The variance is $\gamma^2 \, \sigma^2 / (\sigma^2 + \varepsilon)$, a little less than $\gamma^2$.
+# In the third channel you can see the difference, because its $\sigma^2$ is small.
 #
-# Here is the library's forward pass. Its last line combines the last two formulas: $y = (x - \mu) \cdot \gamma /
-# \sqrt{\sigma^2 + \varepsilon} + \beta$. `over_batch` applies it to a few images at a time (01). `per_channel` prepares the
-# C numbers of the channels for fast arithmetic with images (13).
+# Here is the library's forward pass. Its last line combines the last two formulas:
+# $y = (x - \mu) \cdot \gamma / \sqrt{\sigma^2 + \varepsilon} + \beta$. `over_batch` applies it to a few images at a
+# time (01). `per_channel` prepares the C numbers of the channels for fast arithmetic with images (13).
 
 # %%
 print(inspect.getsource(BatchNorm2d.forward))
@@ -178,8 +177,8 @@ assert max(changes["x + 100"], changes["7 x"]) < 1e-10 and changes["-x"] > 1, "a
 #
 # * **A convolution before a batch norm needs no bias.** The mean is subtracted at once, and the bias with it. Its
 #   gradient is zero. That is why the convolutions in the library's ResNets have `bias=False`.
-# * **The size of the weights before it does not matter** for the output. It does for the gradient: if the weights are 10
-#   times as large, their gradient is a tenth as large (section 3.3 of the paper).
+# * **The size of the weights before it does not matter** for the output. It does for the gradient: if the weights are
+#   10 times as large, their gradient is a tenth as large (section 3.3 of the paper).
 # * **The gradient with respect to x cannot ask for a shift or a stretch.** Neither would change the loss. Keep this in
 #   mind; it is the key to the backward pass.
 
@@ -201,8 +200,8 @@ assert np.isclose(norms[0], 10 * norms[1], rtol=1e-3), "ten times the weights, a
 # %% [markdown]
 # ## The backward pass, step by step
 #
-# Given the upstream gradient $g_i = \partial L / \partial y_i$, we look for $\partial L / \partial x_i$. Each channel is
-# independent of the others, so one channel is enough.
+# Given the upstream gradient $g_i = \partial L / \partial y_i$, we look for $\partial L / \partial x_i$. Each channel
+# is independent of the others, so one channel is enough.
 #
 # The last step, $y_i = \gamma \hat{x}_i + \beta$, is easy. The parameters are used by all $i$, so their gradients are
 # sums:
@@ -288,10 +287,11 @@ assert np.allclose(by_steps, slopes, atol=1e-8), "every step must be right for t
 #    = s \, \Big( \frac{\partial L}{\partial \hat{x}_i}
 #      - \hat{x}_i \; \overline{\frac{\partial L}{\partial \hat{x}} \hat{x}} \Big) $$
 #
-# **The gradient of x.** The last two lines subtract the mean: $\partial L / \partial x_i = \partial L / \partial d_i -
-# \overline{\partial L / \partial d}$. The mean of $\hat{x}$ is zero, so the mean of the second term vanishes, and
-# $\overline{\partial L / \partial d} = s \, \overline{\partial L / \partial \hat{x}}$. Finally insert $\partial L /
-# \partial \hat{x}_i = \gamma g_i$:
+# **The gradient of x.** The last two lines subtract the mean:
+# $\partial L / \partial x_i = \partial L / \partial d_i - \overline{\partial L / \partial d}$. The mean of $\hat{x}$ is
+# zero, so the mean of the second term vanishes, and
+# $\overline{\partial L / \partial d} = s \, \overline{\partial L / \partial \hat{x}}$. Finally insert
+# $\partial L / \partial \hat{x}_i = \gamma g_i$:
 #
 # $$ \boxed{ \frac{\partial L}{\partial x_i} = \frac{\gamma}{\sqrt{\sigma^2 + \varepsilon}}
 #    \Big( g_i - \overline{g} - \hat{x}_i \, \overline{g \hat{x}} \Big) } $$
@@ -325,9 +325,9 @@ print(inspect.getsource(BatchNorm2d.backward))
 #
 # The vectors $\mathbf{1} / \sqrt{M}$ and $\hat{x} / \sqrt{M}$ have length 1 (the second one almost, because of
 # $\varepsilon$). They are perpendicular, because $\sum_i \hat{x}_i = 0$. So the bracket is a **projection**: it removes
-# the part of a vector along $\mathbf{1}$ and the part along $\hat{x}$, and leaves the rest as it is. $J$ is symmetric, so
-# backward, which multiplies by $J^T$, does the same. **Predict, then run:** what is $J \mathbf{1}$? What is $J \hat{x}$,
-# almost? What are the eigenvalues of the bracket?
+# the part of a vector along $\mathbf{1}$ and the part along $\hat{x}$, and leaves the rest as it is. $J$ is symmetric,
+# so backward, which multiplies by $J^T$, does the same. **Predict, then run:** what is $J \mathbf{1}$? What is
+# $J \hat{x}$, almost? What are the eigenvalues of the bracket?
 
 # %%
 M = len(x)
@@ -342,11 +342,12 @@ draw_jacobian(jacobian, g, by_formula / gamma / s)
 plt.show()
 
 # %% [markdown]
-# Two eigenvalues are 0, the others are 1. Batch norm discards two facts about each channel, its mean and its size. So no
-# gradient can ask for a change of these two. That is all the formula says.
+# Two eigenvalues are 0, the others are 1. Batch norm discards two facts about each channel, its mean and its size. So
+# no gradient can ask for a change of these two. That is all the formula says.
 #
 # For $M = 3$ you can see it. Subtract the mean: three numbers with the sum 0 lie in a plane. Divide by the standard
-# deviation: in this plane, they now lie on a circle of radius $\sqrt{3}$. So batch norm maps the whole space to a circle.
+# deviation: in this plane, they now lie on a circle of radius $\sqrt{3}$. So batch norm maps the whole space to a
+# circle.
 
 # %%
 three_rng = np.random.default_rng(3)
@@ -404,8 +405,8 @@ assert missing[2048, "around 1"] > 0.8, "what the gradients have in common does 
 #
 # ## Training and evaluation
 #
-# In training, the output for an image depends on the other images of its batch. Look at one pixel of one image, in three
-# batches:
+# In training, the output for an image depends on the other images of its batch. Look at one pixel of one image, in
+# three batches:
 
 # %%
 features, _ = Conv2d(3, 4, 3, padding=1, bias=False, rng=np.random.default_rng(0)).forward(images)
@@ -422,8 +423,8 @@ assert not np.allclose(pixels[0][0], pixels[1][0], atol=0.1), "in training, the 
 assert np.allclose(pixels[0][1], pixels[1][1]), "in evaluation, it does not"
 
 # %% [markdown]
-# In training this dependence acts as a little noise. When you *use* a network, it is not acceptable: what a network sees
-# in an image must not depend on other images, and a single image must have an answer too. So in evaluation, fixed
+# In training this dependence acts as a little noise. When you *use* a network, it is not acceptable: what a network
+# sees in an image must not depend on other images, and a single image must have an answer too. So in evaluation, fixed
 # numbers replace the mean and the variance of the batch. They are **running averages**, updated with every batch of the
 # training with a weight $m$ that is called the *momentum*:
 #
@@ -446,16 +447,17 @@ for M in (2, 4, 16, 256):
     assert abs(biased - (M - 1) / M) < 0.03 and abs(unbiased - 1) < 0.03, "on average, only one of them is right"
 
 # %% [markdown]
-# Batch norm uses both (algorithm 2 of the paper, and PyTorch). The **biased** variance normalises the batch in training.
-# The **unbiased** variance goes into the running average, because this is an estimate for other images.
+# Batch norm uses both (algorithm 2 of the paper, and PyTorch). The **biased** variance normalises the batch in
+# training. The **unbiased** variance goes into the running average, because this is an estimate for other images.
 
 # %% tags=["task"]
 task("4.3")
 
 # %% [markdown]
-# Both are in this function of the library. Mean and variance are sums over the whole batch, so the inner function returns
-# each of them as a `Sum` (01). Both sums come from one pass over $x$: $\sigma^2 = \overline{d^2} - \overline{d}^2$ with
-# $d = x - a$ holds for any number $a$, and a number near the mean avoids cancellation.
+# Both are in this function of the library. Mean and variance are sums over the whole batch, so the inner function
+# returns each of them as a `Sum` (01). Both sums come from one pass over $x$:
+# $\sigma^2 = \overline{d^2} - \overline{d}^2$ with $d = x - a$ holds for any number $a$, and a number near the mean
+# avoids cancellation.
 
 # %%
 print(inspect.getsource(BatchNorm2d._batch_statistics))
@@ -557,8 +559,8 @@ assert running_loss[-1] < 0.1 < slow_loss[-1], "at the end, the averages with mo
 # ## What goes wrong with small batches
 #
 # The statistics of a batch are estimates, and those of a small batch are poor ones. How much does the normalised value
-# of an image depend on which others are in its batch? Take a late layer of a network, where a channel has few pixels per
-# image; here it has one.
+# of an image depend on which others are in its batch? Take a late layer of a network, where a channel has few pixels
+# per image; here it has one.
 
 # %%
 population = np.random.default_rng(0).standard_normal(4096)
@@ -579,10 +581,11 @@ assert np.mean(abs(abs(spread[2]) - 1) < 0.01) > 0.9, "of two numbers, one becom
 
 # %% [markdown]
 # Look at the batch of two. Of two numbers, the larger becomes 1 and the smaller becomes -1, however far apart they are.
-# (Only if they are very close does $\varepsilon$ matter.) All that is left of an image is whether it is above the other.
+# (Only if they are very close does $\varepsilon$ matter.) All that is left of an image is whether it is above the
+# other.
 #
-# This is the drawing with the circle, for $M = 2$. Without the mean, two numbers lie on a line, and the "circle" consists
-# of two points. **Predict, then run:** what does the formula say about the gradient?
+# This is the drawing with the circle, for $M = 2$. Without the mean, two numbers lie on a line, and the "circle"
+# consists of two points. **Predict, then run:** what does the formula say about the gradient?
 
 # %%
 norm = BatchNorm2d(1, eps=0.0).astype(np.float64)
@@ -592,8 +595,8 @@ print(f"forward {y.ravel()}, gradient {abs(grad_x).ravel().round(12)}")
 assert np.allclose(grad_x, 0, atol=1e-12), "two dimensions, and two directions are removed: nothing is left"
 
 # %% [markdown]
-# There is no gradient at all. A single number is even worse: it is its own mean, so it would always become 0. The library
-# refuses to normalise it, as PyTorch does:
+# There is no gradient at all. A single number is even worse: it is its own mean, so it would always become 0. The
+# library refuses to normalise it, as PyTorch does:
 
 # %%
 try:
@@ -606,8 +609,8 @@ else:
 # %% [markdown]
 # ### A batch of one image
 #
-# A batch of one image is accepted if a channel has more than one pixel. Then the image is normalised by itself, which is
-# called *instance normalisation*. But the class of our noise images is their brightness. What can a network learn if
+# A batch of one image is accepted if a channel has more than one pixel. Then the image is normalised by itself, which
+# is called *instance normalisation*. But the class of our noise images is their brightness. What can a network learn if
 # its first batch norm subtracts the mean of each image? **Predict, then run:** how accurate is it after training with
 # batches of 1, 2, 4, 16 and 64 images, with the same number of images in total?
 
@@ -645,27 +648,27 @@ task("4.4")
 #
 # <details><summary>In evaluation, what is the backward pass of batch norm?</summary>
 #
-# Mean and variance are constants then, so only the first term is left: $\partial L / \partial x_i = \gamma g_i /
-# \sqrt{\sigma^2 + \varepsilon}$. The cache says which mode the forward pass had, and the library's backward looks at it.
-# `gradcheck(norm, x, training=False)` checks this case.
+# Mean and variance are constants then, so only the first term is left:
+# $\partial L / \partial x_i = \gamma g_i / \sqrt{\sigma^2 + \varepsilon}$. The cache says which mode the forward pass
+# had, and the library's backward looks at it. `gradcheck(norm, x, training=False)` checks this case.
 #
 # </details>
 #
 # <details><summary>A network reaches 99 % on its training batches. In evaluation it is no better than guessing, even on
 # the same images. What do you look at?</summary>
 #
-# On the same images it cannot be overfitting. Look at the running averages: are they updated at all, is the momentum far
-# too small for the number of steps, were they saved and loaded with the weights? Then look at the batches: were they
-# shuffled? If each batch of the training contained one class only, its statistics were those of this class. The running
-# averages are a mixture of all classes, and fit none.
+# On the same images it cannot be overfitting. Look at the running averages: are they updated at all, is the momentum
+# far too small for the number of steps, were they saved and loaded with the weights? Then look at the batches: were
+# they shuffled? If each batch of the training contained one class only, its statistics were those of this class. The
+# running averages are a mixture of all classes, and fit none.
 #
 # </details>
 #
 # <details><summary>What does batch norm cost in evaluation?</summary>
 #
-# Next to nothing. With fixed mean and variance it is one factor and one shift per channel. The convolution before it can
-# take over both: its weights are multiplied by the factor, and the shift becomes its bias. This is called *folding*, and
-# it is task 14.3.
+# Next to nothing. With fixed mean and variance it is one factor and one shift per channel. The convolution before it
+# can take over both: its weights are multiplied by the factor, and the shift becomes its bias. This is called
+# *folding*, and it is task 14.3.
 #
 # </details>
 #
