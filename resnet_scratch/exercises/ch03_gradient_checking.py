@@ -1,4 +1,4 @@
-"""Exercises of tutorial 03: numerical differentiation, and what it tells."""
+"""Tasks of tutorial 03: numerical gradients, a gradient checker, and a layer to check with it."""
 
 from __future__ import annotations
 
@@ -7,40 +7,84 @@ from collections.abc import Callable
 import numpy as np
 
 from ..layers.layer import Layer
+from ..verify.definitions import numerical_gradient
 
 
-def numerical_gradient(f: Callable[[np.ndarray], float], x: np.ndarray, h: float = 1e-5) -> np.ndarray:
-    """Task 3.1 (**, 15 minutes): the gradient of any function, without knowing what it does.
+def central_differences(f: Callable[[np.ndarray], float], x: np.ndarray, h: float = 1e-5) -> np.ndarray:
+    """Task 3.1 (**, 15 minutes): the gradient of any function
 
-    TODO: f takes an array like x, of float64 and any shape, and returns one number. Return the array, of x's shape, of
-        the central differences (f(x + h at this place) - f(x - h at this place)) / 2h. x must be as it was in the end.
-    QUESTION: `x[place]` takes a tuple of indices, so one loop does for any number of axes.
-    POINTER: 1. An array for the result. 2. For each place, found by np.ndindex(x.shape): keep the number, move it up
-        by h and ask f, move it down and ask f. 3. Put the number back before you go on.
+    TODO: `f` takes an array like x (float64, of any shape) and returns one number. Return the gradient of f at x, with
+        x's shape: at every index the central difference, which changes that number alone by +h and by -h. You may
+        change x while you work, but at the end every number must be exactly what it was.
+    QUESTION: If you add h to a number and subtract h again, do you always get the same number back?
+    POINTER: Not always, because of rounding: store the number, and put it back. `np.ndindex(x.shape)` yields every
+        index of x as a tuple, for any number of axes, and `x[index]` reads or writes that number.
     """
     ### BEGIN SOLUTION
     gradient = np.zeros(x.shape)
-    for place in np.ndindex(x.shape):
-        kept = x[place]
-        x[place] = kept + h
+    for index in np.ndindex(x.shape):
+        value = x[index]
+        x[index] = value + h
         above = f(x)
-        x[place] = kept - h
+        x[index] = value - h
         below = f(x)
-        x[place] = kept
-        gradient[place] = (above - below) / (2 * h)
+        x[index] = value
+        gradient[index] = (above - below) / (2 * h)
     return gradient
     ### END SOLUTION
 
 
-def relative_error(analytic: np.ndarray, numerical: np.ndarray) -> float:
-    """Task 3.2 (**, 15 minutes): one number that says how far two gradients are apart.
+def best_step(value: float, third_derivative: float, eps: float) -> float:
+    """Task 3.2 (**, 15 minutes): the bottom of the V
 
-    TODO: both arrays have one shape. For each place take |analytic - numerical| and divide by the largest of
-        |analytic|, |numerical| and the root mean square of all of `analytic`. Return the largest of these as a float;
-        0.0 when both arrays are zero everywhere. A place that is not a number (nan) must not go unnoticed: return inf.
-    QUESTION: comparisons with nan are always false, so a `max` written with `>` may lose it.
-    POINTER: 1. Is anything not finite? 2. The differences. 3. The sizes, with np.maximum element by element. 4. Where
-        the size is 0 the difference is 0 too, so divide by anything there.
+    TODO: The error of a central difference is about `h**2 * abs(third_derivative) / 6 + eps * abs(value) / h`. Return
+        the h > 0 at which this sum is smallest. `value` and `third_derivative` are not zero, but may be negative.
+    QUESTION: What is true of the derivative of a smooth function at its minimum?
+    POINTER: Differentiate the sum with respect to h and set the derivative to zero. Multiply the equation by h**2, and
+        solve it for h.
+    """
+    ### BEGIN SOLUTION
+    return float((3 * eps * abs(value) / abs(third_derivative)) ** (1 / 3))
+    ### END SOLUTION
+
+
+def compare_gradients(layer: Layer, x: np.ndarray, g: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Task 3.3 (**, 25 minutes): your own gradient checker
+
+    TODO: `layer` and its input x are float64, and g has the shape of the layer's output y. The loss is the sum of y *
+        g. Return a dictionary. Its key "input" has the pair (gradient from `backward`, numerical gradient) with respect
+        to x. For each parameter, its name in `layer.named_parameters()` has such a pair too. Always call `forward` with
+        training=True. Use `numerical_gradient(function, array)`, which is task 3.1. Give `backward` a copy of g,
+        because a wrong backward might change it. At the end, x and the parameters must be as they were.
+    QUESTION: `numerical_gradient` changes `array` in place, one number at a time, and calls `function(array)`. How does
+        the layer's output notice a change of a weight?
+    POINTER: Write one function `loss(array)` that ignores its argument: it calls `forward` with x, and x and the
+        parameters are the very arrays that are being changed. So pass `x` and `parameter.value` themselves, not copies.
+        After `backward`, the gradient of a parameter is `parameter.grad`.
+    """
+    ### BEGIN SOLUTION
+
+    def loss(_: np.ndarray) -> float:  # of x or of a parameter: each of them is changed in place
+        return float((layer.forward(x, training=True)[0] * g).sum())
+
+    _, cache = layer.forward(x, training=True)
+    pairs = {"input": (layer.backward(g.copy(), cache), numerical_gradient(loss, x))}
+    for name, parameter in layer.named_parameters():
+        pairs[name] = (parameter.grad, numerical_gradient(loss, parameter.value))
+    return pairs
+    ### END SOLUTION
+
+
+def relative_error(analytic: np.ndarray, numerical: np.ndarray) -> float:
+    """Task 3.4 (**, 15 minutes): how far apart are two gradients?
+
+    TODO: `analytic` comes from `backward`, and `numerical` has the same shape. At every index, divide the absolute
+        difference of the two by the largest of |analytic|, |numerical| and the root mean square of the whole array
+        `analytic`. Return the largest of these quotients, as a float. If both arrays are zero everywhere, return 0.0.
+        If any number in either array is nan or infinite, return infinity.
+    QUESTION: Every comparison with nan is false. What does that do to a check such as `error > tolerance`?
+    POINTER: The root mean square is one number, `np.sqrt(np.mean(analytic**2))`. `np.maximum` compares two arrays
+        element by element. Where the divisor is 0, the difference is 0 too, so you may divide by 1 there.
     """
     ### BEGIN SOLUTION
     if not (np.isfinite(analytic).all() and np.isfinite(numerical).all()):
@@ -51,29 +95,17 @@ def relative_error(analytic: np.ndarray, numerical: np.ndarray) -> float:
     ### END SOLUTION
 
 
-def best_step(value: float, third_derivative: float, eps: float) -> float:
-    """Task 3.3 (**, 15 minutes): the bottom of the V.
-
-    TODO: the error of a central difference is about h^2 |f'''| / 6 + eps |f| / h, where |f| is the size of `value`, and
-        |f'''| that of `third_derivative`, neither of them zero. Return the h for which it is smallest.
-    QUESTION: signs must not matter: both come in as they are, and may be negative.
-    POINTER: 1. Differentiate the error with respect to h. 2. Set that to zero. 3. Solve for h.
-    """
-    ### BEGIN SOLUTION
-    return float((3 * eps * abs(value) / abs(third_derivative)) ** (1 / 3))
-    ### END SOLUTION
-
-
 class UnitLength(Layer):
-    """Task 3.4 (**, 15 minutes): a backward that you derive yourself, and that the check grades.
+    """Task 3.5 (**, 20 minutes): derive a backward pass, and let the checker grade it
 
-    Each row of x (N, C) is divided by its length, y = x / r with r = sqrt(sum of the squares of that row).
+    Each row of x (N, C) is divided by its length: y = x / r, where r is the square root of the sum of the row's
+    squares.
 
-    TODO: `forward` is done. Write `backward(grad_y, cache)`, which returns grad_x (N, C) and leaves grad_y as it was.
-    QUESTION: a longer x has the same y, so grad_x of each row is at right angles to x.
-    POINTER: 1. One row at a time: y_i = x_i / r. 2. r depends on all of x: its derivative with respect to x_j is
-        x_j / r = y_j. 3. So dy_i / dx_j = (1 if i == j else 0) / r - y_i y_j / r. 4. Multiply by grad_y_i and sum over
-        i. 5. Do it for all rows at once: sums run along axis 1.
+    TODO: `forward` is given. Write `backward(grad_y, cache)`, which returns grad_x (N, C) and leaves grad_y as it was.
+    QUESTION: If you double a row of x, its y stays the same. What does that say about grad_x along x?
+    POINTER: Take one row, y_i = x_i / r. The length depends on all of x: its derivative with respect to x_j is x_j / r,
+        which is y_j. The quotient rule gives dy_i / dx_j = ([i = j] - y_i y_j) / r. Multiply by grad_y_i and sum over
+        i. For all rows at once, the sums run along axis 1.
     """
 
     def forward(self, x: np.ndarray, training: bool = False) -> tuple[np.ndarray, tuple]:

@@ -81,7 +81,8 @@ def draw_circle(x: np.ndarray, xhat: np.ndarray, grad_x: np.ndarray) -> Figure:
     ax.plot(*points.T, "o", color=ORANGE, label="x, minus its mean")
     ax.plot(*normalised.T, "s", color=BLUE, markersize=5, label="xhat")
     ax.plot([], [], color=GREEN, label="direction of grad_x")
-    ax.set(aspect="equal", xlim=(-4, 4), ylim=(-4, 4.6))
+    limit = max(2, np.abs([points, points + arrows]).max()) + 0.2  # an arrow that ends outside would not be drawn
+    ax.set(aspect="equal", xlim=(-limit, limit), ylim=(-limit, limit + 0.6))
     ax.legend(frameon=False, fontsize=8, loc="upper center", ncols=2)
     ax.set_axis_off()
     return fig

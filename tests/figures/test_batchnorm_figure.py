@@ -49,6 +49,11 @@ def test_normalised_triples_lie_on_the_circle():
     assert np.isclose(ax.patches[0].radius, np.sqrt(3))
 
 
+def test_arrows_of_the_circle_end_inside_the_axes():
+    ax = draw_circle(np.array([[9.0, -9.0, 0.0]]), np.array([[1.0, -1.0, 0.0]]), np.array([[1.0, -1.0, 0.0]])).axes[0]
+    assert ax.get_xlim()[1] > 9 * np.sqrt(2) + 0.9 and ax.get_ylim()[1] > ax.get_xlim()[1]
+
+
 def test_running_averages_beside_their_expected_approach():
     ax = draw_running([0.0, 0.5], [1.0, 2.0], mean=1.0, var=3.0, momentum=0.5).axes[1]
     assert [line.get_ydata().tolist() for line in ax.lines[:2]] == [[1, 2], [1, 2]]

@@ -1,4 +1,4 @@
-"""Checks of the exercises of tutorial 03."""
+"""Checks of the tasks of tutorial 03."""
 
 from __future__ import annotations
 
@@ -8,150 +8,206 @@ from collections.abc import Callable
 import numpy as np
 
 from ...gradcheck import gradcheck
+from ...layers import BatchNorm2d, Linear
+from ...verify.definitions import batch_norm, numerical_gradient
+from .compare import compare
 
 
 def task_3_1(answer: Callable) -> None:
-    """`numerical_gradient`: of cubes, where the central difference is 3 x^2 + h^2 to the last digit."""
+    """`central_differences`: of cubes, whose central difference is 3 x^2 + h^2 exactly; then of another function."""
     for shape in ((3,), (2, 3), (2, 1, 2, 2)):
         x = np.random.default_rng(len(shape)).uniform(0.01, 1, shape)
         weights = np.random.default_rng(1).uniform(1, 2, shape)
         before, h = x.copy(), 0.1
         got = np.asarray(answer(lambda a: float((weights * a**3).sum()), x, h))
-        far = np.abs(x - before).max()
-        assert far < 1e-9, f"x is not what it was: a place was left moved by {far:.1e}; put each number back"
-        assert far == 0, (
-            f"x is off by {far:.0e}: adding h and taking it off again leaves rounding behind; keep the number, and put "
-            "that back"
+        off = np.abs(x - before).max()
+        assert off < 1e-9, f"x is not what it was: a number is still changed by {off:.1e}; put each number back"
+        assert off == 0, (
+            f"x is off by {off:.0e}: adding h and subtracting it again leaves a rounding error; store the number, and "
+            "put that back"
         )
         assert got.shape == shape, f"for x of shape {shape} the gradient must have that shape, got {got.shape}"
         wanted = weights * (3 * x**2 + h**2)
-        if np.allclose(got, wanted, rtol=1e-9):
-            continue
-        for value, message in (
-            (weights * (3 * x**2 + 3 * x * h + h**2), "this is the forward difference; ask f on both sides of x"),
-            (weights * (3 * x**2 - 3 * x * h + h**2), "this is the backward difference; ask f on both sides of x"),
-            (2 * wanted, "twice too large: x - h and x + h are 2h apart, so divide by 2h"),
-            (wanted / 2, "half of what it should be: x - h and x + h are 2h apart, so divide by 2h, once"),
-            (-wanted, "the sign is wrong: f above minus f below"),
-            (wanted * 2 * h, "the difference is not divided by 2h"),
-            (np.full(shape, wanted.sum()), "all places were moved together; move one, with the others where they are"),
-        ):
-            assert not np.allclose(got, value, rtol=1e-9), f"for a sum of cubes and h = {h}: {message}"
-        place = np.unravel_index(np.abs(got - wanted).argmax(), shape)
-        at = tuple(int(k) for k in place)
-        raise AssertionError(
-            f"at {at} a sum of cubes must have the slope {wanted[place]:.6f}, you return {got[place]:.6f}"
-        )
+        mistakes = {
+            "this is the forward difference; evaluate f on both sides of x": weights * (3 * x**2 + 3 * x * h + h**2),
+            "this is the backward difference; evaluate f on both sides of x": weights * (3 * x**2 - 3 * x * h + h**2),
+            "twice too large: x - h and x + h are 2h apart, so divide by 2h": 2 * wanted,
+            "half of what it should be: x - h and x + h are 2h apart, so divide by 2h, once": wanted / 2,
+            "the sign is wrong: subtract f(x - h) from f(x + h)": -wanted,
+            "the difference is not divided by 2h": wanted * 2 * h,
+            "all numbers were changed together; change one, and keep the others as they are": wanted.sum(),
+            "you changed the number by 2h on each side; change it by h": weights * (3 * x**2 + 4 * h**2),
+            "you did not use h: another step was taken": weights * 3 * x**2,
+        }
+        compare(got, wanted, mistakes, f"for a sum of weighted cubes of x {shape} and h = {h}, the result")
     x = np.linspace(-1, 1, 5)
-    got = np.asarray(answer(lambda a: float(a[0] * a[1] + np.sin(a[2:]).sum()), x))
+    got = answer(lambda a: float(a[0] * a[1] + np.sin(a[2:]).sum()), x)
     wanted = np.array([-0.5, -1.0, 1.0, math.cos(0.5), math.cos(1)])
-    assert np.allclose(got, wanted, atol=1e-8), f"for x0 x1 + sin x2 + ... at {x} the gradient is {wanted}, got {got}"
+    compare(got, wanted, {}, f"with the default step, the gradient of x0 x1 + sin x2 + sin x3 + sin x4 at {x}")
 
 
 def task_3_2(answer: Callable) -> None:
-    """`relative_error`: values worked out by hand."""
-    nan, inf = math.nan, math.inf
-    signed = "a difference below zero counts as well: take its absolute value"
-    cases = [
-        (
-            [3.0, 4.0],
-            [3.0, 5.0],
-            0.2,
-            {0.25: "divide by the larger of the two numbers, not by `analytic`", 0.0: signed},
-        ),
-        ([3.0, 5.0], [3.0, 4.0], 0.2, {0.25: "divide by the larger of the two numbers, not by `numerical`"}),
-        ([1.0], [-1.0], 2.0, {0.0: "|1| and |-1| are equal, but 1 and -1 are not: take the difference first"}),
-        ([2.0, 2.0], [3.0, 2.0], 1 / 3, {0.0: signed}),
-        (
-            [2.0, -1.0, 0.0],
-            [2.0, -1.0, 1e-11],
-            1e-11 / math.sqrt(5 / 3),
-            {1.0: "rounding at a place that is zero became an error of 1; divide at least by the root mean square"},
-        ),
-        ([0.0, 0.0], [0.0, 0.0], 0.0, {}),
-        ([[1.0, 2.0], [2.0, 4.0]], [[1.0, 2.0], [2.0, 2.0]], 0.5, {}),
-        ([1.0, nan], [1.0, 2.0], inf, {}),
-        ([nan, 1.0], [2.0, 1.0], inf, {}),
-        ([1.0, 2.0], [1.0, inf], inf, {}),
-    ]
-    for analytic, numerical, wanted, mistakes in cases:
-        a, n = np.array(analytic), np.array(numerical)
-        with np.errstate(all="ignore"):
-            got = float(answer(a, n))
-        case = f"for {analytic} and {numerical}"
-        if got == wanted or math.isclose(got, wanted, rel_tol=1e-9):
-            continue
-        for value, message in mistakes.items():
-            assert not math.isclose(got, value, rel_tol=1e-9, abs_tol=1e-30), f"{case} you return {got:.3g}: {message}"
-        assert wanted != inf, f"{case} you return {got}: what is not a number must not pass, return inf"
-        assert wanted != 0, f"{case} the error is 0, you return {got}: where the size is 0, divide by something else"
-        share = [abs(x - y) for x, y in zip(a.ravel(), n.ravel()) if x != y]
-        assert got >= wanted or len(share) > 1, (
-            f"{case} you return {got:.3g}, which is less than {wanted:.3g}: return the largest error, not the mean, "
-            "or one wrong number among a million right ones would not be seen"
-        )
-        raise AssertionError(f"{case} the error is {wanted:.3g}, you return {got:.3g}")
-
-
-def task_3_3(answer: Callable) -> None:
-    """`best_step`: there the two errors must pull equally hard, which is where their sum is smallest."""
+    """`best_step`: where the slopes of the two errors cancel, because there their sum is smallest."""
     cases = [(1.0, 3.0, 1e-15), (8.0, 6.0, 2.2e-16), (0.5, 20.0, 1.2e-7), (-2.0, 0.1, 2.2e-16), (3.0, -7.0, 1e-10)]
     for value, third, eps in cases:
         with np.errstate(all="ignore"):
             h = answer(value, third, eps)
         case = f"for f = {value}, f''' = {third} and eps = {eps}"
         assert np.isrealobj(h) and np.isfinite(h) and h > 0, (
-            f"{case} the step must be a number above 0, you return {h}: sizes have no sign, so take absolute values"
+            f"{case} the step must be a positive number, you return {h}: take the absolute values of f and f'''"
         )
         rounding, truncation = eps * abs(value) / h**2, h * abs(third) / 3  # the slopes of the two errors
         if math.isclose(rounding, truncation, rel_tol=1e-6):
             continue
+        v, t = abs(value), abs(third)
         for wrong, message in (
-            (2 * math.sqrt(eps * abs(value) / abs(third)), "a square root belongs to the forward difference"),
-            (math.sqrt(eps * abs(value) / abs(third)), "a square root belongs to the forward difference"),
-            (math.sqrt(eps), "a square root belongs to the forward difference"),
-            (eps ** (1 / 3), "the right order of size; but the sizes of f and f''' matter too"),
-            ((3 * eps * abs(third) / abs(value)) ** (1 / 3), "f and f''' have changed places"),
+            (2 * math.sqrt(eps * v / t), "a square root is right for the forward difference, not the central one"),
+            (math.sqrt(eps * v / t), "a square root is right for the forward difference, not the central one"),
+            (math.sqrt(eps), "a square root is right for the forward difference, not the central one"),
+            (eps ** (1 / 3), "the right order of magnitude, but f and f''' matter too"),
+            ((3 * eps * t / v) ** (1 / 3), "f and f''' are swapped"),
             (
-                (6 * eps * abs(value) / abs(third)) ** (1 / 3),
-                "here the two errors are equal; their sum is smallest where their slopes are, so differentiate first",
+                (6 * eps * v / t) ** (1 / 3),
+                "here the two errors are equal; their sum is smallest where its derivative is zero",
             ),
-            ((eps * abs(value) / abs(third)) ** (1 / 3), "the factor is missing: the slope of h^2 / 6 is h / 3"),
+            ((eps * v / t) ** (1 / 3), "a factor is missing: the derivative of h**2 / 6 is h / 3"),
         ):
             assert not math.isclose(h, wrong, rel_tol=1e-6), f"{case} you return {h:.3g}: {message}"
-        raise AssertionError(
-            f"{case} at your step {h:.3g} the error still falls when the step gets "
-            f"{'larger' if rounding > truncation else 'smaller'}"
-        )
+        direction = "larger" if rounding > truncation else "smaller"
+        raise AssertionError(f"{case} at your step, {h:.3g}, the error still falls if the step gets {direction}")
+
+
+def task_3_3(answer: Callable) -> None:
+    """`compare_gradients`: a layer with one wrong gradient, and a layer that behaves differently in training."""
+    rng = np.random.default_rng(0)
+    layer, x, g = _MeanBias(3, 2, rng=rng).astype(np.float64), rng.standard_normal((4, 3)), rng.standard_normal((4, 2))
+    weight, bias = layer.weight.value.copy(), layer.bias.value.copy()
+    given = x.copy(), g.copy()
+    got = answer(layer, *given)
+    assert isinstance(got, dict), f"return a dictionary, got {type(got).__name__}"
+    for name in ("input", "weight", "bias"):
+        assert name in got, f'for Linear the keys are "input", "weight" and "bias"; {name!r} is missing'
+    assert len(got) == 3, f'for Linear the keys are "input", "weight" and "bias", got {sorted(got)}'
+    changed = "must be as it was: numerical_gradient puts its numbers back, so something else changed it"
+    for name, now, then in (
+        ("x", given[0], x),
+        ("weight", layer.weight.value, weight),
+        ("bias", layer.bias.value, bias),
+    ):
+        assert np.array_equal(now, then), f"{name} {changed}"
+    assert np.array_equal(given[1], g), "backward changed your g in place, as this one does on purpose: give it a copy"
+    right = {"input": g @ weight.T, "weight": x.T @ g, "bias": g.sum(0)}
+    for name, numerical in right.items():
+        analytic = numerical if name != "bias" else g.mean(0)  # the planted mistake
+        pair = got[name]
+        assert isinstance(pair, (tuple, list)) and len(pair) == 2, f"{name!r} must have a pair, (backward, numerical)"
+        told = f"a Linear layer with a wrong gradient of its bias; {name!r}"
+        swapped = np.allclose(pair[0], numerical, atol=1e-7) and np.allclose(pair[1], analytic, atol=1e-7)
+        if name == "bias":
+            assert not swapped, f"{told}: the pair is swapped; the gradient from backward comes first"
+        mistakes = {
+            "the numerical gradient is zero: the loss did not notice the change. Did you pass a copy?": 0 * numerical,
+            "that is what backward gives; compute it from the forward pass": analytic,
+            "L is the sum of y * g, not their mean": numerical / g.size,
+            "L must contain g: with the sum of the outputs alone, every g is 1": _ones(x, weight, g)[name],
+            "the sign is wrong": -numerical,
+        }
+        compare(pair[1], numerical, mistakes, f"{told} (numerical)")
+        mistakes = {"that is the numerical gradient; return what backward gives, even if it is wrong": numerical}
+        compare(pair[0], analytic, mistakes if name == "bias" else {}, f"{told} (from backward)")
+    norm, x, g = (
+        BatchNorm2d(2).astype(np.float64),
+        3 + rng.standard_normal((3, 2, 2, 2)),
+        rng.standard_normal((3, 2, 2, 2)),
+    )
+    got = answer(norm, x.copy(), g)
+    wanted = numerical_gradient(lambda x: float((batch_norm(x, np.ones(2), np.zeros(2), norm.eps) * g).sum()), x)
+    mistakes = {"you called forward in evaluation mode; pass training=True, every time": g / (1 + norm.eps) ** 0.5}
+    for place, kind in ((0, "from backward"), (1, "numerical")):
+        compare(got["input"][place], wanted, mistakes, f"a batch norm in training; 'input' ({kind})")
 
 
 def task_3_4(answer: Callable) -> None:
+    """`relative_error`, of arrays that are worked out by hand."""
+    nan, inf = math.nan, math.inf
+    told = {  # what the mistake is, by its result
+        2 / 3: "without the root mean square, a small number next to large ones counts as much as a large one",
+        0.5: "that is the mean of |analytic|, not its root mean square",
+        2 / math.sqrt(29): "take the root mean square of `analytic`, not of `numerical`",
+        2 / math.sqrt(50): "the mean is missing: this is the root of the sum of the squares",
+        2 / 7: "the largest |analytic| is not its root mean square",
+        0.2: "return the largest error, not the mean: one wrong number among a million must not go unnoticed",
+        0.0: "take the absolute value of the difference",
+    }
+    signs = {0.0: "|1| and |-1| are equal, but 1 and -1 are not: subtract first, then take the absolute value"}
+    cases = [
+        ([7.0, 1], [7.0, 3], 0.4, told),  # the root mean square of `analytic` is 5
+        ([2.0, 4], [2.0, 5], 0.2, {0.25: "|numerical| is larger here: divide by the largest of the three"}),
+        ([2.0, 5], [2.0, 4], 0.2, {0.25: "|analytic| is larger here: divide by the largest of the three"}),
+        ([1.0], [-1.0], 2.0, signs),
+        ([[7.0, 7], [1, 1]], [[7.0, 7], [1, 3]], 0.4, {2 / 3: "there is one root mean square for the whole array"}),
+        ([[7.0, 1], [7, 1]], [[7.0, 1], [7, 3]], 0.4, {2 / 3: "there is one root mean square for the whole array"}),
+        ([0.0, 0], [0.0, 0], 0.0, {}),
+        ([0.0, 0], [0.0, 2], 1.0, {0.0: "only `analytic` is zero everywhere here, and that is wrong"}),
+        ([1.0, nan], [1.0, 2], inf, {}),
+        ([nan, 1.0], [2.0, 1], inf, {}),
+        ([inf, 1.0], [1.0, 1], inf, {}),
+        ([1.0, inf], [1.0, inf], inf, {}),
+    ]
+    for analytic, numerical, wanted, mistakes in cases:
+        with np.errstate(all="ignore"):
+            got = float(answer(np.array(analytic), np.array(numerical)))
+        if got == wanted or math.isclose(got, wanted, rel_tol=1e-9):
+            continue
+        case = f"for {analytic} and {numerical} you return {got:.4g}"
+        assert wanted != inf, f"{case}: with nan or infinity in either array, return infinity, so that it cannot pass"
+        assert np.any(analytic) or np.any(numerical), f"{case}: two arrays of zeros agree, so return 0.0"
+        for value, message in mistakes.items():
+            assert not math.isclose(got, value, rel_tol=1e-9, abs_tol=1e-12), f"{case}: {message}"
+        raise AssertionError(f"{case}, but the error is {wanted:.4g}")
+
+
+def task_3_5(answer: Callable) -> None:
     """`UnitLength`: against central differences, and typical mistakes named."""
     for shape, seed in (((4, 3), 1), ((3, 3), 2), ((2, 5), 3), ((1, 3), 4)):
         rng = np.random.default_rng(seed)
         layer, x = answer(), 3 * rng.standard_normal(shape)
         y, cache = layer.forward(x.copy(), True)
         grad_y = rng.standard_normal(shape)
-        handed = grad_y.copy()
-        grad_x = np.asarray(layer.backward(handed, cache))
-        assert (handed == grad_y).all(), "backward changed grad_y in place; make a new array"
-        assert grad_x.shape == shape, f"grad_x must have the shape of x, {shape}, got {grad_x.shape}"
-        report = gradcheck(layer, x)
-        if report:
-            continue
+        given = grad_y.copy()
+        grad_x = layer.backward(given, cache)
+        assert (given == grad_y).all(), "backward changed grad_y in place; make a new array"
+        assert np.shape(grad_x) == shape, f"grad_x must have the shape of x, {shape}, got {np.shape(grad_x)}"
         r = np.linalg.norm(x, axis=1, keepdims=True)
         along = (grad_y * y).sum(1, keepdims=True)
-        for wrong, message in (
-            (grad_y / r, "that is the gradient if r were a constant; r depends on x too"),
-            (grad_y - y * along, "right up to a factor: a longer x turns less, so divide by r"),
-            ((grad_y + y * along) / r, "the sign of the second term: a larger x_j makes r larger, and y smaller"),
-            ((grad_y - y * (grad_y * y).sum()) / r, "sum along axis 1: each row has a length of its own"),
-            (
-                (grad_y - y * (grad_y * y).sum(0)) / r,
-                "the sum goes over the rows here; it must go along each row, axis 1",
-            ),
-            ((grad_y - x * along) / r, "the second term has y, not x: x is not of length 1"),
-            ((grad_y - y * grad_y * y) / r, "the sum over i is missing: every y_i depends on every x_j of its row"),
-        ):
-            assert not np.allclose(grad_x, wrong, rtol=1e-7, atol=1e-10), f"wrong gradient: {message}"
-        raise AssertionError(f"backward and forward disagree for x {shape}:\n{report}")
+        mistakes = {
+            "that would be the gradient if r were a constant; r depends on x too": grad_y / r,
+            "right up to a factor: the longer x is, the less y changes, so divide by r": grad_y - y * along,
+            "the sign of the second term is wrong: a larger x_j makes r larger, and y smaller": (grad_y + y * along)
+            / r,
+            "sum along axis 1: each row has a length of its own": (grad_y - y * (grad_y * y).sum()) / r,
+            "the sum runs over the rows; it must run along each row, axis 1": (grad_y - y * (grad_y * y).sum(0)) / r,
+            "the second term contains y, not x: x does not have length 1": (grad_y - x * along) / r,
+            "take the sum, not the mean": (grad_y - y * along / shape[1]) / r,
+            "the sum over i is missing: every y_i depends on every x_j of its row": (grad_y - y * grad_y * y) / r,
+        }
+        wanted = numerical_gradient(lambda x: float((x / np.sqrt((x**2).sum(1))[:, None] * grad_y).sum()), x)
+        compare(grad_x, wanted, mistakes, f"grad_x for x {shape}")
+        report = gradcheck(layer, x)
+        assert report, f"backward and forward disagree for x {shape}:\n{report}"
+
+
+class _MeanBias(Linear):
+    """A linear layer with two mistakes: the gradient of its bias is a mean, and it changes grad_y in place."""
+
+    def backward(self, grad_y: np.ndarray, x: np.ndarray) -> np.ndarray:
+        grad_x = super().backward(grad_y, x)
+        self.bias.grad = grad_y.mean(0)
+        grad_y *= 0
+        return grad_x
+
+
+def _ones(x: np.ndarray, weight: np.ndarray, g: np.ndarray) -> dict[str, np.ndarray]:
+    """The gradients of a linear layer for the sum of its outputs."""
+    ones = np.ones_like(g)
+    return {"input": ones @ weight.T, "weight": x.T @ ones, "bias": ones.sum(0)}
