@@ -531,8 +531,8 @@ for kind in ("plain", "resnet"):
     print(f"        cosine of image and copy {together}")
 relative_steps = np.array(equal["plain"].relative)
 assert np.allclose(relative_steps, relative_steps[:, :1], rtol=1e-2), "all convolutions must move by the same fraction"
-assert equal_errors["resnet"] < 0.2, "the control itself must not keep a network from learning"
 if not FAST:
+    assert equal_errors["resnet"] < 0.2, "the control itself must not keep a network from learning"
     assert equal_errors["plain"] > 0.6, "the plain network should fail all the same"
 
 # %% [markdown]
@@ -544,13 +544,12 @@ if not FAST:
 #
 # Look at the cosines, too. In this run they stay near 0 for much longer than before. So it was the huge first steps
 # that made suspect 2 fade so soon. They did not repair anything; they replaced the first layers by others.
-
-# %% [markdown]
+#
 # ### Like gradients for like images
 #
-# Is there a plain network whose gradients are not shattered? A linear one: its gradient is the same for all images, up
-# to the loss. But a linear network would be of no use. Balduzzi et al. have a trick that gives both. Note
-# that
+# Is there a plain network whose gradients are not shattered? A linear network is one: its derivative is the same for
+# all images. But a linear network would be of no use. Balduzzi et al. found initial weights with which a network with
+# ReLUs starts as a linear one. Note that
 #
 # $$ \mathrm{relu}(z) - \mathrm{relu}(-z) = z $$
 #
@@ -601,16 +600,18 @@ if not FAST:
     assert linear_error < slow_error - 0.3, "with these initial weights, the plain network should learn"
 
 # %% [markdown]
-# A plain network of 56 layers, without a single shortcut, memorises most of the images. So this control helps, where
-# the other did not. But look closely at what it removes:
+# A plain network of 56 layers, without a single shortcut, memorises most of the images. (With another order of the
+# images, about three quarters of them.) So this control helps, where the other did not. But look closely at what it
+# changes:
 #
-# * The gradients are not shattered at the start. That was the aim.
-# * The norms of the gradients are level at the start as well, so suspect 1 has been removed with it, and with it what
-#   starts suspect 3. (The other control has shown that to remove these two alone is not enough.)
-# * The whole *function* is different: nearly the identity, where the usual one is a deep tangle. Any reason that has to
-#   do with the function, and not with gradients, is removed too.
+# * The gradients are not shattered at the start. That was the aim. (Later they become less alike, while the network
+#   learns.)
+# * The norms of the gradients are level at the start as well. So suspect 1 has been removed too, and with it what sets
+#   suspect 3 off. (The other control has shown that removing these two alone is not enough.)
+# * The whole *function* is another: close to linear, where the usual one is not at all. Any cause that has to do with
+#   the function, and not with its gradients, has been removed too.
 #
-# And it is fragile: with a learning rate of 0.1, we measured a training error of about 80 % from the same weights.
+# And it is fragile: with a learning rate of 0.1 we measured a training error of about 80 % from the same weights.
 #
 # ### A residual network without batch norm
 #
@@ -661,40 +662,41 @@ if not FAST:
 
 # %% [markdown]
 # As it is, the network's loss is no longer a number after a few steps. (It is the same with a learning rate of 0.01.)
-# With SkipInit it memorises the images. So the shortcut alone is not enough, and batch norm is not necessary. What the
-# network needs is a good start.
+# With SkipInit it memorises the images. So the shortcut alone is not enough, and batch norm is not necessary: here, a
+# good start did the same.
 #
 # ## The verdict
 #
 # | suspect | there at the start? | persists? | does it help to remove it? |
 # |---|---|---|---|
-# | 1. the first layers' gradients are too large | yes | no: level after 20 steps | no (equal steps) |
-# | 2. like images have unlike gradients | yes | no: alike after 20 steps | yes, by other initial weights, which also change more |
-# | 3. the first layers jump, then stand still | yes | yes | no (equal steps) |
+# | 1. the first layers' gradients are too large | yes | no: level after 20 steps | not alone (equal steps) |
+# | 2. similar images have unlike gradients | yes | no, but longer with equal steps | yes (looks linear; it changes more) |
+# | 3. the first layers jump, then hardly move | yes | yes | not alone (equal steps) |
 #
-# The suspect that persists is not the cause. One that does not persist may be. So persistence was a bad standard, for
-# any of them: what counts is a control. And a control can only clear a suspect. It cannot convict one, because it
-# nearly always changes more than one thing.
+# The effect that persists is not the cause, or not alone. One that fades may be part of it. So persistence was a bad
+# standard for all of them, and what counts is a control. But even a control is better at clearing a suspect than at
+# convicting one, because it nearly always changes more than one thing.
 #
 # ### What is claimed, and what is open
 #
 # * **Yang et al. 2019** derive, for wide fully connected networks with batch norm at the start, that gradients grow
 #   exponentially with depth, whatever the variance of the weights and the activation function. They conclude that such
-#   networks cannot be trained at large depth without shortcuts. They also find that a network close to the linear
-#   regime has less growth and is easier to train, and that the range of the gradients becomes far smaller after one
-#   step. You measured the growth, and how it fades. You also found that removing what growth does to the steps was not
-#   enough.
+#   networks, with the usual initial weights and without shortcuts, cannot be trained at large depth. They also find
+#   that there is less growth close to the linear regime, where training is easier, and that one step of training makes
+#   the range of the gradients far smaller. You measured the growth, and how it fades. You also found that removing what
+#   the growth does to the steps was not enough.
 # * **Balduzzi et al. 2017** show that in plain networks the correlation of gradients decays exponentially with depth,
 #   and in residual networks far more slowly. Their looks-linear weights prevent that, and their deep plain networks
-#   then learn. You measured the same. They call their experiments preliminary.
+#   then learn; they call these experiments preliminary. You measured the same on one small problem.
 # * **De and Smith 2020** explain why *residual* networks need batch norm: at the start it makes the branches small
 #   beside the shortcut, by about the root of the depth, so that each block is close to the identity. Anything else that
-#   does so should work as well, and SkipInit does. They do not claim to explain plain networks.
+#   does so should work as well, and SkipInit does. Their claim is about residual networks, not about plain ones.
 #
 # All three have something in common. The networks that learn start **close to the identity, or to a linear map**: by
-# shortcuts and batch norm, by shortcuts and SkipInit, or by weights that look linear. In such a network gradients
-# neither grow nor shatter, the steps stay reasonable, and the function is simple. Which of these is *the* reason, if it
-# is one, is open. It is also open how much carries over from 256 images and 200 steps to real training.
+# shortcuts and batch norm, by shortcuts and SkipInit, or by weights that look linear. In such a network the gradients
+# grow less and shatter less, the steps of all layers are of similar size, and the function is simple. Which of these is
+# *the* reason, if it is only one, is open. You have also seen only 256 images and 200 steps, one width and one or two
+# seeds. How much of this carries over to real training is another question.
 #
 # ## The loss around the weights
 #
@@ -734,9 +736,9 @@ if not FAST:
 # |---|---|
 # | deep plain networks overfit | no: their *training* error is higher |
 # | their gradients vanish | without batch norm, if the weights start too small; with batch norm they *grow* |
-# | large gradients at the start are to blame | they fade in 20 steps, and with equal steps it still fails |
-# | shattered gradients are to blame | they fade too; initial weights without them help, but change more than that |
-# | the effective learning rate collapses | yes, in the first layers; but to repair it does not help |
+# | large gradients at the start are to blame | they fade in 20 steps; with equal steps the network still fails |
+# | shattered gradients are to blame | that fades too; weights that avoid it help, but they change more than that |
+# | the effective learning rate collapses | yes, in the first layers; but preventing it was not enough |
 # | batch norm makes depth possible | no: the plain networks here have it |
 # | without batch norm a residual network cannot be trained | it can, if its blocks start as the identity |
 # | without shortcuts a deep network cannot be trained | it can, if it starts close to a linear map |
