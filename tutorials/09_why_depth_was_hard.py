@@ -69,8 +69,8 @@ DEEPEST = DEPTHS[-1]
 # deeper and exactly as good. So among all settings of the deeper network's weights, there is one that is at least as
 # good as the shallow network. Training only has to find it, or a better one.
 #
-# Are there layers that change nothing? A ReLU does not change numbers that are not negative, so it changes nothing after
-# another ReLU. For the convolution, find the weights yourself:
+# Are there layers that change nothing? A ReLU does not change numbers that are not negative, so it changes nothing
+# after another ReLU. For the convolution, find the weights yourself:
 
 # %% tags=["task"]
 task("9.1")
@@ -465,17 +465,17 @@ for k, kind in enumerate(deep):
     axes[0, k].set_xlabel("")
 plt.show()
 for kind in deep:
-    print(f"{kind:6}: the first convolution's weights grow {growth[kind][first][0]:.1f} times by step {first}; relative "
-          f"steps of the first {relative[kind][1][0]:.1e} at step 1, {relative[kind][middle][0]:.1e} at step {middle}; "
-          f"of the last {relative[kind][1][-1]:.1e}, {relative[kind][middle][-1]:.1e}")  # fmt: skip
+    print(f"{kind:6}: by step {first} the first convolution's weights grow {growth[kind][first][0]:.1f} times; "
+          f"relative steps of the first {relative[kind][1][0]:.1e} at step 1, {relative[kind][middle][0]:.1e} "
+          f"at step {middle}; of the last {relative[kind][1][-1]:.1e}, {relative[kind][middle][-1]:.1e}")  # fmt: skip
 if not FAST:
     assert growth["plain"][first][0] > 5 > growth["resnet"][first][0], "only the plain network's first weights grow"
     assert relative["plain"][1][0] > 100 * relative["plain"][1][-1], "the first layers move far at first"
     assert relative["plain"][middle][0] < relative["plain"][middle][-1] / 3, "and hardly at all later"
 
 # %% [markdown]
-# Weights that have become 10 times as long get a tenth of the gradient. And a step of the same length is a tenth as much
-# in relation to them. So their relative step is a hundredth.
+# Weights that have become 10 times as long get a tenth of the gradient. And a step of the same length is a tenth as
+# much in relation to them. So their relative step is a hundredth.
 #
 # **Question 1:** yes. In its first steps, the plain network replaces the weights of its first layers by others: a step
 # is more than half as long as the weights. At the same time, the last layers hardly move.
@@ -655,8 +655,8 @@ for name, learning_rate in (("as it is", 0.1), ("SkipInit", 0.1 if FAST else 0.3
             block.add = SkipAdd()
     with np.errstate(all="ignore"):  # the first one overflows, which is what we want to see
         run, residual_errors[name] = fit(model, learning_rate), training_error(model)
-    print(f"no batch norm, {name:8}: {len(run.losses):3} steps, first loss {run.losses[0]:.3g}, last {run.losses[-1]:.3g}; "
-          f"training error {residual_errors[name]:.1%}")  # fmt: skip
+    print(f"no batch norm, {name:8}: {len(run.losses):3} steps, first loss {run.losses[0]:.3g}, last "
+          f"{run.losses[-1]:.3g}; training error {residual_errors[name]:.1%}")  # fmt: skip
 if not FAST:
     assert residual_errors["SkipInit"] < 0.3 < residual_errors["as it is"], "only with SkipInit should it learn"
 
@@ -670,7 +670,7 @@ if not FAST:
 # | suspect | there at the start? | persists? | does it help to remove it? |
 # |---|---|---|---|
 # | 1. the first layers' gradients are too large | yes | no: level after 20 steps | not alone (equal steps) |
-# | 2. similar images have unlike gradients | yes | no, but longer with equal steps | yes (looks linear; it changes more) |
+# | 2. similar images have unlike gradients | yes | no; longer with equal steps | yes (looks linear; changes more) |
 # | 3. the first layers jump, then hardly move | yes | yes | not alone (equal steps) |
 #
 # The effect that persists is not the cause, or not alone. One that fades may be part of it. So persistence was a bad
