@@ -61,6 +61,7 @@ FAST = "RESNET_SCRATCH_FAST" in os.environ  # shorter runs, for automatic tests
 DEPTHS = (8, 20) if FAST else (8, 20, 56)
 STEPS = 45 if FAST else 200
 DEEPEST = DEPTHS[-1]
+NAMES = {"plain": "plain", "resnet": "residual"}
 
 # %% [markdown]
 # ## A deeper network can always do what a shallower one does
@@ -208,9 +209,10 @@ plt.show()
 assert errors["plain", DEEPEST] > errors["resnet", DEEPEST] + 0.2, "the deep plain network should have learned less"
 
 # %% [markdown]
-# That is **degradation**, figures 1 and 6 of the paper. It is not overfitting, because the error is on the training
-# images. And the plain blocks themselves are able to learn: the plain network of 8 layers does. The paper conjectures
-# that deep plain networks have "exponentially low convergence rates" (section 4.1), and leaves the reason open.
+# That is **degradation**, figures 1 and 6 of the paper. (The grey line is the loss of guessing.) It is not overfitting,
+# because the error is on the training images. And plain blocks are able to learn: the network of 8 layers does. The
+# paper conjectures that deep plain networks have "exponentially low convergence rates" (section 4.1), and leaves the
+# reason open.
 #
 # Is the learning rate to blame? Here is the deep plain network with a fifth of it:
 
@@ -372,7 +374,7 @@ fig, axes = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained", sharey=Tr
 spread = {}
 for ax, kind in zip(axes, ("plain", "resnet")):
     norms = {step: gradient_norms(model) for step, model in deep[kind].networks.items()}
-    plot_moments(ax, norms, f"{kind}, {DEEPEST} layers")
+    plot_moments(ax, norms, f"{NAMES[kind]}, {DEEPEST} layers")
     spread[kind] = {step: values[0] / values[-1] for step, values in norms.items()}
     print(f"{kind:6}: first block / last block", {step: float(f"{value:.3g}") for step, value in spread[kind].items()})
 axes[0].set_ylabel(r"$\|\partial L / \partial x\|$")
@@ -459,8 +461,8 @@ growth = {kind: {step: run.lengths[step] / run.lengths[0] for step in (5, first,
 relative = {kind: {step: run.relative[step - 1] for step in (1, first, middle)} for kind, run in deep.items()}
 fig, axes = plt.subplots(2, 2, figsize=(9, 5.2), layout="constrained", sharex=True, sharey="row")
 for k, kind in enumerate(deep):
-    plot_moments(axes[0, k], growth[kind], f"{kind}: length of the weights / at the start", every_layer=True)
-    plot_moments(axes[1, k], relative[kind], f"{kind}: relative step", every_layer=True)
+    plot_moments(axes[0, k], growth[kind], f"{NAMES[kind]}: length of the weights / at the start", every_layer=True)
+    plot_moments(axes[1, k], relative[kind], f"{NAMES[kind]}: relative step", every_layer=True)
     axes[0, k].set_xlabel("")
 plt.show()
 for kind in deep:
@@ -580,9 +582,9 @@ z = np.random.default_rng(0).standard_normal(1000)
 assert np.array_equal(np.maximum(z, 0) - np.maximum(-z, 0), z), "the two halves must add up to the identity"
 
 # %% [markdown]
-# The network is the plain one, with batch norm. It is trained with equal steps, as the plain network of the last control
-# was, so the two runs differ in nothing but the initial weights. **Predict:** how similar are the gradients of image and
-# copy at the start? And will this plain network learn?
+# The network is the plain one, with batch norm. It is trained with equal steps, as the plain network of the last
+# control was, so the two runs differ in nothing but the initial weights. **Predict:** how similar are the gradients of
+# image and copy at the start? And will this plain network learn?
 
 # %%
 model = look_linear(network("plain", DEEPEST), np.random.default_rng(0))
