@@ -363,8 +363,8 @@ print(f"predicted for plain: {predicted:.3f}")
 assert 1.1 < per_layer(measured[True, "plain", 1.0]) < 1.25, "with batch norm a plain network's gradient must grow"
 
 # %% [markdown]
-# So **question 1** has the answer yes: at the start, the first layers of the deep plain network get a gradient that is
-# not too small, but far too *large*.
+# **Question 1: is it there at the start?** Yes. The first layers of the deep plain network get a gradient that is not too
+# small, but far too *large*.
 #
 # **Question 2: does it persist?** Here are the norms in the networks that we kept. **Predict** first: after how many
 # steps will the lines of the plain network be level?
@@ -439,8 +439,8 @@ if not FAST:
     assert cosines["plain"][20][0] > 0.6, "after 20 steps image and copy should have similar gradients"
 
 # %% [markdown]
-# **Question 1:** yes. At the start, the plain network's gradients for an image and its copy have nothing in common. The
-# residual network's have much more.
+# **Question 1:** yes. At the start, the plain network's gradients for an image and its copy have nothing in common. Those
+# of the residual network are far more alike.
 #
 # **Question 2:** no. After twenty steps the plain network, too, gives both nearly the same gradient, and it still does
 # not learn. This effect fades about as fast as the first one. If fading were proof of innocence, it would clear both.
@@ -471,6 +471,7 @@ for kind in deep:
           f"at step {middle}; of the last {relative[kind][1][-1]:.1e}, {relative[kind][middle][-1]:.1e}")  # fmt: skip
 if not FAST:
     assert growth["plain"][first][0] > 5 > growth["resnet"][first][0], "only the plain network's first weights grow"
+    assert deep["plain"].lengths[-1][0] > 5 * deep["plain"].lengths[0][0], "and stay long until the end"
     assert relative["plain"][1][0] > 100 * relative["plain"][1][-1], "the first layers move far at first"
     assert relative["plain"][middle][0] < relative["plain"][middle][-1] / 3, "and hardly at all later"
 
@@ -537,14 +538,14 @@ if not FAST:
     assert equal_errors["plain"] > 0.6, "the plain network should fail all the same"
 
 # %% [markdown]
-# The residual network learns as well as before. The plain network fails again, although no layer moves too far and none
-# stands still. We chose the fraction that was best for the plain network: with 0.001, 0.01 and 0.03 we measured higher
-# training errors. So unequal steps are not what keeps it from learning, or not they alone. This clears suspect 3 as far
-# as a control can. And it clears suspect 1, for the right reason: not because the effect fades, but because removing
-# its consequences does not help.
+# The residual network learns as well as before. The plain network still gets most of the images wrong, although no layer
+# moves too far and none stands still. We chose the fraction that was best for the plain network: with 0.001, 0.01 and
+# 0.03 we measured higher training errors. So unequal steps alone do not explain the failure. This clears suspect 3 as
+# far as a control can. It also clears suspect 1, and for the right reason: not because the effect fades, but because
+# removing its consequences hardly helps.
 #
-# Look at the cosines, too. In this run they stay near 0 for much longer than before. So it was the huge first steps
-# that made suspect 2 fade so soon. They did not repair anything; they replaced the first layers by others.
+# Look at the cosines, too. In this run they stay near 0 for much longer than before. So the huge first steps made
+# suspect 2 fade so soon. They did not repair the gradients; they replaced the first layers.
 #
 # ### Like gradients for like images
 #
@@ -702,7 +703,7 @@ if not FAST:
 #
 # ## The loss around the weights
 #
-# Here is the last instrument, which gives much-printed figures. Take the trained weights and a random direction in the
+# The last instrument makes figures that you will find in many talks. Take the trained weights and a random direction in the
 # space of all weights, and draw the loss along it. With batch norm, weights that are ten times as large give the same
 # network, in which a step of the same length does a tenth as much. So each filter of the direction must be rescaled:
 
@@ -728,9 +729,9 @@ if not FAST:
 # line), where hardly any direction leads down.
 #
 # The figure does not show *why*. These are a few random directions among many thousands, and the two networks are
-# compared at points of very different loss: one has been trained, the other has not learned. Li et al. 2018 show
-# networks that have been trained to the end, where deep ones without shortcuts have a rugged loss. Such a figure is
-# a description, not an explanation: no control belongs to it.
+# compared at points of very different loss: one has learned, the other has not. Li et al. 2018 compare networks that
+# were trained to the end, and deep ones without shortcuts have a rugged loss there. Such a figure describes; it does
+# not explain, because it comes without a control.
 #
 # ## What is said, and what you measured
 #
@@ -768,10 +769,10 @@ if not FAST:
 # that?</summary>
 #
 # You need a network that is far from linear at the start, and whose gradients are not shattered; or one that is close
-# to linear and whose gradients are. The first is hard to find, because both measures follow from the same thing, how
-# fast nearby points are driven apart. That is why the question is open. A start would be to change the two gradually,
-# for instance by weights that are partly mirrored and partly independent, and to see which measure predicts the
-# training error better.
+# to linear and whose gradients are. Both are hard to find, because both properties depend on how fast the layers drive
+# nearby points apart. That is one reason why the question is open. A start would be to change the two gradually, for
+# instance by weights that are partly mirrored and partly independent, and to see which of the two measures predicts
+# the training error better.
 #
 # </details>
 #
