@@ -538,10 +538,10 @@ if not FAST:
     assert equal_errors["plain"] > 0.6, "the plain network should fail all the same"
 
 # %% [markdown]
-# The residual network learns as well as before. The plain network still gets most of the images wrong, although no layer
-# moves too far and none stands still. We chose the fraction that was best for the plain network: with 0.001, 0.01 and
-# 0.03 we measured higher training errors. So unequal steps alone do not explain the failure. This clears suspect 3 as
-# far as a control can. It also clears suspect 1, and for the right reason: not because the effect fades, but because
+# The residual network learns as well as before. The plain network still gets most of the images wrong, although no
+# layer moves too far and none stands still. We chose the fraction that was best for the plain network: with 0.001, 0.01
+# and 0.03 we measured higher training errors. So unequal steps alone do not explain the failure. This clears suspect 3
+# as far as a control can. It also clears suspect 1, and for the right reason: not because the effect fades, but because
 # removing its consequences hardly helps.
 #
 # Look at the cosines, too. In this run they stay near 0 for much longer than before. So the huge first steps made
@@ -703,9 +703,10 @@ if not FAST:
 #
 # ## The loss around the weights
 #
-# The last instrument makes figures that you will find in many talks. Take the trained weights and a random direction in the
-# space of all weights, and draw the loss along it. With batch norm, weights that are ten times as large give the same
-# network, in which a step of the same length does a tenth as much. So each filter of the direction must be rescaled:
+# The last instrument makes figures that you will find in many talks. Take the trained weights and a random direction in
+# the space of all weights, and draw the loss along it. With batch norm, weights that are ten times as large give the
+# same network, in which a step of the same length does a tenth as much. So each filter of the direction must be
+# rescaled:
 
 # %% tags=["task"]
 task("9.4")
