@@ -36,6 +36,7 @@ import copy
 import inspect
 import math
 import os
+import warnings
 from dataclasses import dataclass, field, replace
 
 import matplotlib.pyplot as plt
@@ -210,9 +211,9 @@ assert errors["plain", DEEPEST] > errors["resnet", DEEPEST] + 0.2, "the deep pla
 
 # %% [markdown]
 # That is **degradation**, figures 1 and 6 of the paper. (The grey line is the loss of guessing.) It is not overfitting,
-# because the error is on the training images. And plain blocks are able to learn: the network of 8 layers does. The
-# paper conjectures that deep plain networks have "exponentially low convergence rates" (section 4.1), and leaves the
-# reason open.
+# because the error is on the training images. And plain blocks are able to learn: the networks of 8 and 20
+# layers do. The paper conjectures that deep plain networks have "exponentially low convergence rates" (section 4.1),
+# and leaves the reason open.
 #
 # Is the learning rate to blame? Here is the deep plain network with a fifth of it:
 
@@ -363,8 +364,8 @@ print(f"predicted for plain: {predicted:.3f}")
 assert 1.1 < per_layer(measured[True, "plain", 1.0]) < 1.25, "with batch norm a plain network's gradient must grow"
 
 # %% [markdown]
-# **Question 1: is it there at the start?** Yes. The first layers of the deep plain network get a gradient that is not too
-# small, but far too *large*.
+# **Question 1: is it there at the start?** Yes: the first layers of the deep plain network get a gradient that is not
+# too small, but far too *large*.
 #
 # **Question 2: does it persist?** Here are the norms in the networks that we kept. **Predict** first: after how many
 # steps will the lines of the plain network be level?
@@ -439,8 +440,8 @@ if not FAST:
     assert cosines["plain"][20][0] > 0.6, "after 20 steps image and copy should have similar gradients"
 
 # %% [markdown]
-# **Question 1:** yes. At the start, the plain network's gradients for an image and its copy have nothing in common. Those
-# of the residual network are far more alike.
+# **Question 1:** yes. At the start, the plain network's gradients for an image and its copy have nothing in common.
+# Those of the residual network are far more alike.
 #
 # **Question 2:** no. After twenty steps the plain network, too, gives both nearly the same gradient, and it still does
 # not learn. This effect fades about as fast as the first one. If fading were proof of innocence, it would clear both.
@@ -655,7 +656,8 @@ for name, learning_rate in (("as it is", 0.1), ("SkipInit", 0.1 if FAST else 0.3
     if name == "SkipInit":
         for block in blocks(model):
             block.add = SkipAdd()
-    with np.errstate(all="ignore"):  # the first one overflows, which is what we want to see
+    with warnings.catch_warnings():  # the first one overflows, which is what we want to see
+        warnings.simplefilter("ignore", RuntimeWarning)
         run, residual_errors[name] = fit(model, learning_rate), training_error(model)
     print(f"no batch norm, {name:8}: {len(run.losses):3} steps, first loss {run.losses[0]:.3g}, last "
           f"{run.losses[-1]:.3g}; training error {residual_errors[name]:.1%}")  # fmt: skip
