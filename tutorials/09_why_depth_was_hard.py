@@ -285,9 +285,6 @@ def gradient_norms(model):
     return np.array([r.grad_norm for r in record(model, x[:64], labels[:64]) if r.name.endswith("relu2")])
 
 
-# %% tags=["task"]
-task("9.3")
-
 # %% [markdown]
 # **Predict:** without batch norm and with $s = 0.7$, what is left of the gradient in the deep plain network? And in the
 # residual network?
@@ -497,7 +494,7 @@ if not FAST:
 # Let us decide how far each convolution moves, whatever its gradient and its length:
 
 # %% tags=["task"]
-task("9.6")
+task("9.3")
 
 # %% [markdown]
 # LARS (You et al. 2017) uses this idea to train with very large batches. Here is a simple version. Each step of each

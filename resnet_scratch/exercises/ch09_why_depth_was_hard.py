@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -44,18 +43,21 @@ def signal_scale(layers: int, fan_in: int, weight_std: float) -> float:
     ### END SOLUTION
 
 
-def growth_per_layer(norms: Sequence[float]) -> float:
-    """Task 9.3 (*, 5 minutes): by which factor a gradient grows at each layer on its way back
+def relative_step(w: np.ndarray, velocity: np.ndarray, fraction: float) -> np.ndarray:
+    """Task 9.3 (*, 10 minutes): a step whose length is a given fraction of the weights
 
-    TODO: `norms` are the norms of the gradient at consecutive layers, in the order of the forward pass. So the gradient
-        reaches norms[-1] first and norms[0] last. Return the one factor that, applied at every layer, leads from
-        norms[-1] to norms[0].
-    QUESTION: For the norms 8, 4, 2, 1 the answer is 2. How many layers lie between the first norm and the last?
-    POINTER: What is the whole growth, from the last norm to the first? Which number, multiplied by itself that many
-        times, gives it?
+    TODO: Return the new weights after a step against `velocity` that is `fraction` times as long as `w`. Lengths are
+        the 2-norms of the whole arrays. If the velocity is zero everywhere, there is no direction: return `w` as it is.
+        Change neither array.
+    QUESTION: Which array has the direction of the velocity and the length 1? How long must the step be?
+    POINTER: The step is the velocity, divided by its own norm and multiplied by fraction * norm of w. Handle a norm of
+        0 before you divide.
     """
     ### BEGIN SOLUTION
-    return (norms[0] / norms[-1]) ** (1 / (len(norms) - 1))
+    length = np.linalg.norm(velocity)
+    if length == 0:
+        return w.copy()
+    return w - fraction * np.linalg.norm(w) / length * velocity
     ### END SOLUTION
 
 
@@ -105,21 +107,3 @@ class ScaledAdd(Layer):
         self.alpha.grad = np.reshape((grad_y * branch).sum(), (1,))
         return self.alpha.value * grad_y, grad_y
         ### END SOLUTION
-
-
-def relative_step(w: np.ndarray, velocity: np.ndarray, fraction: float) -> np.ndarray:
-    """Task 9.6 (*, 10 minutes): a step whose length is a given fraction of the weights
-
-    TODO: Return the new weights after a step against `velocity` that is `fraction` times as long as `w`. Lengths are
-        the 2-norms of the whole arrays. If the velocity is zero everywhere, there is no direction: return `w` as it is.
-        Change neither array.
-    QUESTION: Which array has the direction of the velocity and the length 1? How long must the step be?
-    POINTER: The step is the velocity, divided by its own norm and multiplied by fraction * norm of w. Handle a norm of
-        0 before you divide.
-    """
-    ### BEGIN SOLUTION
-    length = np.linalg.norm(velocity)
-    if length == 0:
-        return w.copy()
-    return w - fraction * np.linalg.norm(w) / length * velocity
-    ### END SOLUTION
