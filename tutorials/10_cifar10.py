@@ -37,10 +37,9 @@ import numpy as np
 from resnet_scratch.data import load, test_batches, training_batches
 from resnet_scratch.data.cifar10 import DATA_VARIABLE, downloaded
 from resnet_scratch.exercises import task
-from resnet_scratch.experiment import plots
+from resnet_scratch.experiment import metrics, plots
 from resnet_scratch.experiment.evaluation import evaluate
 from resnet_scratch.experiment.log import read_log
-from resnet_scratch.experiment.metrics import accuracy_interval, fit_temperature, mcnemar, reliability
 from resnet_scratch.experiment.recipe import find
 from resnet_scratch.experiment.weights import load_model
 from resnet_scratch.figures.evaluation import plot_coverage, plot_intervals, plot_reliability
@@ -196,7 +195,7 @@ task("10.1")
 # %%
 TRUE = 0.838
 correct = np.random.default_rng(0).binomial(10_000, TRUE, size=2001)
-low, high = np.array([accuracy_interval(int(k), 10_000) for k in correct[:-1]]).T
+low, high = np.array([metrics.accuracy_interval(int(k), 10_000) for k in correct[:-1]]).T
 contain_true = np.mean((low <= TRUE) & (TRUE <= high))
 contain_next = np.mean((low <= correct[1:] / 10_000) & (correct[1:] / 10_000 <= high))
 print(f"the intervals that contain the true accuracy:             {contain_true:.1%}")
@@ -218,10 +217,10 @@ assert 0.79 < contain_next < 0.88, "another sample scatters too, so it is missed
 # std)", 6.43 (6.61 ± 0.16) %, in table 6. Compare:
 
 # %%
-low, high = accuracy_interval(10_000 - 643, 10_000)
+low, high = metrics.accuracy_interval(10_000 - 643, 10_000)
 print(f"an error of 6.43 % of 10,000 images: 95 % interval {1 - high:.2%} to {1 - low:.2%}")
 print(f"five seeds, 1.96 standard deviations on each side: {6.61 - 1.96 * 0.16:.2f} % to {6.61 + 1.96 * 0.16:.2f} %")
-low, high = accuracy_interval(int(right.sum()), TEST)
+low, high = metrics.accuracy_interval(int(right.sum()), TEST)
 print(f"\nthis network: accuracy {result.accuracy:.2%}, 95 % interval {low:.2%} to {high:.2%}")
 
 # %% [markdown]
@@ -239,7 +238,7 @@ averaged = (result.probabilities + flipped.probabilities) / 2
 right_averaged = averaged.argmax(1) == test_labels
 intervals = {}
 for name, is_right in (("image alone", right), ("image and flipped image", right_averaged)):
-    low, high = accuracy_interval(int(is_right.sum()), TEST)
+    low, high = metrics.accuracy_interval(int(is_right.sum()), TEST)
     intervals[name] = (low, is_right.mean(), high)
 fig, ax = plt.subplots(figsize=(6.5, 1.8), layout="constrained")
 plot_intervals(ax, intervals)
@@ -267,7 +266,7 @@ task("10.2")
 # **Predict, then run:** look at the two numbers in the middle. Could a fair coin have done that?
 
 # %%
-p_value = mcnemar(right, right_averaged)
+p_value = metrics.mcnemar(right, right_averaged)
 print(f"McNemar's exact test: p = {p_value:.2g}")
 if not (FAST or RUN):
     assert only_averaged > only_alone and p_value < 0.01, "averaging over the flip should clearly help this network"
@@ -353,7 +352,7 @@ plots.predictions(test_images, test_labels, result.probabilities, dataset.classe
 task("10.5")
 
 # %%
-found = reliability(result.probabilities, test_labels)
+found = metrics.reliability(result.probabilities, test_labels)
 fig, ax = plt.subplots(figsize=(4.2, 4.6), layout="constrained")
 plot_reliability(ax, found, f"calibration error {found.error:.3f}")
 plt.show()
@@ -383,13 +382,13 @@ task("10.6")
 # %%
 logits = np.concatenate([model(x) for x, _ in test_batches(test_images, test_labels, 256, mean, std)])
 fit, measure = slice(0, None, 2), slice(1, None, 2)
-T = fit_temperature(logits[fit], test_labels[fit])
+T = metrics.fit_temperature(logits[fit], test_labels[fit])
 before, after = softmax(logits[measure]), softmax(logits[measure] / T)
 assert (before.argmax(1) == after.argmax(1)).all(), "a temperature changes no prediction"
 
 fig, axes = plt.subplots(1, 2, figsize=(8, 4.5), layout="constrained")
 for ax, when, probabilities, z in zip(axes, ("T = 1", f"T = {T:.2f}"), (before, after), (logits, logits / T)):
-    found = reliability(probabilities, test_labels[measure])
+    found = metrics.reliability(probabilities, test_labels[measure])
     plot_reliability(ax, found, f"{when}: calibration error {found.error:.3f}")
     print(f"{when:8}: loss {float(softmax_cross_entropy(z[measure], test_labels[measure])[0]):.4f}, "
           f"calibration error {found.error:.4f}, mean confidence {probabilities.max(1).mean():.1%}")  # fmt: skip
@@ -461,9 +460,9 @@ assert surest_first[: TEST // 2].mean() > result.accuracy, "the surer half shoul
 # | `training_batches`: shift, flip, normalise | `RandomCrop(32, padding=4)`, `RandomHorizontalFlip()`, `Normalize(mean, std)` |
 # | `evaluate(model, images, labels, mean, std)` | `model.eval()`, `torch.no_grad()`, a loop over the test loader |
 # | `plots.confusion_matrix` | `torchmetrics.ConfusionMatrix` |
-# | `reliability(probabilities, labels).error` | `torchmetrics.classification.MulticlassCalibrationError` |
-# | `accuracy_interval` | `statsmodels.stats.proportion.proportion_confint(..., method="wilson")` |
-# | `mcnemar` | `statsmodels.stats.contingency_tables.mcnemar(table, exact=True)` |
+# | `metrics.reliability(probabilities, labels).error` | `torchmetrics.classification.MulticlassCalibrationError` |
+# | `metrics.accuracy_interval` | `statsmodels.stats.proportion.proportion_confint(..., method="wilson")` |
+# | `metrics.mcnemar` | `statsmodels.stats.contingency_tables.mcnemar(table, exact=True)` |
 #
 # ## Sources
 #
