@@ -164,10 +164,6 @@ def task_10_4(answer: Callable) -> None:
 
 def task_10_5(answer: Callable) -> None:
     """`expected_calibration_error`: by hand."""
-
-    def two_classes(confidences: list[float]) -> np.ndarray:
-        return np.array([[c, 1 - c] for c in confidences])
-
     # bins of a tenth. 0.95 twice, one right: |0.5 - 0.95| * 2/4; 0.65 and 0.63, both right: |1 - 0.64| * 2/4
     cases = [
         ([0.95, 0.95, 0.65, 0.63], [0, 1, 0, 0], 10, 0.225 + 0.18),
@@ -177,7 +173,7 @@ def task_10_5(answer: Callable) -> None:
         ([0.8] * 6 + [0.55] * 2, [0, 0, 0, 0, 0, 0, 1, 1], 4, 0.15 + 0.1375),  # too low, and too high
     ]
     for confidences, truth, bins, expected in cases:
-        probabilities, labels = two_classes(confidences), np.array(truth)
+        probabilities, labels = np.array([[c, 1 - c] for c in confidences]), np.array(truth)
         got = float(answer(probabilities, labels, bins))
         if math.isclose(got, expected, abs_tol=1e-9):
             continue
