@@ -54,7 +54,7 @@ def show_heats(
 
 
 def _frame(axes: Sequence[Axes], titles: Sequence[str], label: str, marked: Collection[int]) -> None:
-    for position, (ax, title) in enumerate(zip(axes, titles or [""] * len(axes), strict=True)):
+    for position, (ax, title) in enumerate(zip(axes, titles if len(titles) else [""] * len(axes), strict=True)):
         ax.set_axis_off()
         ax.set_title(title, fontsize=8, color=ORANGE if position in marked else BLACK)
     axes[0].text(-0.08, 0.5, label, transform=axes[0].transAxes, rotation=90, ha="right", va="center", fontsize=9)
