@@ -407,9 +407,10 @@ fig.suptitle("the maps of the network with random weights", fontsize=10)
 plt.show()
 
 # %% [markdown]
-# Both maps pass the test: they need what was learned. But look at the last figure. Saliency still shows a little of the
-# image, without having learned anything. A convolution answers to edges with *any* weights, so a map that follows edges
-# looks reasonable for no reason. That a map looks right to you is not evidence.
+# Both maps pass the test: without what was learned, nothing of them is left. The paper finds the same for these two, and
+# that others fail, guided backpropagation among them. How can that be? A convolution answers to edges with *any* weights.
+# So a map can follow the edges of the image and look reasonable, although it says nothing about the network. That a map
+# looks right to you is not evidence.
 #
 # ## A step further: change the image
 #
@@ -452,23 +453,22 @@ if not FAST:
     assert curves["along the gradient"][3] < curves["at random"][3] - 20, "the direction matters, not the size"
 
 # %% [markdown]
-# Can you see it? Below are the images, the change, enlarged, and the images with the change.
+# Can you see it? Here are the first eight test images that the network gets right, the change (enlarged), and the
+# changed images. Orange marks those on which it is wrong now.
 
 # %%
+eight = np.flatnonzero(right)[:8]
 epsilon = (4 / 255 / std).astype(np.float32)
-fooled = np.clip(fgsm(model, x[chosen], test_labels[chosen], epsilon), low, high)
+fooled = np.clip(fgsm(model, x[eight], test_labels[eight], epsilon), low, high)
 new = softmax(model(fooled))
+now_wrong = np.flatnonzero(new.argmax(1) != test_labels[eight])
 fig, axes = plt.subplots(3, 8, figsize=(10, 4.9), layout="constrained")
-show_row(
-    axes[0],
-    test_images[chosen],
-    [f"{names[p]} {confidence[k]:.0%}" for k, p in zip(chosen, predicted[chosen])],
-    "image",
-)
-show_row(axes[1], 0.5 + 0.5 * np.sign(fooled - x[chosen]), label="change (enlarged)")
-show_row(axes[2], np.clip(fooled * std + mean, 0, 1), [f"{names[p.argmax()]} {p.max():.0%}" for p in new], "changed",
-         marked=np.flatnonzero(new.argmax(1) != predicted[chosen]))  # fmt: skip
+show_row(axes[0], test_images[eight], [f"{names[predicted[k]]} {confidence[k]:.0%}" for k in eight], "image")
+show_row(axes[1], 0.5 + 0.5 * np.sign(fooled - x[eight]), label="change (enlarged)")
+answers = [f"{names[p.argmax()]} {p.max():.0%}" for p in new]
+show_row(axes[2], np.clip(fooled * std + mean, 0, 1), answers, "changed", now_wrong)
 plt.show()
+print(f"{len(now_wrong)} of 8 are wrong now, after a change of at most 4 of 255 steps")
 
 # %% [markdown]
 # The network has learned what tells these training images apart, not what *we* call a shape. Goodfellow et al. blame the
