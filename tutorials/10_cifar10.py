@@ -21,7 +21,7 @@
 # * measure whether its confidence can be believed, and repair it with one number.
 #
 # **Needs:** 07 (building ResNets) and 08 (training).
-# **Time:** 45 minutes to read and try, and 90 more for the six tasks. The cells run for two to five minutes. The real
+# **Time:** 45 minutes to read and try, and 85 more for the five tasks. The cells run for two to five minutes. The real
 # training is optional, and runs in the background.
 
 # %%
@@ -187,14 +187,14 @@ task("10.1")
 # %% [markdown]
 # This is Wilson's interval (1927). It never leaves 0 to 1, and it does not shrink to a point for 10 of 10. With 1.96
 # standard deviations it is a 95 % interval. But 95 % of what? A simulation can tell, because there we know the true
-# accuracy. Let it be 83.8 %, and draw 2000 test sets of 10,000 images.
+# accuracy. Let it be 83.8 %, and draw 10,000 test sets of 10,000 images.
 #
-# **Predict, then run:** how many of the 2000 intervals contain the true accuracy? And how many contain the accuracy
+# **Predict, then run:** how many of the intervals contain the true accuracy? And how many contain the accuracy
 # that is measured on the *next* test set?
 
 # %%
 TRUE = 0.838
-correct = np.random.default_rng(0).binomial(10_000, TRUE, size=2001)
+correct = np.random.default_rng(0).binomial(10_000, TRUE, size=10_001)
 low, high = np.array([metrics.accuracy_interval(int(k), 10_000) for k in correct[:-1]]).T
 contain_true = np.mean((low <= TRUE) & (TRUE <= high))
 contain_next = np.mean((low <= correct[1:] / 10_000) & (correct[1:] / 10_000 <= high))
@@ -328,9 +328,6 @@ print(
 # You can learn more from single images than from any summary. Look first at those on which the network is wrong and
 # certain.
 
-# %% tags=["task"]
-task("10.4")
-
 # %%
 plots.predictions(test_images, test_labels, result.probabilities, dataset.classes)
 
@@ -349,7 +346,7 @@ plots.predictions(test_images, test_labels, result.probabilities, dataset.classe
 # $$ \text{ECE} = \sum_m \frac{|B_m|}{N} \left| \text{acc}(B_m) - \text{conf}(B_m) \right| $$
 
 # %% tags=["task"]
-task("10.5")
+task("10.4")
 
 # %%
 found = metrics.reliability(result.probabilities, test_labels)
@@ -374,7 +371,7 @@ assert found.error >= abs(confidence.mean() - result.accuracy) - 1e-6, "the inte
 # validation images: `resnet-scratch train --validation 5000`.)
 
 # %% tags=["task"]
-task("10.6")
+task("10.5")
 
 # %% [markdown]
 # **Predict, then run:** will $T$ be above or below 1 for this network? Look at the diagram above.

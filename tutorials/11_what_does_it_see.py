@@ -21,7 +21,7 @@
 # * draw the image that a class likes best, and say what it shows.
 #
 # **Needs:** 05 (pooling, linear, loss), 06 (the residual connection) and 08 (training).
-# **Time:** 60 minutes to read and try, and 90 more for the six tasks. The cells run for two to five minutes; most of
+# **Time:** 60 minutes to read and try, and 75 more for the five tasks. The cells run for two to five minutes; most of
 # that is the training at the beginning.
 
 # %%
@@ -107,10 +107,8 @@ plt.show()
 # ## The first layer
 #
 # Only the filters of the first layer can be shown as images, because only their input is one. Each filter is three by
-# three pixels of red, green and blue.
-
-# %% tags=["task"]
-task("11.1")
+# three pixels of red, green and blue. Grey is 0. What is lighter than grey in a colour counts positively, and what is
+# darker negatively.
 
 # %%
 untrained = build(model.config, len(dataset.classes), rng=np.random.default_rng(0))
@@ -238,7 +236,7 @@ assert agree["features"] > agree["pixels"], "the features should know more of th
 # and goes on through all layers to the image.
 
 # %% tags=["task"]
-task("11.2")
+task("11.1")
 
 # %% [markdown]
 # This is the library's version, for a batch:
@@ -286,7 +284,7 @@ plt.show()
 # contributes. This is the **class activation map** (Zhou et al. 2016).
 
 # %% tags=["task"]
-task("11.3")
+task("11.2")
 
 # %% [markdown]
 # **Grad-CAM** (Selvaraju et al. 2017) does the same for networks with any ending. In place of the weights of the linear
@@ -334,7 +332,7 @@ plt.show()
 # section 4.2). It is the logit, because a probability close to 1 hardly moves.
 
 # %% tags=["task"]
-task("11.4")
+task("11.3")
 
 # %%
 costs = [occlusion_map(lambda images, c=predicted[k]: model(images)[:, c], x[k], size=4) for k in chosen]
@@ -424,7 +422,7 @@ plt.show()
 # largest?
 
 # %% tags=["task"]
-task("11.5")
+task("11.4")
 
 # %% [markdown]
 # This is the **fast gradient sign method** (Goodfellow, Shlens and Szegedy 2015). The sum becomes $\varepsilon \sum_i
@@ -484,7 +482,7 @@ print(f"{len(now_wrong)} of 8 are wrong now, after a change of at most 4 of 255 
 # $$ S_c(I) - \lambda \, \|I\|^2 $$
 
 # %% tags=["task"]
-task("11.6")
+task("11.5")
 
 # %% [markdown]
 # **Predict:** which of the classes will you recognise?

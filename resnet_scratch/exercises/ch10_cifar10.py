@@ -62,23 +62,8 @@ def confusion_counts(labels: np.ndarray, predictions: np.ndarray, classes: int) 
     ### END SOLUTION
 
 
-def worst_mistakes(probabilities: np.ndarray, labels: np.ndarray, count: int) -> np.ndarray:
-    """Task 10.4 (*, 10 minutes): the images on which the network is wrong and most sure
-
-    TODO: Return the indices of at most `count` wrongly classified images, the one with the greatest confidence first.
-        `probabilities` is (N, classes), `labels` (N,). The confidence is the probability of the predicted class.
-    QUESTION: How do you get the indices of the wrong images, and how do you sort them by something else, downwards?
-    POINTER: `np.flatnonzero` gives the indices at which a condition holds. `argsort` of the negative confidences of
-        these images gives positions in that list, not indices of images.
-    """
-    ### BEGIN SOLUTION
-    wrong = np.flatnonzero(probabilities.argmax(1) != labels)
-    return wrong[np.argsort(-probabilities[wrong].max(1), kind="stable")][:count]
-    ### END SOLUTION
-
-
 def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int = 15) -> float:
-    """Task 10.5 (**, 20 minutes): how far apart confidence and accuracy are (expected calibration error)
+    """Task 10.4 (**, 20 minutes): how far apart confidence and accuracy are (expected calibration error)
 
     TODO: Cut 0..1 into `bins` intervals of equal length; the right end of each belongs to it. Sort the images into them
         by confidence, the probability of the predicted class. Return the sum over the intervals of
@@ -100,7 +85,7 @@ def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, bi
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
-    """Task 10.6 (**, 15 minutes): one number that repairs the confidence (temperature scaling)
+    """Task 10.5 (**, 15 minutes): one number that repairs the confidence (temperature scaling)
 
     TODO: Return the temperature T > 0 for which the mean cross-entropy of softmax(logits / T) with the labels is
         smallest, to within 1 %. It lies between 0.05 and 20. `logits` is (N, classes), `labels` (N,).

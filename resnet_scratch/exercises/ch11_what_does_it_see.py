@@ -10,24 +10,8 @@ from ..layers.layer import Layer
 from ..losses import softmax_cross_entropy
 
 
-def filter_picture(weight: np.ndarray) -> np.ndarray:
-    """Task 11.1 (*, 10 minutes): a filter of the first layer as an image
-
-    TODO: `weight` (KH, KW, 3) is one filter, with positive and negative numbers. Return an array of the same shape,
-        with values from 0 to 1. A weight of zero becomes 0.5. The weight that is largest in size becomes 0 or 1. A
-        filter of zeros becomes 0.5 everywhere.
-    QUESTION: What would become of the weights that are zero if you mapped the minimum to 0 and the maximum to 1?
-    POINTER: They would land anywhere, and you could not see what is positive. Divide by the largest absolute value, so
-        that all numbers are between -1 and 1. Then map that to 0..1 with 0 in the middle.
-    """
-    ### BEGIN SOLUTION
-    largest = np.abs(weight).max()
-    return 0.5 + 0.5 * weight / (largest if largest > 0 else 1)
-    ### END SOLUTION
-
-
 def saliency_map(model: Layer, image: np.ndarray, label: int) -> np.ndarray:
-    """Task 11.2 (**, 15 minutes): a saliency map
+    """Task 11.1 (**, 15 minutes): a saliency map
 
     TODO: `image` is one normalised image (H, W, 3). Return (H, W): for each pixel the largest, over its three channels,
         of |d logit / d number|, where the logit is that of the class `label`. Run the network in evaluation mode.
@@ -45,7 +29,7 @@ def saliency_map(model: Layer, image: np.ndarray, label: int) -> np.ndarray:
 
 
 def class_activation_map(features: np.ndarray, class_weights: np.ndarray) -> np.ndarray:
-    """Task 11.3 (*, 10 minutes): where in the image is the evidence for a class? (class activation map)
+    """Task 11.2 (*, 10 minutes): where in the image is the evidence for a class? (class activation map)
 
     TODO: `features` (H, W, C) is the input of the global average pooling, and `class_weights` (C,) is the column of the
         last linear layer that belongs to the class. Return (H, W): at each position the sum over the channels of weight
@@ -63,7 +47,7 @@ def class_activation_map(features: np.ndarray, class_weights: np.ndarray) -> np.
 def cost_of_covering(
     score: Callable[[np.ndarray], np.ndarray], image: np.ndarray, size: int, fill: float
 ) -> np.ndarray:
-    """Task 11.4 (**, 15 minutes): what does it cost to cover a part of the image? (occlusion map)
+    """Task 11.3 (**, 15 minutes): what does it cost to cover a part of the image? (occlusion map)
 
     TODO: Divide the image (H, W, 3) into squares of `size` x `size` pixels, side by side from the top left corner; H
         and W are multiples of `size`. Return (H // size, W // size): by how much the score falls when that square alone
@@ -83,7 +67,7 @@ def cost_of_covering(
 
 
 def fooling_image(model: Layer, image: np.ndarray, label: int, epsilon: float) -> np.ndarray:
-    """Task 11.5 (**, 15 minutes): an image that fools the network (fast gradient sign method)
+    """Task 11.4 (**, 15 minutes): an image that fools the network (fast gradient sign method)
 
     TODO: `image` (H, W, 3) is normalised and of the class `label`. Return an image of the same shape in which every
         number has moved by exactly `epsilon`, up or down, such that the cross-entropy loss grows as fast as possible.
@@ -103,7 +87,7 @@ def fooling_image(model: Layer, image: np.ndarray, label: int, epsilon: float) -
 def class_image(
     model: Layer, label: int, start: np.ndarray, steps: int, learning_rate: float, decay: float
 ) -> np.ndarray:
-    """Task 11.6 (**, 20 minutes): an image that a class likes best (gradient ascent)
+    """Task 11.5 (**, 20 minutes): an image that a class likes best (gradient ascent)
 
     TODO: Begin with the image `start` (H, W, 3), and make `steps` steps of gradient ascent, each of `learning_rate`
         times the gradient, on the function logit - decay * (the sum of the squares of the image's numbers). The logit

@@ -50,25 +50,6 @@ def occlusion(sign=1, fresh=True, filled=True, difference=True, in_place=False):
     return answer
 
 
-def picture_by_interp(weight):
-    limit = max(abs(weight.min()), abs(weight.max())) or 1.0
-    return np.interp(weight, [-limit, 0, limit], [0, 0.5, 1])
-
-
-def picture_number_by_number(weight):
-    largest = max(abs(w) for w in weight.ravel())
-    numbers = [(w / largest + 1) / 2 if largest else 0.5 for w in weight.ravel()]
-    return np.reshape(numbers, weight.shape)
-
-
-def picture_in_place(weight):
-    if weight.any():
-        weight /= np.linalg.norm(weight.ravel(), np.inf)
-    weight += 1
-    weight *= 0.5
-    return weight
-
-
 def saliency_of_copies(model, image, label):
     """A batch of three, one gradient for each channel's copy."""
     logits, cache = model.forward(np.stack([image] * 3))
@@ -187,63 +168,56 @@ def ascent_by_recursion(model, label, start, steps, learning_rate, decay):
 
 
 RIGHT: list = [
-    ("11.1", picture_by_interp),
-    ("11.1", picture_number_by_number),
-    ("11.1", picture_in_place),
-    ("11.2", saliency_of_copies),
-    ("11.2", saliency_pixel_by_pixel),
-    ("11.2", saliency()),
-    ("11.3", cam_by_einsum),
-    ("11.3", cam_in_a_loop),
-    ("11.3", cam_by_tensordot),
-    ("11.4", covering_with_masks),
-    ("11.4", covering_in_order),
-    ("11.4", occlusion()),
-    ("11.5", fooling_with_where),
-    ("11.5", fooling_by_division),
-    ("11.5", fooling_down),
-    ("11.6", ascent()),
-    ("11.6", ascent_by_shrinking),
-    ("11.6", ascent_by_recursion),
+    ("11.1", saliency_of_copies),
+    ("11.1", saliency_pixel_by_pixel),
+    ("11.1", saliency()),
+    ("11.2", cam_by_einsum),
+    ("11.2", cam_in_a_loop),
+    ("11.2", cam_by_tensordot),
+    ("11.3", covering_with_masks),
+    ("11.3", covering_in_order),
+    ("11.3", occlusion()),
+    ("11.4", fooling_with_where),
+    ("11.4", fooling_by_division),
+    ("11.4", fooling_down),
+    ("11.5", ascent()),
+    ("11.5", ascent_by_shrinking),
+    ("11.5", ascent_by_recursion),
 ]
 
 WRONG = [
-    ("11.1", lambda w: (w - w.min()) / (w.max() - w.min() or 1), "must become 0.5"),
-    ("11.1", lambda w: 0.5 + 0.5 * w / np.abs(w).max(), "zeros is grey"),
-    ("11.1", lambda w: w / (np.abs(w).max() or 1), "must become 0.5"),
-    ("11.1", lambda w: 0.5 + w / (np.abs(w).max() or 1), "must become"),
-    ("11.2", saliency(training=True), "evaluation mode"),
-    ("11.2", saliency(start="loss"), "gradient of the loss"),
-    ("11.2", saliency(start="all"), "sum of all logits"),
-    ("11.2", saliency(reduce=lambda g: np.abs(g).sum(-1)), "sum over the channels"),
-    ("11.2", saliency(reduce=lambda g: g.max(-1)), "absolute value"),
-    ("11.2", saliency(reduce=lambda g: g), r"must be \(8, 6\)"),
-    ("11.2", saliency(reduce=lambda g: np.abs(g).max(-1) / np.abs(g).max()), "at row"),
-    ("11.3", heat(relu=False), "negative"),
-    ("11.3", heat(scale=False), "not scaled"),
-    ("11.3", heat(), "divides by zero"),
-    ("11.3", stretched, "stretched"),
-    ("11.4", occlusion(sign=-1), "other way round"),
-    ("11.4", occlusion(fresh=False), "add up"),
-    ("11.4", occlusion(filled=False), "not to fill"),
-    ("11.4", occlusion(difference=False), "scores of the covered"),
-    ("11.4", occlusion(in_place=True), "was changed"),
-    ("11.5", fooling(sign=-1), "against the gradient"),
-    ("11.5", fooling(start="logit"), "raises the logit"),
-    ("11.5", fooling(start="logit", sign=-1), "other logits"),
-    ("11.5", fooling(move=lambda g: g), "take the sign"),
-    ("11.5", fooling(move=lambda g: g / abs(g).max()), "was scaled"),
-    ("11.5", fooling(move=lambda g: g / np.linalg.norm(g)), "must become"),
-    ("11.5", fooling(training=True), "evaluation mode"),
-    ("11.5", fooling(add=False), "add it to the image"),
-    ("11.5", fooling_in_place, "was changed"),
-    ("11.6", ascent(sign=-1), "go down"),
-    ("11.6", ascent(factor=0), "decay is not used"),
-    ("11.6", ascent(factor=1), "2 . decay . image"),
-    ("11.6", ascent(factor=-2), "subtract it"),
-    ("11.6", ascent(start_with="loss"), "log-probability"),
-    ("11.6", ascent(training=True), "evaluation mode"),
-    ("11.6", ascent(anew=False), "computed anew"),
-    ("11.6", ascent(in_place=True), "in place"),
-    ("11.6", lambda model, label, start, steps, *rest: tasks.class_image(model, label, start, 1, *rest), "one step"),
+    ("11.1", saliency(training=True), "evaluation mode"),
+    ("11.1", saliency(start="loss"), "gradient of the loss"),
+    ("11.1", saliency(start="all"), "sum of all logits"),
+    ("11.1", saliency(reduce=lambda g: np.abs(g).sum(-1)), "sum over the channels"),
+    ("11.1", saliency(reduce=lambda g: g.max(-1)), "absolute value"),
+    ("11.1", saliency(reduce=lambda g: g), r"must be \(8, 6\)"),
+    ("11.1", saliency(reduce=lambda g: np.abs(g).max(-1) / np.abs(g).max()), "at row"),
+    ("11.2", heat(relu=False), "negative"),
+    ("11.2", heat(scale=False), "not scaled"),
+    ("11.2", heat(), "divides by zero"),
+    ("11.2", stretched, "stretched"),
+    ("11.3", occlusion(sign=-1), "other way round"),
+    ("11.3", occlusion(fresh=False), "add up"),
+    ("11.3", occlusion(filled=False), "not to fill"),
+    ("11.3", occlusion(difference=False), "scores of the covered"),
+    ("11.3", occlusion(in_place=True), "was changed"),
+    ("11.4", fooling(sign=-1), "against the gradient"),
+    ("11.4", fooling(start="logit"), "raises the logit"),
+    ("11.4", fooling(start="logit", sign=-1), "other logits"),
+    ("11.4", fooling(move=lambda g: g), "take the sign"),
+    ("11.4", fooling(move=lambda g: g / abs(g).max()), "was scaled"),
+    ("11.4", fooling(move=lambda g: g / np.linalg.norm(g)), "must become"),
+    ("11.4", fooling(training=True), "evaluation mode"),
+    ("11.4", fooling(add=False), "add it to the image"),
+    ("11.4", fooling_in_place, "was changed"),
+    ("11.5", ascent(sign=-1), "go down"),
+    ("11.5", ascent(factor=0), "decay is not used"),
+    ("11.5", ascent(factor=1), "2 . decay . image"),
+    ("11.5", ascent(factor=-2), "subtract it"),
+    ("11.5", ascent(start_with="loss"), "log-probability"),
+    ("11.5", ascent(training=True), "evaluation mode"),
+    ("11.5", ascent(anew=False), "computed anew"),
+    ("11.5", ascent(in_place=True), "in place"),
+    ("11.5", lambda model, label, start, steps, *rest: tasks.class_image(model, label, start, 1, *rest), "one step"),
 ]

@@ -142,27 +142,6 @@ def _compare_counts(got: np.ndarray, expected: np.ndarray, case: str) -> None:
 
 
 def task_10_4(answer: Callable) -> None:
-    """`worst_mistakes`: five images by hand, and fewer mistakes than asked for."""
-    probabilities = np.array(
-        [[0.1, 0.9, 0.0], [0.6, 0.3, 0.1], [0.3, 0.0, 0.7], [0.05, 0.95, 0.0], [0.99, 0.005, 0.005], [0.4, 0.45, 0.15]]
-    )
-    labels = np.array([0, 1, 0, 1, 2, 2])  # 3 is right; the confidences of the others: 0.9, 0.6, 0.7, 0.99, 0.45
-    got = np.asarray(answer(probabilities, labels, 3)).tolist()
-    assert got != [3, 0, 2], (
-        f"got {got}, which are positions in the list of mistakes; with them index that list, to get indices of images"
-    )
-    assert 3 not in got, f"image 3 is classified rightly, got {got}: keep only those whose prediction is not the label"
-    assert got != [5, 1, 2], f"got {got}, the least sure first; the greatest confidence comes first"
-    by_truth = [int(k) for k in np.argsort(probabilities[range(6), labels], kind="stable") if k != 3]
-    assert got == [4, 0, 2] or got != by_truth[:3], (
-        f"got {got}, sorted by how improbable the true class is; the confidence in the predicted class counts"
-    )
-    assert got == [4, 0, 2], f"with confidences 0.9, 0.6, 0.7, (right), 0.99, 0.45 the worst are [4, 0, 2], got {got}"
-    got = np.asarray(answer(probabilities, labels, 10)).tolist()
-    assert got == [4, 0, 2, 1, 5], f"of 10 asked for there are only 5 mistakes, [4, 0, 2, 1, 5], got {got}"
-
-
-def task_10_5(answer: Callable) -> None:
     """`expected_calibration_error`: by hand."""
     # bins of a tenth. 0.95 twice, one right: |0.5 - 0.95| * 2/4; 0.65 and 0.63, both right: |1 - 0.64| * 2/4
     cases = [
@@ -192,7 +171,7 @@ def task_10_5(answer: Callable) -> None:
         )
 
 
-def task_10_6(answer: Callable) -> None:
+def task_10_5(answer: Callable) -> None:
     """`fit_temperature`: the loss must rise to both sides, for networks that are too sure and not sure enough."""
     rng = np.random.default_rng(3)
     honest = 1.5 * rng.standard_normal((4000, 5))

@@ -12,32 +12,6 @@ from ...models import CONFIGS, build
 from ...verify.definitions import numerical_gradient
 
 
-def task_11_1(answer: Callable) -> None:
-    """`filter_picture`: by hand."""
-    cases = [
-        ([[[0.5, -1.0, 0.0]]], [[[0.75, 0.0, 0.5]]]),
-        ([[[0.1, 0.2, 0.4], [0.0, 0.3, -0.2]]], [[[0.625, 0.75, 1.0], [0.5, 0.875, 0.25]]]),
-        ([[[-3.0, -1.5, 0.0]]], [[[0.0, 0.25, 0.5]]]),
-        ([[[0.0, 0.0, 0.0]]], [[[0.5, 0.5, 0.5]]]),
-    ]
-    for weight, expected in cases:
-        given = np.array(weight)
-        with np.errstate(all="ignore"):
-            got = np.asarray(answer(given.copy()))
-        case = f"the weights {given.ravel().tolist()}"
-        assert got.shape == given.shape, f"{case}: the shape must stay {given.shape}, got {got.shape}"
-        assert np.isfinite(got).all(), f"{case}: got {got.ravel().tolist()}; a filter of zeros is grey, 0.5 everywhere"
-        if np.allclose(got, expected):
-            continue
-        zeros = got[given == 0]
-        assert np.allclose(zeros, 0.5), (
-            f"{case}: a weight of 0 must become 0.5, it became {zeros[0]:.3g}; do not stretch minimum to 0 and maximum "
-            "to 1, divide by the largest absolute value"
-        )
-        wanted, found = np.ravel(expected).tolist(), np.round(got, 4).ravel().tolist()
-        raise AssertionError(f"{case} must become {wanted}, got {found}")
-
-
 def _small_model(rng: np.random.Generator) -> tuple[Layer, Callable[[], None]]:
     """A network whose batch norms have statistics as after training, and a check that these are unchanged."""
     model = build(replace(CONFIGS["resnet8"], widths=(2, 3, 4)), 4, rng=rng).astype(np.float64)
@@ -63,7 +37,7 @@ def _log_probability(model: Layer, label: int) -> Callable[[np.ndarray], float]:
     return function
 
 
-def task_11_2(answer: Callable) -> None:
+def task_11_1(answer: Callable) -> None:
     """`saliency_map`: against the slopes of the network itself, pixel by pixel."""
     rng = np.random.default_rng(4)
     model, check_unchanged = _small_model(rng)
@@ -95,7 +69,7 @@ def task_11_2(answer: Callable) -> None:
     )
 
 
-def task_11_3(answer: Callable) -> None:
+def task_11_2(answer: Callable) -> None:
     """`class_activation_map`: by hand, and with nothing positive."""
     features = np.array([[[1.0, 0.0], [0.0, 2.0], [1.0, 1.0]], [[3.0, 1.0], [0.0, 0.0], [2.0, 3.0]]])  # (2, 3, 2)
     weights = np.array([2.0, -1.0])  # the sums: 2, -2, 1 / 5, 0, 1
@@ -117,7 +91,7 @@ def task_11_3(answer: Callable) -> None:
     assert (got == 0).all(), f"with nothing positive in it the map is zero everywhere, got {got.tolist()}"
 
 
-def task_11_4(answer: Callable) -> None:
+def task_11_3(answer: Callable) -> None:
     """`cost_of_covering`: with a score whose every pixel's share is known."""
     rng = np.random.default_rng(5)
     for shape, size, fill in (((4, 6, 3), 2, 0.0), ((6, 3, 3), 3, -1.5), ((2, 2, 3), 1, 0.5)):
@@ -149,7 +123,7 @@ def task_11_4(answer: Callable) -> None:
         raise AssertionError(f"{case}: wanted {np.round(expected, 3).tolist()}, got {np.round(got, 3).tolist()}")
 
 
-def task_11_5(answer: Callable) -> None:
+def task_11_4(answer: Callable) -> None:
     """`fooling_image`: against the sign of the loss's slope, number by number."""
     rng = np.random.default_rng(7)
     model, check_unchanged = _small_model(rng)
@@ -181,7 +155,7 @@ def task_11_5(answer: Callable) -> None:
     )
 
 
-def task_11_6(answer: Callable) -> None:
+def task_11_5(answer: Callable) -> None:
     """`class_image`: three steps with slopes of the network itself."""
     rng = np.random.default_rng(8)
     model, check_unchanged = _small_model(rng)
