@@ -8,21 +8,21 @@
 # %% [markdown]
 # # 10 CIFAR-10 for real
 #
-# 60,000 photographs of 32x32 pixels, ten classes, and the network that you have built. Training takes one command and
-# half an hour; understanding the result takes longer, and is what this tutorial is about. "84 % accuracy" is the
-# beginning of an answer.
+# CIFAR-10 is 60,000 photographs of 32x32 pixels in ten classes. Training a ResNet on it takes one command. This chapter
+# is about what comes next. "84 % accuracy" is only the beginning of an answer: how sure is that number, is it better
+# than another, what does the network get wrong, and can you believe it when it says that it is certain?
 #
 # At the end you will be able to
 #
-# * read a training recipe, and say beforehand what it will cost on your machine;
-# * give an accuracy together with how sure it is;
-# * find out *what* a network gets wrong: which classes it takes for which, and on which images it is wrong and certain;
-# * measure whether its confidence can be believed (reliability diagram, calibration error), and repair it with one
-#   number.
+# * say beforehand what a training run will cost on your machine;
+# * give an accuracy with its uncertainty, and say which kinds of uncertainty that leaves out;
+# * test whether one of two classifiers is better than the other;
+# * find out what a network gets wrong: which classes it confuses, and on which images it is wrong and certain;
+# * measure whether its confidence can be believed, and repair it with one number.
 #
-# **Needs:** 07 (building ResNets), 08 (training).
-# **Time:** 40 minutes to read and try; two to three minutes to run. The real training, if you do it, takes half an hour
-# on two cores, in the background.
+# **Needs:** 07 (building ResNets) and 08 (training).
+# **Time:** 45 minutes to read and try, and 85 more for the five tasks. The cells run for two to five minutes. The real
+# training is optional, and runs in the background.
 
 # %%
 import os
@@ -34,15 +34,16 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 
-from resnet_scratch.exercises import task
-from resnet_scratch.experiment import plots
 from resnet_scratch.data import load, test_batches, training_batches
 from resnet_scratch.data.cifar10 import DATA_VARIABLE, downloaded
-from resnet_scratch.exercises import ch10_cifar10 as tasks
+from resnet_scratch.exercises import task
+from resnet_scratch.experiment import metrics, plots
 from resnet_scratch.experiment.evaluation import evaluate
 from resnet_scratch.experiment.log import read_log
-from resnet_scratch.experiment.recipe import RECIPES, find
+from resnet_scratch.experiment.recipe import find
 from resnet_scratch.experiment.weights import load_model
+from resnet_scratch.figures.evaluation import plot_coverage, plot_intervals, plot_reliability
+from resnet_scratch.figures.training import plot_curves, show_images
 from resnet_scratch.losses import softmax, softmax_cross_entropy
 from resnet_scratch.models import build
 from resnet_scratch.optim import SGD
@@ -54,397 +55,423 @@ RUN = os.environ.get("RESNET_SCRATCH_RUN")  # the folder of a finished run; with
 # %% [markdown]
 # ## The data
 #
-# The library looks for CIFAR-10 in the folder (or the archive) that the environment variable `RESNET_SCRATCH_DATA`
-# names, and otherwise downloads its 170 MB once. A tutorial should not download without asking, so here it is used only
-# if it is on this machine already. To fetch it, run `resnet-scratch data --data cifar10` once.
-
+# The library looks for CIFAR-10 in the folder or archive that the environment variable `RESNET_SCRATCH_DATA` names, and
+# then among what it has downloaded before. A tutorial should not download 170 MB without asking. So if the data is not
+# on this machine, everything below runs on the built-in shapes, which also have ten classes. To fetch CIFAR-10 once, run
+# `resnet-scratch data --data cifar10` in a terminal.
 
 # %%
-def on_this_machine():
-    """Whether CIFAR-10 can be loaded without downloading it."""
-    return DATA_VARIABLE in os.environ or bool(downloaded())
-
-
 if RUN:
     model, about = load_model(RUN)
     dataset = load(about.dataset)
+elif DATA_VARIABLE in os.environ or downloaded():
+    dataset = load("cifar10")
 else:
-    dataset = load("cifar10" if on_this_machine() else "shapes")
-if dataset.name != "cifar10" and not RUN:
-    print("CIFAR-10 is not on this machine: everything below runs on the BUILT-IN SHAPES instead.")
-    print("The steps are the same; the mistakes that you will see are other ones.\n")
+    dataset = load("shapes")
+    print("CIFAR-10 is not on this machine, so everything below runs on the BUILT-IN SHAPES.\n")
 print(f"{dataset.name}: {len(dataset.train_images):,} images to train on, {len(dataset.test_images):,} to test on")
 print("classes:", ", ".join(dataset.classes))
-
-# %% [markdown]
-# What does the network get to see? Each channel is scaled to mean 0 and standard deviation 1 over the training images.
-# In training each image is moved by up to four pixels in any direction and mirrored at random (He et al. 2015,
-# section 4.2), so that in many epochs no image is seen twice in quite the same way. The test images stay as they are.
-
-# %%
-batches = training_batches(dataset, 8, seed=0)
-with closing(batches):
-    images, labels = next(batches)
-fig, axes = plt.subplots(1, 8, figsize=(9, 1.5), layout="constrained")
-for ax, image, label in zip(axes, images, labels):
-    ax.imshow(np.clip(image * dataset.std + dataset.mean, 0, 1))  # normalisation undone
-    ax.set_title(dataset.classes[label], fontsize=8)
-    ax.set_axis_off()
-plt.show()
-print(f"a batch: {images.shape}, {images.dtype}, mean {images.mean():.2f}, std {images.std():.2f}")
-
-# %% [markdown]
-# And the images as they are, the first of each class. How many of them could *you* name at this size?
 
 # %%
 plots.contact_sheet(dataset.train_images, dataset.train_labels, dataset.classes, columns=8)
 
 # %% [markdown]
-# ## Two recipes
-#
-# A recipe is all choices of a run under one name. The paper's takes 64,000 steps. The short one has the same network
-# and the same batches, but one rise and fall of the learning rate, and a stronger weight decay.
+# The network sees them differently. Each channel is normalised to mean 0 and standard deviation 1 over the training
+# images. In training, each image is also shifted by up to four pixels and flipped left to right at random (He et al.
+# 2015, section 4.2). Test images are normalised, and nothing else. Here is a batch of training, with the normalisation
+# undone:
 
 # %%
-for name in ("paper", "cifar10-fast"):
-    recipe = find(name)
-    steps = recipe.total_steps(50_000 // recipe.batch_size)
-    print(f"{name}: {recipe.model}, {steps:,} steps of {recipe.batch_size} images "
-          f"({steps * recipe.batch_size / 50_000:.0f} epochs), {recipe.schedule}, learning rate up to "
-          f"{recipe.learning_rate}, momentum {recipe.momentum}, weight decay {recipe.weight_decay}")  # fmt: skip
-    print(f"    expect {recipe.expect}\n")
-
-# %%
-fig, axes = plt.subplots(1, 2, figsize=(8.5, 2.6), layout="constrained", sharey=True)
-for ax, name in zip(axes, ("paper", "cifar10-fast")):
-    recipe = RECIPES[name]
-    steps = recipe.total_steps(50_000 // recipe.batch_size)
-    rates = recipe.learning_rates(steps)
-    where = np.linspace(0, steps - 1, 500).astype(int)
-    ax.plot(where, [rates(k) for k in where], color="#4477aa")
-    ax.set_title(name, fontsize=10)
-    ax.set_xlabel("step")
-    ax.spines[["top", "right"]].set_visible(False)
-axes[0].set_ylabel("learning rate")
+with closing(training_batches(dataset, 8, seed=0)) as batches:
+    images, labels = next(batches)
+shown = (255 * np.clip(images * dataset.std + dataset.mean, 0, 1)).astype(np.uint8)
+fig, axes = plt.subplots(1, 8, figsize=(9, 1.5), layout="constrained")
+show_images(axes, shown, [dataset.classes[label] for label in labels])
 plt.show()
+print(f"a batch: {images.shape}, {images.dtype}, mean {images.mean():.2f}, std {images.std():.2f}")
 
 # %% [markdown]
-# **Predict.** What will the two recipes cost on your machine? Measure a few steps, then multiply.
+# ## The run
+#
+# A recipe is all choices of a run under one name. **Predict:** how long will these two take on your machine? Measure a
+# few steps of the network, then multiply.
 
 # %%
 recipe = find("cifar10-fast")
 rng = np.random.default_rng(0)
 candidate = build(recipe.model, rng=rng)
+optimizer = SGD(candidate.parameters())
 x = rng.standard_normal((recipe.batch_size, 32, 32, 3)).astype(np.float32)
 y = rng.integers(0, 10, recipe.batch_size)
-optimizer = SGD(candidate.parameters())
 
 
 def step():
     logits, cache = candidate.forward(x, training=True)
-    candidate.backward(softmax_cross_entropy(logits, y)[1], cache)
+    candidate.backward_to_parameters(softmax_cross_entropy(logits, y)[1], cache)
     optimizer.step(0.01)
 
 
-step()  # the first one also fetches memory
+step()  # the first step also allocates memory, so it is not timed
 REPEATS = 2 if FAST else 5
 start = time.perf_counter()
 for _ in range(REPEATS):
     step()
 seconds = (time.perf_counter() - start) / REPEATS
-print(f"{recipe.model}: {seconds:.2f} s a step here, {recipe.batch_size / seconds:.0f} images a second")
+print(f"{recipe.model}: {seconds:.2f} s a step here\n")
 for name in ("cifar10-fast", "paper"):
-    steps = find(name).total_steps(50_000 // recipe.batch_size)
-    print(f"    {name}: {steps:,} steps, about {steps * seconds / 3600:.1f} hours")
+    of = find(name)
+    steps = of.total_steps(50_000 // of.batch_size)
+    print(f"{name}: {steps:,} steps of {of.batch_size} images, {of.schedule}, about {steps * seconds / 3600:.1f} hours")
+    print(f"    test accuracy to expect: {of.expect}\n")
 
 # %% [markdown]
-# ## The real thing is a command
-#
-# In a terminal, in the folder of the project:
+# The real thing is a command, in a terminal:
 #
 # ```sh
 # resnet-scratch train --recipe cifar10-fast --run-dir runs/cifar10
+# RESNET_SCRATCH_RUN=runs/cifar10 python tutorials/10_cifar10.py     # this chapter, on the result
 # ```
 #
-# It prints a line for every epoch; Ctrl-C stops and saves, `--resume runs/cifar10` goes on. When it is done, run this
-# tutorial on the result:
+# The first line prints a row for every epoch. Ctrl-C stops and saves, and `--resume runs/cifar10` continues. In a
+# notebook, set `RUN` in the first cell with imports.
 #
-# ```sh
-# RESNET_SCRATCH_RUN=runs/cifar10 python tutorials/10_cifar10.py
-# ```
-#
-# (in a notebook: set `RUN` in the second cell). On a GPU, tutorial 12, the paper's recipe is within reach, too:
-# `--recipe paper --device cuda`.
-#
-# Without a finished run we make do with less: ResNet-8 instead of 20, and a small part of the steps, with the short
-# recipe's schedule stretched to them.
+# Without a finished run we make do with less: a ResNet-8, and the same schedule squeezed into a few hundred steps. The
+# network will be worse. That is no drawback here, because it makes more mistakes to study.
 
 # %%
-STEPS = 60 if FAST else 800
+STEPS = 60 if FAST else 600
 
 if RUN:
-    history = read_log(Path(RUN))
     mean, std = about.normalisation()
     print(f"{RUN}: {about.config['name']} on {about.dataset}, recipe {about.recipe}, after {about.step:,} steps")
 else:
+    mean, std = dataset.mean, dataset.std
     short = replace(recipe, model="resnet8", epochs=None, steps=STEPS)
     model = build(short.model, len(dataset.classes), rng=np.random.default_rng(0))
     optimizer = short.make_optimizer(model.parameters())
-    batches = training_batches(dataset, short.batch_size, seed=0)
-    losses, correct = [], []
-    with closing(batches):
-        for step_done in train(model, optimizer, batches, short.learning_rates(STEPS), STEPS):
-            losses.append(float(step_done.loss))
-            correct.append(int(step_done.correct))
-    mean, std = dataset.mean, dataset.std
-    last = STEPS // 10
-    epochs = STEPS * short.batch_size / len(dataset.train_images)
-    print(f"{short.model} on {dataset.name}, {STEPS} steps ({epochs:.1f} epochs): "
-          f"training accuracy of the last {last} steps {np.mean(correct[-last:]) / short.batch_size:.1%}")  # fmt: skip
+    with closing(training_batches(dataset, short.batch_size, seed=0)) as batches:
+        losses = [float(done.loss) for done in train(model, optimizer, batches, short.learning_rates(STEPS), STEPS)]
+    fig, ax = plt.subplots(figsize=(6.5, 2.8), layout="constrained")
+    plot_curves(ax, {"resnet8": losses})
+    plt.show()
+    print(f"{short.model} on {dataset.name}: {STEPS * short.batch_size / len(dataset.train_images):.1f} epochs")
 
 # %%
-if RUN:
-    epochs = [row["epoch"] for row in history]
-    curves = {"training (augmented)": "train_loss", "test": "test_loss"}
-    across, curves = epochs, {name: [row[column] for row in history] for name, column in curves.items()}
-else:
-    smooth = np.convolve(losses, np.ones(10) / 10, "valid")
-    across, curves = np.arange(len(smooth)) + 10, {"training (augmented), mean of 10 steps": smooth}
-fig, ax = plt.subplots(figsize=(6.5, 2.8), layout="constrained")
-for (name, values), colour in zip(curves.items(), ("#4477aa", "#cc5533")):
-    ax.plot(across, values, color=colour, label=name)
-ax.set(xlabel="epoch" if RUN else "step", ylabel="cross-entropy loss", ylim=(0, None))
-ax.legend(frameon=False, fontsize=8)
-ax.spines[["top", "right"]].set_visible(False)
-plt.show()
+plots.curves(read_log(Path(RUN))) if RUN else None
 
 # %% [markdown]
-# In a whole run with this schedule the loss often looks disappointing while the learning rate is high, and falls fast
-# when it comes down at the end: judge a one-cycle run by its end only.
+# With this schedule the loss falls fastest at the end, when the learning rate comes down. So judge such a run by its
+# end only.
 #
 # ## How good is it, and how sure is that?
 #
-# From here on we look at the test images only, which the network has never seen.
+# From here on we use the test images, which the network has never seen.
 
 # %%
 TEST = 1000 if FAST else len(dataset.test_images)
 test_images, test_labels = dataset.test_images[:TEST], dataset.test_labels[:TEST]
 result = evaluate(model, test_images, test_labels, mean, std)
-right = int((result.predictions == test_labels).sum())
-low, high = tasks.accuracy_interval(right, TEST)
-print(f"{right:,} of {TEST:,} right: accuracy {result.accuracy:.2%}, 95 % interval {low:.2%} to {high:.2%}; "
-      f"loss {result.loss:.3f}")  # fmt: skip
+right = result.predictions == test_labels
+print(f"{right.sum():,} of {TEST:,} right: accuracy {result.accuracy:.2%}, loss {result.loss:.3f}")
 assert result.accuracy > 0.13, "the network should do better than guessing, which gets 10 %"
 
 # %% [markdown]
-# The interval says what *another sample of test images* could have given (Wilson 1927; exercise 10.1). It does not say
-# what *another seed* would have given. Both are part of an honest comparison: the paper trains its ResNet-110 five
-# times and reports "best (mean +- std)", table 6.
-#
-# **Think.** One network has 83.8 %, another 83.7 %, each on 10,000 test images. Which one is better?
-
-# %%
-for accuracy in (0.837, 0.838):
-    low, high = tasks.accuracy_interval(round(accuracy * 10_000), 10_000)
-    print(f"{accuracy:.1%} of 10,000: {low:.2%} to {high:.2%}")
-
-# %% [markdown]
-# ## What does it take for what?
-#
-# The confusion matrix: a row for each true class, a column for each answer.
-
-# %%
-plots.confusion(test_labels, result.predictions, dataset.classes)
-
-# %%
-counts = tasks.confusion_counts(test_labels, result.predictions, len(dataset.classes))
-recall = counts.diagonal() / counts.sum(1)  # of the images of a class, how many are found
-precision = counts.diagonal() / np.maximum(counts.sum(0), 1)  # of the answers, how many are right
-for k in np.argsort(recall):
-    print(f"{dataset.classes[k]:>11}: {recall[k]:4.0%} of them found; of the answers {dataset.classes[k]!r}, "
-          f"{precision[k]:4.0%} are right")  # fmt: skip
-
-# %%
-off = counts - np.diag(counts.diagonal())
-first, second = np.triu_indices(len(off), 1)
-mixed_up = off[first, second] + off[second, first]  # of each pair of classes, in both directions
-for k in np.argsort(-mixed_up, kind="stable")[:5]:
-    one, other = dataset.classes[first[k]], dataset.classes[second[k]]
-    print(f"{mixed_up[k]:4} mistakes: {one} taken for {other} {off[first[k], second[k]]} times, "
-          f"{other} for {one} {off[second[k], first[k]]} times")  # fmt: skip
-print(f"the three worst pairs make up {np.sort(mixed_up)[-3:].sum() / off.sum():.0%} of all mistakes")
-
-# %% [markdown]
-# Look for two things. Is a mistake *symmetric* (cats for dogs as often as dogs for cats: the two look alike to the
-# network), or does one class act as a magnet that draws in what is unclear? And are the classes that are mixed up alike
-# to *you*? A mistake that you would make too is a good sign.
-#
-# ## The worst mistakes
-#
-# Wrong, and sure of it. In these images is more to learn than in any number: a label that is debatable, a typical
-# background with the wrong thing in front, a pose or a crop that is rare.
-
-# %%
-plots.predictions(test_images, test_labels, result.probabilities, dataset.classes)
-
-# %%
-worst = tasks.worst_mistakes(result.probabilities, test_labels, 5)
-for k in worst:
-    p = result.probabilities[k]
-    print(f"test image {k}: is {dataset.classes[test_labels[k]]} ({p[test_labels[k]]:.1%}), "
-          f"taken for {dataset.classes[p.argmax()]} ({p.max():.1%})")  # fmt: skip
-
-# %% [markdown]
-# Some of the labels themselves are wrong: Northcutt, Athalye and Mueller 2021 searched ten well-known test sets,
-# CIFAR-10's among them, let people judge what looked suspicious, and published the list. The nearer a network gets to
-# 100 %, the more of what is left is that.
-#
-# ## Can its confidence be believed?
-#
-# The network gives probabilities. Of all the images on which it says "80 %", are 80 % right? If that is so at every
-# level, it is called *calibrated*. The reliability diagram shows it: cut the confidences into intervals, and compare,
-# in each, the mean confidence with the accuracy.
-
-
-# %%
-def draw_reliability(axes, probabilities, labels, bins=15):
-    """Accuracy against confidence; the size of a point shows how many images are behind it."""
-    confidence, right = probabilities.max(1), probabilities.argmax(1) == labels
-    number = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
-    filled = [k for k in range(bins) if (number == k).any()]
-    said = [confidence[number == k].mean() for k in filled]
-    was = [right[number == k].mean() for k in filled]
-    share = np.bincount(number, minlength=bins) / len(labels)
-    axes.plot([0, 1], [0, 1], ":", color="black", lw=1, label="calibrated")
-    axes.plot(said, was, color="#4477aa", lw=1, label="network (size: images)")
-    axes.scatter(said, was, 12 + 300 * share[filled], color="#4477aa")
-    error = tasks.expected_calibration_error(probabilities, labels, bins)
-    axes.set(xlabel="confidence", xlim=(0, 1.03), ylim=(-0.03, 1.03), aspect="equal")
-    title = f"accuracy {right.mean():.1%}, mean confidence {confidence.mean():.1%}\ncalibration error {error:.3f}"
-    axes.set_title(title, fontsize=9)
-    axes.spines[["top", "right"]].set_visible(False)
-
-
-fig, ax = plt.subplots(figsize=(4.2, 4.8), layout="constrained")
-draw_reliability(ax, result.probabilities, test_labels)
-ax.set_ylabel("accuracy")
-ax.legend(frameon=False, fontsize=8, loc="upper left")
-plt.show()
-
-# %% [markdown]
-# Points below the dotted line: too sure. Above it: not sure enough. (Small points have few images behind them, and jump
-# about by chance.) The *expected calibration error* puts it into a
-# number, the mean distance from the line, each interval $B_m$ of the $M$ counted by its images (Guo et al. 2017,
-# section 2; exercise 10.4):
-#
-# $$ \text{ECE} = \sum_{m=1}^{M} \frac{|B_m|}{N} \left| \text{acc}(B_m) - \text{conf}(B_m) \right| $$
-#
-# Guo et al. found modern networks too sure of themselves. A network trained as briefly as ours need not be: look at
-# your diagram rather than at the headline.
-#
-# ### One number repairs it
-#
-# Divide all logits by one temperature $T$ before the softmax. $T > 1$ makes the network less sure, $T < 1$ more; the
-# largest logit stays the largest, so **no prediction changes**. $T$ is fitted by the loss, on images that are then not
-# used to measure the result: here, one half of the test images to fit and the other to measure. (In a real project one
-# takes validation images: `resnet-scratch train --validation 5000`.)
-
-# %%
-logits = np.concatenate([model(x) for x, _ in test_batches(test_images, test_labels, 256, mean, std)])
-fit, measure = slice(0, None, 2), slice(1, None, 2)
-T = tasks.fit_temperature(logits[fit], test_labels[fit])
-before, after = softmax(logits[measure]), softmax(logits[measure] / T)
-assert (before.argmax(1) == after.argmax(1)).all(), "a temperature changes no prediction"
-
-fig, axes = plt.subplots(1, 2, figsize=(8, 4.9), layout="constrained", sharey=True)
-for ax, probabilities, when in zip(axes, (before, after), ("T = 1", f"T = {T:.2f}")):
-    draw_reliability(ax, probabilities, test_labels[measure])
-    ax.set_xlabel(f"confidence, {when}")
-axes[0].set_ylabel("accuracy")
-axes[0].legend(frameon=False, fontsize=8, loc="upper left")
-plt.show()
-for when, z in (("before", logits[measure]), ("after", logits[measure] / T)):
-    print(f"{when:6}: loss {float(softmax_cross_entropy(z, test_labels[measure])[0]):.4f}, calibration error "
-          f"{tasks.expected_calibration_error(softmax(z), test_labels[measure]):.4f}")  # fmt: skip
-
-# %% [markdown]
-# ### What confidence is good for
-#
-# A network that may answer "I don't know" can be right more often. Let it answer only where it is most sure:
-
-# %%
-order = np.argsort(-result.probabilities.max(1), kind="stable")
-right_so_far = np.cumsum((result.predictions == test_labels)[order]) / np.arange(1, TEST + 1)
-fig, ax = plt.subplots(figsize=(5.5, 2.8), layout="constrained")
-share = np.arange(1, TEST + 1) / TEST
-ax.plot(100 * share[TEST // 50 :], 100 * right_so_far[TEST // 50 :], color="#4477aa")
-ax.axhline(100 * result.accuracy, color="grey", lw=0.8, ls=":")
-ax.set(xlabel="answers given (% of the images, the surest first)", ylabel="of these right (%)", ylim=(None, 101))
-ax.spines[["top", "right"]].set_visible(False)
-plt.show()
-for part in (0.25, 0.5, 0.75):
-    print(f"the surer {part:.0%} of the answers: {right_so_far[int(part * TEST) - 1]:.1%} right; "
-          f"all: {result.accuracy:.1%}")  # fmt: skip
-assert right_so_far[TEST // 2 - 1] > result.accuracy, "the surer half should be right more often than the whole"
-
-# %% [markdown]
-# ## And better?
-#
-# Where the next per cent comes from, in the order in which to try:
-#
-# 1. **Train longer.** The paper's recipe is the same network with more than sixteen times the steps:
-
-# %%
-print("paper recipe, expect:", RECIPES["paper"].expect)
-
-# %% [markdown]
-# 2. **Deeper or wider.** `--model resnet56`: more of the same blocks, at a price in proportion.
-# 3. **More variety.** Augmentation beyond crops and mirroring keeps a longer training from learning the images by
-#    heart.
-# 4. **Look at the mistakes first.** If a third of them is one pair of classes, that says where to look.
-#
-# And do not choose by the test images. Each time that you keep what looked better on them, they become a little more
-# like training images. `--validation 5000` holds out training images for that; the test images are for the end.
-#
-# ## Exercises
+# These images are a sample. Think of all the images that could have been drawn in the same way. This network classifies
+# some share $p$ of them rightly: its **true accuracy**. The measured accuracy $q$ is an estimate of $p$. It scatters
+# around $p$ with the standard deviation $\sqrt{p (1 - p) / n}$, as the share of heads in $n$ tosses of a coin does. Which
+# values of $p$ go with what you have measured?
 
 # %% tags=["task"]
 task("10.1")
 
+# %% [markdown]
+# This is Wilson's interval (1927). It never leaves 0 to 1, and it does not shrink to a point for 10 of 10. With 1.96
+# standard deviations it is a 95 % interval. But 95 % of what? A simulation can tell, because there we know the true
+# accuracy. Let it be 83.8 %, and draw 10,000 test sets of 10,000 images.
+#
+# **Predict, then run:** how many of the intervals contain the true accuracy? And how many contain the accuracy
+# that is measured on the *next* test set?
+
+# %%
+TRUE = 0.838
+correct = np.random.default_rng(0).binomial(10_000, TRUE, size=10_001)
+low, high = np.array([metrics.accuracy_interval(int(k), 10_000) for k in correct[:-1]]).T
+contain_true = np.mean((low <= TRUE) & (TRUE <= high))
+contain_next = np.mean((low <= correct[1:] / 10_000) & (correct[1:] / 10_000 <= high))
+print(f"the intervals that contain the true accuracy:             {contain_true:.1%}")
+print(f"... that contain the accuracy measured on another sample: {contain_next:.1%}")
+assert abs(contain_true - 0.95) < 0.02, "a 95 % interval contains the true accuracy 95 times in 100"
+assert 0.79 < contain_next < 0.88, "another sample scatters too, so it is missed more often"
+
+# %% [markdown]
+# The second number is lower because the other sample has a scatter of its own. The difference of two such accuracies
+# has a standard deviation that is $\sqrt 2$ times as large, and $1.96 / \sqrt 2 = 1.39$ standard deviations cover about
+# 83 %. Say it exactly: the interval is about the **true accuracy of this one network, on images drawn like these**. It
+# says nothing about
+#
+# * another sample's measured accuracy, as you have just seen;
+# * **another seed**: training again from other initial weights gives another network, with its own true accuracy;
+# * **other images**: a camera, a country or a season that is not in the test set.
+#
+# How large is the second of these? The paper trained its ResNet-110 five times and reports the error as "best (mean ±
+# std)", 6.43 (6.61 ± 0.16) %, in table 6. Compare:
+
+# %%
+low, high = metrics.accuracy_interval(10_000 - 643, 10_000)
+print(f"an error of 6.43 % of 10,000 images: 95 % interval {1 - high:.2%} to {1 - low:.2%}")
+print(f"five seeds, 1.96 standard deviations on each side: {6.61 - 1.96 * 0.16:.2f} % to {6.61 + 1.96 * 0.16:.2f} %")
+low, high = metrics.accuracy_interval(int(right.sum()), TEST)
+print(f"\nthis network: accuracy {result.accuracy:.2%}, 95 % interval {low:.2%} to {high:.2%}")
+
+# %% [markdown]
+# The two are of similar size. The sample of test images and the seed are two sources of uncertainty, and an honest
+# comparison of *methods* has to deal with both.
+#
+# ## Which of two is better?
+#
+# Let us make a second classifier at no cost. It asks the same network twice: about the image, and about the image
+# flipped left to right. Its answer is the mean of the two probabilities. (This is called **test-time augmentation**.)
+
+# %%
+flipped = evaluate(model, np.ascontiguousarray(test_images[:, :, ::-1]), test_labels, mean, std)
+averaged = (result.probabilities + flipped.probabilities) / 2
+right_averaged = averaged.argmax(1) == test_labels
+intervals = {}
+for name, is_right in (("image alone", right), ("image and flipped image", right_averaged)):
+    low, high = metrics.accuracy_interval(int(is_right.sum()), TEST)
+    intervals[name] = (low, is_right.mean(), high)
+fig, ax = plt.subplots(figsize=(6.5, 1.8), layout="constrained")
+plot_intervals(ax, intervals)
+plt.show()
+overlap = max(low for low, _, _ in intervals.values()) < min(high for _, _, high in intervals.values())
+print("the intervals overlap" if overlap else "the intervals do not overlap")
+
+# %% [markdown]
+# If the intervals overlap, is the difference chance? That does not follow. Both classifiers answered the *same* images,
+# and hard images are hard for both. Each interval contains the luck of the sample, but that luck is shared, and cancels
+# in the difference. A **paired** test makes use of it. It looks only at the images on which the two disagree about being
+# right.
+
+# %%
+only_alone, only_averaged = int((right & ~right_averaged).sum()), int((right_averaged & ~right).sum())
+print(f"both right:            {(right & right_averaged).sum():6,}")
+print(f"only 'image alone':    {only_alone:6,}")
+print(f"only 'image and flip': {only_averaged:6,}")
+print(f"both wrong:            {(~right & ~right_averaged).sum():6,}")
+
 # %% tags=["task"]
 task("10.2")
+
+# %% [markdown]
+# **Predict, then run:** look at the two numbers in the middle. Could a fair coin have done that?
+
+# %%
+p_value = metrics.mcnemar(right, right_averaged)
+print(f"McNemar's exact test: p = {p_value:.2g}")
+if not (FAST or RUN):
+    assert only_averaged > only_alone and p_value < 0.01, "averaging over the flip should clearly help this network"
+
+# %% [markdown]
+# A small p-value says that two equally accurate classifiers would hardly ever disagree so one-sidedly. A large one does
+# *not* say that they are equally good, only that these images cannot tell. And like the interval, the test is about
+# these two classifiers. Whether a *method* is better is a question about many seeds (Dietterich 1998 compares such
+# tests). If you have one run of each method, a small p-value may show no more than a lucky seed.
+#
+# ## What does it confuse?
+#
+# An accuracy is one number for ten classes. The **confusion matrix** has a row for each true class and a column for each
+# answer.
 
 # %% tags=["task"]
 task("10.3")
 
+# %%
+plots.confusion(test_labels, result.predictions, dataset.classes)
+
+# %% [markdown]
+# Two summaries of it have names. **Recall** is the share of a class's images that are found. **Precision** is the share
+# of a class's answers that are right. **Predict, then run:** a network that answers with one class too often has which of
+# the two low for that class?
+
+# %%
+counts = plots.confusion_matrix(test_labels, result.predictions, len(dataset.classes))
+recall = counts.diagonal() / counts.sum(1)
+answers = counts.sum(0)
+precision = counts.diagonal() / np.maximum(answers, 1)
+print("      class  answered    recall  precision")
+for k in np.argsort(-answers, kind="stable"):
+    print(f"{dataset.classes[k]:>11} {answers[k]:9,} {recall[k]:9.0%} {precision[k]:10.0%}")
+often = answers > counts.sum(1)  # answered more often than there are images of the class
+assert (precision[often] <= recall[often]).all(), "the same number right, over more answers than images"
+
+# %% [markdown]
+# It is precision, because both have the same numerator, the images of the class that are found. Which pairs of classes
+# make up the most mistakes?
+
+# %%
+first, second = np.triu_indices(len(counts), 1)
+confused = counts[first, second] + counts[second, first]  # in both directions
+for k in np.argsort(-confused, kind="stable")[:5]:
+    i, j = first[k], second[k]
+    print(f"{confused[k]:4} mistakes: {dataset.classes[i]} taken for {dataset.classes[j]} {counts[i, j]} times, "
+          f"{dataset.classes[j]} for {dataset.classes[i]} {counts[j, i]} times")  # fmt: skip
+print(
+    f"the three worst of {len(confused)} pairs make up {np.sort(confused)[-3:].sum() / confused.sum():.0%} of all mistakes"
+)
+
+# %% [markdown]
+# Look for two things. Is a confusion *symmetric*, or does one class attract whatever is unclear? And would *you* confuse
+# these classes? A mistake that people would make too is a good sign.
+#
+# ## The worst mistakes
+#
+# You can learn more from single images than from any summary. Look first at those on which the network is wrong and
+# certain.
+
+# %%
+plots.predictions(test_images, test_labels, result.probabilities, dataset.classes)
+
+# %% [markdown]
+# Ask of each image: is the object cut off, tiny or turned in a rare way? Is the background typical of the other class?
+# Or is the *label* wrong? Northcutt, Athalye and Mueller (2021) searched ten well-known test sets, CIFAR-10's among them,
+# and found wrong labels in all of them. The closer a network gets to 100 %, the more of its mistakes are of that kind.
+#
+# ## Can you believe its confidence?
+#
+# The network gives probabilities. Of all the images on which it says "80 %", are 80 % right? If that holds at every
+# level, the network is **calibrated**. A **reliability diagram** shows it. Divide the confidences into intervals, and in
+# each compare the mean confidence with the accuracy. The **expected calibration error** sums that up, with $B_m$ for the
+# images in interval $m$ (Guo et al. 2017, section 2):
+#
+# $$ \text{ECE} = \sum_m \frac{|B_m|}{N} \left| \text{acc}(B_m) - \text{conf}(B_m) \right| $$
+
 # %% tags=["task"]
 task("10.4")
+
+# %%
+found = metrics.reliability(result.probabilities, test_labels)
+fig, ax = plt.subplots(figsize=(4.2, 4.6), layout="constrained")
+plot_reliability(ax, found, f"calibration error {found.error:.3f}")
+plt.show()
+confidence = result.probabilities.max(1)
+print(f"accuracy {result.accuracy:.1%}, mean confidence {confidence.mean():.1%}: "
+      f"on the whole {'over' if confidence.mean() > result.accuracy else 'under'}confident")  # fmt: skip
+assert found.error >= abs(confidence.mean() - result.accuracy) - 1e-6, "the intervals' gaps cannot add up to less"
+
+# %% [markdown]
+# Below the dotted line the network is overconfident, above it underconfident. Small points represent few images, and
+# lie off the line by chance. Guo et al. found that modern networks are overconfident. A network that was trained as
+# briefly as ours need not be.
+#
+# ### One number repairs it
+#
+# Divide all logits by a **temperature** $T$ before the softmax. $T > 1$ lowers the confidence and $T < 1$ raises it. The
+# largest logit stays the largest, so no prediction changes. $T$ is fitted on other images than those on which you
+# measure the result. Here we fit on one half of the test images and measure on the other. (In a project of your own, use
+# validation images: `resnet-scratch train --validation 5000`.)
 
 # %% tags=["task"]
 task("10.5")
 
 # %% [markdown]
+# **Predict, then run:** will $T$ be above or below 1 for this network? Look at the diagram above.
+
+# %%
+logits = np.concatenate([model(x) for x, _ in test_batches(test_images, test_labels, 256, mean, std)])
+fit, measure = slice(0, None, 2), slice(1, None, 2)
+T = metrics.fit_temperature(logits[fit], test_labels[fit])
+before, after = softmax(logits[measure]), softmax(logits[measure] / T)
+assert (before.argmax(1) == after.argmax(1)).all(), "a temperature changes no prediction"
+
+fig, axes = plt.subplots(1, 2, figsize=(8, 4.5), layout="constrained")
+for ax, when, probabilities, z in zip(axes, ("T = 1", f"T = {T:.2f}"), (before, after), (logits, logits / T)):
+    found = metrics.reliability(probabilities, test_labels[measure])
+    plot_reliability(ax, found, f"{when}: calibration error {found.error:.3f}")
+    print(f"{when:8}: loss {float(softmax_cross_entropy(z[measure], test_labels[measure])[0]):.4f}, "
+          f"calibration error {found.error:.4f}, mean confidence {probabilities.max(1).mean():.1%}")  # fmt: skip
+plt.show()
+
+# %% [markdown]
+# If $T$ is close to 1, there was little to repair, and the calibration error may even rise a little by chance: it is
+# computed from few images, and $T$ was chosen for the loss.
+#
+# ### What confidence is good for
+#
+# A network that may say "I don't know" is right more often when it does answer. **Predict:** how accurate is the surer
+# half of its answers?
+
+# %%
+fig, ax = plt.subplots(figsize=(5.5, 2.8), layout="constrained")
+plot_coverage(ax, confidence, right)
+plt.show()
+surest_first = right[np.argsort(-confidence, kind="stable")]
+for part in (0.25, 0.5, 0.75, 1):
+    print(f"the surest {part:4.0%} of the answers: {surest_first[: int(part * TEST)].mean():.1%} right")
+assert surest_first[: TEST // 2].mean() > result.accuracy, "the surer half should be right more often than the whole"
+
+# %% [markdown]
+# ## And better?
+#
+# The next per cent comes from a longer run (the paper's recipe has the same network as `cifar10-fast`), then from a
+# deeper or wider network (`--model resnet56`), then from stronger augmentation. But look at the mistakes first: if a
+# third of them are one pair of classes, you know where to start.
+#
+# And do not choose by the test images. Each time you keep what looked better on them, your choice learns a little about
+# them, and the accuracy that you report becomes too good. `--validation 5000` holds out training images for choosing.
+#
+# ## Questions to think about
+#
+# <details><summary>You try 20 ideas that change nothing in truth, and test each against the old network with McNemar's
+# test. How many will have p below 0.05?</summary>
+#
+# About one in 20 would, if each p-value were below 0.05 with a probability of exactly 5 %. (The exact test is a little
+# below that, because counts jump.) But two networks from different seeds differ in truth, if only by their seeds, so it
+# will be more. The best of 20 is also the luckiest of 20. Choose on validation images, and test the one that you have
+# chosen once, on images that had no part in the choice.
+#
+# </details>
+#
+# <details><summary>On new images, collected in the same way as CIFAR-10's, published networks lost 4 to 10 percentage
+# points (Recht et al. 2018). A 95 % interval is far narrower. Was it wrong?</summary>
+#
+# It answered another question. It covers chance in drawing from *one* distribution of images. The new images followed
+# the old instructions, but they came from a distribution that was slightly different, and slightly harder. No formula
+# for the old images can know about that.
+#
+# </details>
+#
+# <details><summary>A network answers 10 % for each of ten equally common classes, whatever the image. Is it calibrated?
+# Is it useful?</summary>
+#
+# It is perfectly calibrated: it says 10 %, and is right on 10 %. It is useless. Calibration says that confidence means
+# what it says, not that it tells images apart. The cross-entropy rewards both, which is why $T$ is fitted by it and not
+# by the calibration error.
+#
+# </details>
+#
 # ## What PyTorch calls this
 #
 # | here | PyTorch |
 # |---|---|
 # | `load("cifar10")` | `torchvision.datasets.CIFAR10(root, train=True, download=True)` |
-# | `training_batches`: crop, mirror, normalise | `transforms.RandomCrop(32, padding=4)`, `RandomHorizontalFlip()` |
-# | ... and batches | `transforms.Normalize(mean, std)`, `torch.utils.data.DataLoader` |
-# | `recipe.learning_rates(steps)` | `torch.optim.lr_scheduler.MultiStepLR`, `OneCycleLR` |
+# | `training_batches`: shift, flip, normalise | `RandomCrop(32, padding=4)`, `RandomHorizontalFlip()`, `Normalize(mean, std)` |
 # | `evaluate(model, images, labels, mean, std)` | `model.eval()`, `torch.no_grad()`, a loop over the test loader |
-# | `plots.confusion` | `torchmetrics.ConfusionMatrix` |
-# | `expected_calibration_error` | `torchmetrics.classification.MulticlassCalibrationError` |
+# | `plots.confusion_matrix` | `torchmetrics.ConfusionMatrix` |
+# | `metrics.reliability(probabilities, labels).error` | `torchmetrics.classification.MulticlassCalibrationError` |
+# | `metrics.accuracy_interval` | `statsmodels.stats.proportion.proportion_confint(..., method="wilson")` |
+# | `metrics.mcnemar` | `statsmodels.stats.contingency_tables.mcnemar(table, exact=True)` |
 #
 # ## Sources
 #
 # * Krizhevsky 2009, "Learning Multiple Layers of Features from Tiny Images": CIFAR-10.
 # * He, Zhang, Ren and Sun 2015, "Deep Residual Learning for Image Recognition", section 4.2 and table 6.
-# * Smith and Topin 2017, "Super-Convergence": one rise and fall of the learning rate.
 # * Wilson 1927, "Probable Inference, the Law of Succession, and Statistical Inference", Journal of the American
 #   Statistical Association 22.
+# * McNemar 1947, "Note on the sampling error of the difference between correlated proportions or percentages",
+#   Psychometrika 12; Dietterich 1998, "Approximate Statistical Tests for Comparing Supervised Classification Learning
+#   Algorithms", Neural Computation 10.
 # * Guo, Pleiss, Sun and Weinberger 2017, "On Calibration of Modern Neural Networks", ICML, sections 2 and 4.2.
-# * Northcutt, Athalye and Mueller 2021, "Pervasive Label Errors in Test Sets Destabilize Machine Learning Benchmarks",
-#   NeurIPS datasets and benchmarks.
+# * Northcutt, Athalye and Mueller 2021, "Pervasive Label Errors in Test Sets Destabilize Machine Learning Benchmarks".
+# * Recht, Roelofs, Schmidt and Shankar 2018, "Do CIFAR-10 Classifiers Generalize to CIFAR-10?".
 #
-# You know now *what* the network answers. In the next tutorial, 11, you look into it: what does it see?
+# Next: [11 What does it see?](11_what_does_it_see.py), where you look into the network.

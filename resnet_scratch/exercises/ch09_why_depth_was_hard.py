@@ -1,9 +1,8 @@
-"""Exercises of tutorial 09: what a signal and a gradient do on their way through many layers."""
+"""Exercises of tutorial 09: what happens to a signal, a gradient and a step in a deep network."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -11,14 +10,14 @@ from ..layers.layer import Layer, Parameter
 
 
 def identity_kernel(channels: int, size: int = 3) -> np.ndarray:
-    """Task 9.1 (**, 15 minutes): the weights of a convolution that changes nothing.
+    """Task 9.1 (**, 10 minutes): the weights of a convolution that changes nothing
 
-    TODO: return an array (size, size, channels, channels) so that a `Conv2d(channels, channels, size,
-        padding=size // 2)` with these weights, and a bias of zero, hands every image on unchanged. `size` is odd.
-    QUESTION: the weights are indexed (row, column, input channel, output channel); `np.eye` makes the matrix of step 2.
-    POINTER: 1. Which of the size * size places in the window lies on the output's own pixel?
-        2. At that place, output channel o is to take input channel o and none of the others: which matrix
-        (channels, channels) does that? 3. Every other weight is zero.
+    TODO: Return an array (size, size, channels, channels) such that a `Conv2d(channels, channels, size,
+        padding=size // 2)` with these weights and no bias returns every image unchanged. `size` is odd.
+    QUESTION: The axes are (row, column, input channel, output channel). Which of the size * size pixels of the window
+        is the pixel that the output is computed for?
+    POINTER: At that position, output channel o takes input channel o with weight 1 and no other channel. Which matrix
+        (channels, channels) does that? All other weights are zero.
     """
     ### BEGIN SOLUTION
     weight = np.zeros((size, size, channels, channels))
@@ -28,46 +27,49 @@ def identity_kernel(channels: int, size: int = 3) -> np.ndarray:
 
 
 def signal_scale(layers: int, fan_in: int, weight_std: float) -> float:
-    """Task 9.2 (**, 15 minutes): by how much a signal grows or shrinks in a plain network without batch norm.
+    """Task 9.2 (**, 15 minutes): how a signal grows or shrinks without batch norm
 
-    TODO: return the factor by which the root mean square of the signal changes, sqrt(E[h_L^2] / E[h_0^2]), over
-        `layers` layers, each of which is a ReLU and then a weighted sum over fan_in inputs; h_0 enters the first layer
-        and h_L leaves the last. The weights are independent, with mean 0 and standard deviation `weight_std`; there
-        are no biases, and h_0 is as often positive as negative.
-    QUESTION: at He's initialisation, weight_std = sqrt(2 / fan_in), the factor is 1 for any number of layers.
-    POINTER: 1. h is as often positive as negative. What does ReLU leave of E[h^2]? 2. A sum of fan_in independent
-        terms w * x with E[w] = 0 has the variance fan_in * E[w^2] * E[x^2]. 3. Put both together for one layer;
-        repeat for all; take the root.
+    TODO: A plain network has `layers` layers, each of which is a ReLU and then a weighted sum over `fan_in` inputs. The
+        weights are independent, with mean 0 and standard deviation `weight_std`; there are no biases. h_0 enters the
+        first layer and is positive as often as negative; h_L leaves the last. Return the factor by which the root mean
+        square changes, sqrt(E[h_L^2] / E[h_0^2]).
+    QUESTION: What fraction of E[h^2] is left after the ReLU? And which variance has a sum of n independent terms w * x,
+        if E[w] = 0?
+    POINTER: The variance of the sum is fan_in * weight_std**2 * E[x^2]. Combine both for one layer, repeat for all
+        layers, and take the root. With weight_std = sqrt(2 / fan_in) the factor must be 1.
     """
     ### BEGIN SOLUTION
     return math.sqrt(fan_in * weight_std**2 / 2) ** layers
     ### END SOLUTION
 
 
-def growth_per_layer(norms: Sequence[float]) -> float:
-    """Task 9.3 (**, 15 minutes): the factor by which a gradient grows at each layer on its way back.
+def relative_step(w: np.ndarray, velocity: np.ndarray, fraction: float) -> np.ndarray:
+    """Task 9.3 (*, 10 minutes): a step whose length is a given fraction of the weights
 
-    TODO: `norms` are the norms of dL/dx at the inputs of the layers, in the order of the forward pass, so the gradient
-        arrives at norms[-1] first and at norms[0] last. Return the one factor that, applied at every layer, leads from
-        norms[-1] to norms[0].
-    QUESTION: for norms 8, 4, 2, 1 the answer is 2.
-    POINTER: 1. How many layers lie between the first norm and the last? 2. What is the whole growth, from last to
-        first? 3. Which number, multiplied so many times with itself, makes that?
+    TODO: Return the new weights after a step against `velocity` that is `fraction` times as long as `w`. Lengths are
+        the 2-norms of the whole arrays. If the velocity is zero everywhere, there is no direction: return `w` as it is.
+        Change neither array.
+    QUESTION: Which array has the direction of the velocity and the length 1? How long must the step be?
+    POINTER: The step is the velocity, divided by its own norm and multiplied by fraction * norm of w. Handle a norm of
+        0 before you divide.
     """
     ### BEGIN SOLUTION
-    return (norms[0] / norms[-1]) ** (1 / (len(norms) - 1))
+    length = np.linalg.norm(velocity)
+    if length == 0:
+        return w.copy()
+    return w - fraction * np.linalg.norm(w) / length * velocity
     ### END SOLUTION
 
 
 def filter_normalise(direction: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Task 9.4 (**, 15 minutes): a filter-normalised random direction (Li et al. 2018, section 4)
+    """Task 9.4 (**, 10 minutes): a filter-normalised random direction
 
-    TODO: `direction` and `weight` have one shape, (KH, KW, C, O). Return the direction with each of its O filters
-        rescaled to the norm of the same filter of `weight`. Change neither of the two arrays.
-    QUESTION: `np.sqrt((weight**2).sum((0, 1, 2)))` is the norm of each filter.
-    POINTER: 1. Filter o is everything with last index o: (KH, KW, C) numbers. Take the norm of each filter of
-        `direction`, and of each filter of `weight`: O numbers each. 2. Multiply each filter of the direction by the
-        quotient of the two.
+    TODO: `direction` and `weight` have the same shape, (KH, KW, C, O). Return the direction with each of its O filters
+        rescaled to the norm of the same filter of `weight` (Li et al. 2018, section 4). Change neither array.
+    QUESTION: Filter o is everything with last index o: KH * KW * C numbers. Over which axes do you sum to get the O
+        norms?
+    POINTER: Compute the O norms of the filters of `direction`, and those of `weight`. Multiply each filter of the
+        direction by the quotient of the two.
     """
     ### BEGIN SOLUTION
     wanted, found = (np.sqrt((array**2).sum((0, 1, 2))) for array in (weight, direction))
@@ -76,18 +78,15 @@ def filter_normalise(direction: np.ndarray, weight: np.ndarray) -> np.ndarray:
 
 
 class ScaledAdd(Layer):
-    """Task 9.5 (**, 15 minutes): a residual addition that begins closed, y = alpha * branch + shortcut
+    """Task 9.5 (**, 20 minutes): a residual addition that starts as the identity, y = alpha * branch + shortcut
 
-    With alpha = 0 at the start every block is the identity, and residual networks train without batch norm (De and
-    Smith 2020, "Batch Normalization Biases Residual Blocks Towards the Identity Function in Deep Networks").
-
-    TODO: write `forward(branch, shortcut, training)`, which returns (y, cache), and `backward(grad_y, cache)`, which
-        returns (grad_branch, grad_shortcut) and sets `self.alpha.grad`, of the shape (1,) of `self.alpha.value`.
-        `__init__` is done.
-    QUESTION: compare with `resnet_scratch/layers/residual.py`; only the branch's side changes.
-    POINTER: 1. y is linear in each of branch, shortcut and alpha: write down its derivative by each of them.
-        2. Each gradient is that derivative times grad_y; alpha touches every number of y, so its gradient is a sum.
-        3. What of the forward does backward need? That is the cache.
+    TODO: Write `forward(branch, shortcut, training)`, which returns (y, cache), and `backward(grad_y, cache)`, which
+        returns (grad_branch, grad_shortcut) and sets `self.alpha.grad`. That gradient has the shape (1,) of
+        `self.alpha.value`. `__init__` is given.
+    QUESTION: y is linear in the branch, in the shortcut and in alpha. What is its derivative with respect to each? And
+        how many numbers of y does alpha change?
+    POINTER: Each gradient is that derivative times grad_y. Alpha is one number that is used for every number of y, so
+        its gradient is a sum. What does `backward` need from `forward`? That is the cache.
     """
 
     def __init__(self) -> None:

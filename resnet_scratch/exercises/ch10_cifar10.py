@@ -10,60 +10,67 @@ from ..losses import log_softmax
 
 
 def accuracy_interval(correct: int, total: int, z: float = 1.96) -> tuple[float, float]:
-    """Task 10.1 (**, 15 minutes): how sure an accuracy is, measured on a limited number of images (Wilson's interval).
+    """Task 10.1 (**, 20 minutes): how sure an accuracy is (Wilson's interval)
 
-    TODO: `correct` of `total` test images were right. Return (low, high), the accuracies p for which this result is
-        not further than z standard deviations from what was to be expected: the two solutions p of
-        (correct / total - p)^2 = z^2 * p * (1 - p) / total.
-    QUESTION: for 5 of 10 the interval is about 0.237 to 0.763; for 10 of 10 it does not end in a point.
-    POINTER: 1. With q = correct / total and n = total, the solutions are
-        (q + z^2 / 2n +- z * sqrt(q * (1 - q) / n + z^2 / 4n^2)) / (1 + z^2 / n). 2. Write it down; the smaller first.
+    TODO: `correct` of `total` test images were classified rightly. If the true accuracy is p, the measured accuracy
+        q = correct / total has the standard deviation sqrt(p * (1 - p) / total). Return (low, high), the two values of
+        p for which q is exactly z standard deviations away from p.
+    QUESTION: Write the condition as an equation and square it. What kind of equation in p is it? (Why would it be wrong
+        to take sqrt(q * (1 - q) / total)? Try it for 10 of 10.)
+    POINTER: (q - p)**2 = z**2 * p * (1 - p) / total is quadratic in p. With s = z**2 / total it is
+        (1 + s) * p**2 - (2 * q + s) * p + q**2 = 0. For 5 of 10 the solutions are about 0.237 and 0.763.
     """
     ### BEGIN SOLUTION
-    q, n = correct / total, total
-    middle, half = q + z**2 / (2 * n), z * math.sqrt(q * (1 - q) / n + z**2 / (4 * n**2))
-    return (middle - half) / (1 + z**2 / n), (middle + half) / (1 + z**2 / n)
+    q, s = correct / total, z**2 / total
+    middle, half = q + s / 2, math.sqrt(s * q * (1 - q) + s**2 / 4)
+    return (middle - half) / (1 + s), (middle + half) / (1 + s)
+    ### END SOLUTION
+
+
+def mcnemar(right_a: np.ndarray, right_b: np.ndarray) -> float:
+    """Task 10.2 (**, 20 minutes): is one of two classifiers better? (McNemar's exact test)
+
+    TODO: `right_a` and `right_b` (N,) bool say for the same N images whether classifier A and classifier B are right.
+        Some images are right with A only, others with B only; let there be n of both kinds together. Suppose that the
+        two are equally accurate. Then each of the n images is like the toss of a fair coin. Return the p-value: twice
+        the probability that the rarer of the two kinds is as rare as it is here, or rarer, and at most 1. It must also
+        work for n = 3000.
+    QUESTION: What do the images say that both classifiers get right, or both wrong? And what is the probability of
+        exactly k heads in n tosses?
+    POINTER: Nothing: leave them out. The probability is math.comb(n, k) / 2**n; add it up for k from 0 to the smaller
+        of the two numbers. `math.comb` and 2**n are whole numbers of any size, but 2.0**n overflows.
+    """
+    ### BEGIN SOLUTION
+    only_a, only_b = int((right_a & ~right_b).sum()), int((right_b & ~right_a).sum())
+    n = only_a + only_b
+    ways = sum(math.comb(n, k) for k in range(min(only_a, only_b) + 1))
+    return min(1.0, 2 * ways / 2**n)
     ### END SOLUTION
 
 
 def confusion_counts(labels: np.ndarray, predictions: np.ndarray, classes: int) -> np.ndarray:
-    """Task 10.2 (**, 15 minutes): the confusion matrix.
+    """Task 10.3 (*, 10 minutes): the confusion matrix
 
-    TODO: return an integer array (classes, classes) whose row t, column p counts the images of true class t that were
-        predicted as p. `labels` and `predictions` are (N,) integers.
-    QUESTION: `counts[labels, predictions] += 1` adds only once where a pair occurs several times; `np.add.at`, or
-        `np.bincount` of labels * classes + predictions, counts them all.
-    POINTER: 1. Start with zeros. 2. For every image add one in the row of its label, the column of its prediction.
+    TODO: Return an integer array (classes, classes). Row t, column p counts the images of the true class t that were
+        predicted as p. `labels` and `predictions` (N,) are integers.
+    QUESTION: What does `counts[labels, predictions] += 1` do where the same pair occurs twice?
+    POINTER: It adds 1 once. A loop over the images counts all, and so does `np.add.at`, or `np.bincount` of
+        labels * classes + predictions.
     """
     ### BEGIN SOLUTION
     return np.bincount(labels * classes + predictions, minlength=classes**2).reshape(classes, classes)
     ### END SOLUTION
 
 
-def worst_mistakes(probabilities: np.ndarray, labels: np.ndarray, count: int) -> np.ndarray:
-    """Task 10.3 (**, 15 minutes): the images on which the network is wrong, and most sure of it.
-
-    TODO: return the indices of at most `count` wrongly classified images, the one with the greatest confidence first.
-        `probabilities` is (N, classes), `labels` (N,); the confidence is the probability of the predicted class.
-    QUESTION: `np.flatnonzero` gives the indices where something is true; sort by the negative confidence.
-    POINTER: 1. The prediction of each image is its most probable class. 2. Keep the indices where that is not the
-        label. 3. Sort these by confidence, downwards. 4. Take the first `count`.
-    """
-    ### BEGIN SOLUTION
-    wrong = np.flatnonzero(probabilities.argmax(1) != labels)
-    return wrong[np.argsort(-probabilities[wrong].max(1), kind="stable")][:count]
-    ### END SOLUTION
-
-
 def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int = 15) -> float:
-    """Task 10.4 (**, 15 minutes): how far confidence and accuracy are apart (Guo et al. 2017, section 2).
+    """Task 10.4 (**, 20 minutes): how far apart confidence and accuracy are (expected calibration error)
 
-    TODO: cut 0..1 into `bins` intervals of one length, the right end belonging to each. Put every image into the one
-        that its confidence, the probability of its predicted class, falls into. Return the sum over the intervals of
-        (share of the images in it) * |accuracy in it - mean confidence in it|.
-    QUESTION: a network that is right on 80 % of the images on which it says 0.8, and so for every number, has error 0.
-    POINTER: 1. Confidence and correctness of each image. 2. The number of its interval:
-        ceil(confidence * bins) - 1. 3. For each interval that is not empty: share, accuracy, mean confidence. 4. Sum.
+    TODO: Cut 0..1 into `bins` intervals of equal length; the right end of each belongs to it. Sort the images into them
+        by confidence, the probability of the predicted class. Return the sum over the intervals of
+        (share of all images) * |accuracy - mean confidence|. `probabilities` is (N, classes), `labels` (N,).
+    QUESTION: Which interval does a confidence of exactly 1 belong to? What does an interval without images add?
+    POINTER: The last one, and nothing. The number of the interval is ceil(confidence * bins) - 1. Loop over the
+        intervals, and take the mean of the images in each with a mask.
     """
     ### BEGIN SOLUTION
     confidence, correct = probabilities.max(1), probabilities.argmax(1) == labels
@@ -78,13 +85,14 @@ def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, bi
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
-    """Task 10.5 (**, 15 minutes): temperature scaling (Guo et al. 2017, section 4.2)
+    """Task 10.5 (**, 15 minutes): one number that repairs the confidence (temperature scaling)
 
-    TODO: return the temperature T > 0 for which the mean cross-entropy of softmax(logits / T) with the labels is
-        smallest, to within 1 %. It lies between 0.05 and 20.
-    QUESTION: `log_softmax(logits / T)[np.arange(N), labels]` are the log-probabilities of the true classes.
-    POINTER: 1. Write a function of T that gives the mean cross-entropy. 2. Try many values of T, evenly spaced in
-        log(T), as a temperature of 0.5 is as far from 1 as one of 2. 3. Return the best.
+    TODO: Return the temperature T > 0 for which the mean cross-entropy of softmax(logits / T) with the labels is
+        smallest, to within 1 %. It lies between 0.05 and 20. `logits` is (N, classes), `labels` (N,).
+    QUESTION: Why can the accuracy not choose T? Which candidates would you try, if T = 0.5 is as far from 1 as T = 2?
+    POINTER: The largest logit stays the largest, so the accuracy is the same for every T. Try a grid that is even in
+        log T (`np.geomspace`). `log_softmax(logits / T)[np.arange(N), labels]` are the log-probabilities of the true
+        classes.
     """
     ### BEGIN SOLUTION
     temperatures = np.geomspace(0.05, 20, 1201)  # 0.5 % from one to the next

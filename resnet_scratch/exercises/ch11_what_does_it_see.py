@@ -7,32 +7,18 @@ from collections.abc import Callable
 import numpy as np
 
 from ..layers.layer import Layer
-
-
-def filter_picture(weight: np.ndarray) -> np.ndarray:
-    """Task 11.1 (**, 15 minutes): a filter of the first layer as a picture.
-
-    TODO: `weight` (KH, KW, 3) is one filter, with positive and negative numbers. Return an array of the same shape with
-        values in 0..1: a weight of zero becomes 0.5, the weight that is largest in size becomes 0 or 1.
-    QUESTION: scaling minimum to 0 and maximum to 1 would move the zero, and then you could not see what is positive.
-    POINTER: 1. Find the largest absolute value. 2. Divide by it: now all is in -1..1. 3. Bring that to 0..1, zero to
-        the middle. 4. A filter of zeros is grey all over, not a division by zero.
-    """
-    ### BEGIN SOLUTION
-    largest = np.abs(weight).max()
-    return 0.5 + 0.5 * weight / (largest if largest > 0 else 1)
-    ### END SOLUTION
+from ..losses import softmax_cross_entropy
 
 
 def saliency_map(model: Layer, image: np.ndarray, label: int) -> np.ndarray:
-    """Task 11.2 (**, 15 minutes): a saliency map (Simonyan, Vedaldi and Zisserman 2013, section 3)
+    """Task 11.1 (**, 15 minutes): a saliency map
 
     TODO: `image` is one normalised image (H, W, 3). Return (H, W): for each pixel the largest, over its three channels,
-        of |d logit_label / d value|.
-    QUESTION: `image[None]` is a batch of one; `np.zeros_like(logits)` has the right shape and dtype.
-    POINTER: 1. Make a batch of one and run `model.forward` in evaluation mode: (logits, cache). 2. The gradient at the
-        logits is 1 for the class `label` and 0 elsewhere: it is the logit that is derived, not the loss.
-        3. `model.backward` takes that to the gradient at the image. 4. Absolute value, largest over the channels.
+        of |d logit / d number|, where the logit is that of the class `label`. Run the network in evaluation mode.
+    QUESTION: `model.backward` takes the gradient with respect to the logits. What is the gradient of one of the logits
+        with respect to all of them?
+    POINTER: It is 1 for that class and 0 for the others. `image[None]` is a batch of one, and `np.zeros_like(logits)`
+        has the right shape and dtype. `model.forward` returns (logits, cache).
     """
     ### BEGIN SOLUTION
     logits, cache = model.forward(image[None], training=False)
@@ -43,13 +29,14 @@ def saliency_map(model: Layer, image: np.ndarray, label: int) -> np.ndarray:
 
 
 def class_activation_map(features: np.ndarray, class_weights: np.ndarray) -> np.ndarray:
-    """Task 11.3 (**, 15 minutes): where in the image a class is seen (Zhou et al. 2016, equation 2).
+    """Task 11.2 (*, 10 minutes): where in the image is the evidence for a class? (class activation map)
 
-    TODO: `features` (H, W, C) is what enters the global average pooling, `class_weights` (C,) the column of the last
-        linear layer that belongs to the class. Return (H, W): the sum over the channels of weight times feature,
-        negative values set to zero, scaled so that the largest value is 1 (all zeros stay zeros).
-    QUESTION: `features @ class_weights`.
-    POINTER: 1. A weighted sum over the last axis: a matrix product. 2. ReLU. 3. Divide by the maximum, if it is not 0.
+    TODO: `features` (H, W, C) is the input of the global average pooling, and `class_weights` (C,) is the column of the
+        last linear layer that belongs to the class. Return (H, W): at each position the sum over the channels of weight
+        times feature, with negative values set to zero, scaled so that the largest value is 1. If nothing is positive,
+        return zeros.
+    QUESTION: Which matrix product is a weighted sum over the last axis?
+    POINTER: `features @ class_weights`. Divide by the maximum only if it is not 0.
     """
     ### BEGIN SOLUTION
     heat = np.maximum(features @ class_weights, 0)
@@ -57,15 +44,17 @@ def class_activation_map(features: np.ndarray, class_weights: np.ndarray) -> np.
     ### END SOLUTION
 
 
-def occlusion_map(score: Callable[[np.ndarray], np.ndarray], image: np.ndarray, size: int, fill: float) -> np.ndarray:
-    """Task 11.4 (**, 15 minutes): an occlusion map (Zeiler and Fergus 2014, section 4.2)
+def cost_of_covering(
+    score: Callable[[np.ndarray], np.ndarray], image: np.ndarray, size: int, fill: float
+) -> np.ndarray:
+    """Task 11.3 (**, 15 minutes): what does it cost to cover a part of the image? (occlusion map)
 
-    TODO: cut the image (H, W, 3) into squares of `size` x `size` pixels, side by side from the top left corner; H and W
-        are multiples of `size`. Return (H // size, W // size): by how much the score falls when that square is set to
-        `fill` and everything else is left. `score` takes images (N, H, W, 3) and returns N numbers.
-    QUESTION: all copies can go through `score` as one batch; forget `.copy()` and the squares add up.
-    POINTER: 1. The score of the whole image. 2. For each square: a copy of the image with the square filled. 3. The
-        score of the copy; store the difference, positive where covering makes the score fall.
+    TODO: Divide the image (H, W, 3) into squares of `size` x `size` pixels, side by side from the top left corner; H
+        and W are multiples of `size`. Return (H // size, W // size): by how much the score falls when that square alone
+        is set to `fill`. `score` takes images (N, H, W, 3) and returns N numbers. Do not change `image`.
+    QUESTION: How do you make sure that only one square is covered at a time?
+    POINTER: Take a fresh copy of the image for each square. All copies can go through `score` as one batch. The fall is
+        score(image) - score(copy), which is positive where covering hurts.
     """
     ### BEGIN SOLUTION
     rows, columns = image.shape[0] // size, image.shape[1] // size
@@ -74,4 +63,45 @@ def occlusion_map(score: Callable[[np.ndarray], np.ndarray], image: np.ndarray, 
         row, column = divmod(k, columns)
         copy[row * size : (row + 1) * size, column * size : (column + 1) * size] = fill
     return (score(image[None])[0] - score(covered)).reshape(rows, columns)
+    ### END SOLUTION
+
+
+def fooling_image(model: Layer, image: np.ndarray, label: int, epsilon: float) -> np.ndarray:
+    """Task 11.4 (**, 15 minutes): an image that fools the network (fast gradient sign method)
+
+    TODO: `image` (H, W, 3) is normalised and of the class `label`. Return an image of the same shape in which every
+        number has moved by exactly `epsilon`, up or down, such that the cross-entropy loss grows as fast as possible.
+        (Where the gradient is exactly 0, leave the number alone.) Use evaluation mode, and do not change `image`.
+    QUESTION: To first order the loss changes by the sum of gradient times movement. If each movement is +epsilon or
+        -epsilon, which makes the sum largest?
+    POINTER: The one with the sign of the gradient: `np.sign`. `softmax_cross_entropy(logits, labels)` returns the loss
+        and the gradient with respect to the logits, for a batch; `model.backward` takes that to the image.
+    """
+    ### BEGIN SOLUTION
+    logits, cache = model.forward(image[None], training=False)
+    _, grad_logits = softmax_cross_entropy(logits, np.array([label]))
+    return image + epsilon * np.sign(model.backward(grad_logits, cache)[0])
+    ### END SOLUTION
+
+
+def class_image(
+    model: Layer, label: int, start: np.ndarray, steps: int, learning_rate: float, decay: float
+) -> np.ndarray:
+    """Task 11.5 (**, 20 minutes): an image that a class likes best (gradient ascent)
+
+    TODO: Begin with the image `start` (H, W, 3), and make `steps` steps of gradient ascent, each of `learning_rate`
+        times the gradient, on the function logit - decay * (the sum of the squares of the image's numbers). The logit
+        is that of the class `label`, in evaluation mode. Return the image, and do not change `start`.
+    QUESTION: What is the gradient of the second term, and which way do you go to make a function larger?
+    POINTER: 2 * decay * image, with a minus in front. Ascent adds the gradient. The gradient of the logit is that of
+        the saliency map, before the absolute value; it must be computed anew in each step.
+    """
+    ### BEGIN SOLUTION
+    image = start
+    for _ in range(steps):
+        logits, cache = model.forward(image[None], training=False)
+        grad_logits = np.zeros_like(logits)
+        grad_logits[0, label] = 1
+        image = image + learning_rate * (model.backward(grad_logits, cache)[0] - 2 * decay * image)
+    return image
     ### END SOLUTION

@@ -135,7 +135,7 @@ def _train(parts: Iterable[str], answers: Answers, steps: int) -> Iterator[tuple
     use_answers(network, answers, parts)
     loss_function = own_loss(answers["5.3"], answers["5.4"]) if "loss" in parts else softmax_cross_entropy
     optimizer_class = own_sgd(answers["8.1"]) if "update" in parts else SGD
-    optimizer = optimizer_class(network.parameters(), MOMENTUM, WEIGHT_DECAY)
+    optimizer = optimizer_class(network.parameters(), momentum=MOMENTUM, weight_decay=WEIGHT_DECAY)
     images, labels = _images(TRAIN_IMAGES, seed=0)
     rng = np.random.default_rng(2)
     for step in range(steps):

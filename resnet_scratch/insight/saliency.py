@@ -1,12 +1,15 @@
-"""Which part of an image a prediction depends on: the gradient with respect to the pixels, and Grad-CAM.
+"""Which part of an image a prediction depends on: the gradient with respect to the pixels, Grad-CAM, and covering.
 
-Both start a backward pass at the logit of one class, with the network in evaluation mode.
+The first two start a backward pass at the logit of one class, with the network in evaluation mode.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
+from ..checks import check_whole
 from ..compute.backend import Array, array_module, to_numpy
 from ..layers import Sequential
 from ..layers.layer import Layer
@@ -21,7 +24,7 @@ def saliency(model: Layer, images: Array, classes: Array | None = None) -> Array
     Source: Simonyan, Vedaldi and Zisserman 2013, "Deep Inside Convolutional Networks", section 3.
     """
     logits, cache = model.forward(images)
-    return abs(model.backward(_one_hot(logits, classes), cache)).max(3)
+    return abs(model.backward(one_hot(logits, classes), cache)).max(3)
 
 
 def grad_cam(model: Sequential, images: Array, layer: str = "layer3", classes: Array | None = None) -> Array:
@@ -50,7 +53,7 @@ def grad_cam(model: Sequential, images: Array, layer: str = "layer3", classes: A
     for _, child in rest:
         logits, cache = child.forward(logits)
         caches.append(cache)
-    gradient = _one_hot(logits, classes)
+    gradient = one_hot(logits, classes)
     for (_, child), cache in zip(reversed(rest), reversed(caches)):
         gradient = child.backward(gradient, cache)
     xp = array_module(features)
@@ -62,7 +65,24 @@ def grad_cam(model: Sequential, images: Array, layer: str = "layer3", classes: A
     return (rows @ heat @ columns.T).astype(images.dtype)
 
 
-def _one_hot(logits: Array, classes: Array | None) -> Array:
+def occlusion_map(score: Callable[[Array], Array], image: Array, size: int, fill: float = 0.0) -> Array:
+    """By how much the score falls when a square of the image (H, W, C) is set to `fill`: (H // size, W // size).
+
+    `score` takes images (N, H, W, C) and returns N numbers. The squares of `size` pixels lie side by side; what is left
+    over at the right and at the bottom is never covered.
+
+    Source: Zeiler and Fergus 2014, "Visualizing and Understanding Convolutional Networks", section 4.2.
+    """
+    check_whole("size", size, 1, min(image.shape[:2]))
+    rows, columns = image.shape[0] // size, image.shape[1] // size
+    covered = image[None].repeat(rows * columns, axis=0)
+    for k in range(rows * columns):
+        row, column = size * (k // columns), size * (k % columns)
+        covered[k, row : row + size, column : column + size] = fill
+    return (score(image[None])[0] - score(covered)).reshape(rows, columns)
+
+
+def one_hot(logits: Array, classes: Array | None) -> Array:
     """The gradient of the chosen logits with respect to all logits: (N, classes)."""
     N, K = logits.shape
     chosen = to_numpy(logits).argmax(1) if classes is None else np.asarray(classes)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from resnet_scratch.compute.backend import to_device, to_numpy
-from resnet_scratch.insight.saliency import grad_cam, saliency
+from resnet_scratch.insight.saliency import grad_cam, occlusion_map, saliency
 from resnet_scratch.layers import Conv2d, GlobalAvgPool2d, Linear, Sequential
 from resnet_scratch.models import build
 
@@ -87,3 +87,13 @@ def test_mistakes_are_named():
         grad_cam(model, images, "avgpool")
     with pytest.raises(ValueError, match="classes must be 1 integers from 0 to 1"):
         saliency(model, images, np.array([2]))
+
+
+def test_covering_a_square_costs_its_share_of_a_linear_score():
+    image, weight = np.random.default_rng(0).standard_normal((2, 5, 7, 3))
+    before = image.copy()
+    cost = occlusion_map(lambda images: (images * weight).sum((1, 2, 3)), image, 2, fill=0.5)
+    assert cost.shape == (2, 3) and (image == before).all()
+    for row, column in np.ndindex(2, 3):
+        square = np.s_[2 * row : 2 * row + 2, 2 * column : 2 * column + 2]
+        assert cost[row, column] == pytest.approx(((image[square] - 0.5) * weight[square]).sum())

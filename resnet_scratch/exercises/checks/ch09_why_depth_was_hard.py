@@ -9,10 +9,12 @@ import numpy as np
 
 from ...gradcheck import gradcheck
 from ...layers import Conv2d
+from ...models.blocks import BasicBlock
+from .compare import compare
 
 
 def task_9_1(answer: Callable) -> None:
-    """`identity_kernel`: the library's own convolution with it must hand images on."""
+    """`identity_kernel`: the library's own convolution with it must return images unchanged."""
     rng = np.random.default_rng(0)
     for channels, size in ((1, 3), (3, 3), (4, 5), (2, 1)):
         weight = np.asarray(answer(channels, size))
@@ -30,14 +32,14 @@ def task_9_1(answer: Callable) -> None:
             "identity, np.eye, not all ones"
         )
         if np.count_nonzero(weight) == channels:
-            place = np.argwhere(np.abs(weight).sum((2, 3)) > 0)[0]
-            assert tuple(place) == (size // 2, size // 2), (
-                f"the image is shifted: the ones stand at row {place[0]}, column {place[1]} of the window; the "
-                f"output's own pixel lies at its centre, row {size // 2}, column {size // 2}"
+            row, column = np.argwhere(np.abs(weight).sum((2, 3)) > 0)[0]
+            assert (row, column) == (size // 2, size // 2), (
+                f"the image is shifted: your ones are in row {row}, column {column} of the window; the output's own "
+                f"pixel is at its centre, row {size // 2}, column {size // 2}"
             )
         raise AssertionError(
             f"with {channels} channels and size {size} the image comes out changed; only the centre may be non-zero, "
-            f"and there it must be the identity; the sum of all weights is {weight.sum():g}, wanted {channels}"
+            f"and there it must be the identity; the sum of all weights is {weight.sum():g}, not {channels}"
         )
 
 
@@ -75,28 +77,40 @@ def task_9_2(answer: Callable) -> None:
 
 
 def task_9_3(answer: Callable) -> None:
-    """`growth_per_layer`: by hand, growing and shrinking."""
-    cases = (([8, 4, 2, 1], 2.0), ([1.0, 3.0, 9.0], 1 / 3), ([18.0, 2.0], 9.0), ([4.0, 100.0, 1.0], 2.0))
-    for norms, expected in cases:
-        got = float(answer(norms))
-        if math.isclose(got, expected, rel_tol=1e-9):
-            continue
-        n = len(norms)
-        assert not math.isclose(got, 1 / expected, rel_tol=1e-9), (
-            f"for {norms} you return {got:.4g}, the factor of the way forward; the gradient goes from the last norm to "
-            f"the first, so {expected:.4g}"
-        )
-        assert not math.isclose(got, (norms[0] / norms[-1]) ** (1 / n), rel_tol=1e-9), (
-            f"for {norms} you return {got:.4g}: between {n} norms lie {n - 1} layers, not {n}; wanted {expected:.4g}"
-        )
-        assert not math.isclose(got, float(np.mean(np.divide(norms[:-1], norms[1:]))), rel_tol=1e-9), (
-            f"for {norms} you return {got:.4g}, the mean of the factors; factors multiply, so the mean that leads from "
-            f"the last norm to the first is the geometric one, {expected:.4g}"
-        )
-        assert not math.isclose(got, norms[0] / norms[-1], rel_tol=1e-9), (
-            f"for {norms} you return {got:.4g}, the growth over all layers; per layer it is {expected:.4g}"
-        )
-        raise AssertionError(f"for {norms} the factor per layer is {expected:.4g}, you return {got:.4g}")
+    """`relative_step`: with lengths known by hand (3-4-5 and 5-12-13), and a velocity of zero."""
+    w, velocity, fraction = np.array([[3.0, 0.0], [0.0, 4.0]]), np.array([[0.0, 12.0], [-5.0, 0.0]]), 0.26
+    wanted = np.array([[3.0, -1.2], [0.5, 4.0]])  # the step is 0.26 * 5 = 1.3 long, a tenth of the velocity
+    before = w.copy(), velocity.copy()
+    got = np.asarray(answer(w, velocity, fraction))
+    assert (w == before[0]).all() and (velocity == before[1]).all(), "an argument was changed in place; copy it first"
+    assert got.shape == w.shape, f"the new weights must have shape {w.shape}, got {got.shape}"
+    step = w - wanted
+    mistakes = {
+        "the step must go against the velocity: minus, not plus": w + step,
+        "you return the step; the new weights are w minus the step": step,
+        "the step is `fraction` long; it must be `fraction` times as long as w": w - step / 5,
+        "the velocity must be divided by its norm, so that only its direction counts": w - 13 * step,
+        "this is plain SGD, whose step depends on the length of the velocity": w - fraction * velocity,
+        "the quotient of the norms is upside down: multiply by that of w, divide by that of the velocity": (
+            w - fraction * 13 / 5 * velocity
+        ),
+        "divide by the norm of the velocity, not by its square: take the root": w - step / 13,
+        "each number moves by a fraction of itself; the norm of the whole step counts": (
+            w - fraction * abs(w) * np.sign(velocity)
+        ),
+        "each number is rescaled by itself; use the norms of the whole arrays": w - fraction * 5 * np.sign(velocity),
+    }
+    compare(got, wanted, mistakes, f"w {w.tolist()}, velocity {velocity.tolist()}, fraction {fraction}: new weights")
+    with np.errstate(all="ignore"):
+        still = np.asarray(answer(w.copy(), np.zeros_like(w), fraction))
+    assert not np.isnan(still).any(), "with a velocity of zero you divide by zero; return w as it is"
+    assert np.array_equal(still, w), f"with a velocity of zero the weights must stay {w.tolist()}, got {still.tolist()}"
+    weight = np.random.default_rng(3).standard_normal((3, 3, 4, 2))
+    direction = np.random.default_rng(4).standard_normal(weight.shape)
+    moved = np.asarray(answer(weight, direction, 0.01)) - weight
+    assert math.isclose(math.sqrt((moved**2).sum()), 0.01 * math.sqrt((weight**2).sum()), rel_tol=1e-6), (
+        "for weights (3, 3, 4, 2) the step is not a hundredth as long as the weights: take one norm of all numbers"
+    )
 
 
 def task_9_4(answer: Callable) -> None:
@@ -129,7 +143,7 @@ def task_9_4(answer: Callable) -> None:
 
 
 def task_9_5(answer: Callable) -> None:
-    """`ScaledAdd`: as it begins, then the gradient check with alpha away from zero."""
+    """`ScaledAdd`: as it begins, the gradient check with alpha away from zero, and a whole block with it."""
     rng = np.random.default_rng(2)
     branch, shortcut = rng.standard_normal((2, 3, 4, 5)), rng.standard_normal((2, 3, 4, 5))
     layer = answer().astype(np.float64)
@@ -154,3 +168,8 @@ def task_9_5(answer: Callable) -> None:
     )
     report = gradcheck(layer, branch, shortcut)
     assert report, f"the gradient check compares backward with forward (input 0 is the branch):\n{report}"
+    block = BasicBlock(3, 4, 2, "B", rng)
+    block.add = answer()
+    block.add.alpha.value[:] = 0.7
+    report = gradcheck(block.astype(np.float64), rng.standard_normal((2, 5, 6, 3)))
+    assert report, f"alone the addition is right, but a block with it fails the gradient check:\n{report}"

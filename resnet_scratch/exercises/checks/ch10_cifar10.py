@@ -7,32 +7,118 @@ from collections.abc import Callable
 
 import numpy as np
 
+from .compare import compare
+
 
 def task_10_1(answer: Callable) -> None:
-    """`accuracy_interval`: the equation itself, and a case that the simple formula gets wrong."""
-    for correct, total, z in ((5, 10, 1.96), (8376, 10_000, 1.96), (0, 10, 1.96), (10, 10, 1.96), (3, 7, 1.0)):
-        case = f"for {correct} of {total} right, z = {z},"
-        got = answer(correct, total, z)
-        assert len(got) == 2, f"{case} return the pair (low, high), got {got!r}"
-        low, high = map(float, got)
-        assert low < high, f"{case} low must be below high, got {low:.4f} and {high:.4f}"
+    """`accuracy_interval`: the roots of the equation, and what common mistakes give."""
+    cases = [(5, 10, 1.96), (8376, 10_000, 1.96), (0, 10, 1.96), (10, 10, 1.96), (3, 7, 1.0)]
+    got, wanted, simple, unsquared, centred, undivided = [], [], [], [], [], []
+    for correct, total, z in cases:
+        out = answer(correct, total, z)
+        assert isinstance(out, (tuple, list, np.ndarray)) and len(out) == 2, f"return the pair (low, high), got {out!r}"
+        got.append([float(p) for p in out])
         q = correct / total
-        simple = z * math.sqrt(q * (1 - q) / total)
-        assert not (math.isclose(low, q - simple, abs_tol=1e-9) and math.isclose(high, q + simple, abs_tol=1e-9)), (
-            f"{case} you return {low:.4f} to {high:.4f}, the simple q +- z * sqrt(q (1 - q) / n): with all images "
-            "right it would be a single point, as if 10 images were proof; solve the equation for p"
-        )
-        for p in (low, high):
-            left, right = (q - p) ** 2, z**2 * p * (1 - p) / total
-            assert math.isclose(left, right, rel_tol=1e-6, abs_tol=1e-12), (
-                f"{case} p = {p:.6f} does not solve (q - p)^2 = z^2 p (1 - p) / n: the left side is {left:.3g}, the "
-                f"right side {right:.3g}"
-            )
-        middle = (low + high) / 2
-        assert 0 < middle < 1, f"{case} the interval must lie within 0..1, got {low:.4f} to {high:.4f}"
+        low, high = sorted(np.roots([1 + z * z / total, -2 * q - z * z / total, q * q]).real)
+        wanted.append([low, high])
+        half = z * math.sqrt(q * (1 - q) / total)
+        simple.append([q - half, q + half])
+        unsquared.append(sorted(np.roots([1 + z / total, -2 * q - z / total, q * q]).real))
+        centred.append([q - (high - low) / 2, q + (high - low) / 2])
+        undivided.append([low * (1 + z * z / total), high * (1 + z * z / total)])
+    mistakes = {
+        "low comes first, then high": [pair[::-1] for pair in wanted],
+        "this is the simple q +- z * sqrt(q * (1 - q) / total). With all images right it is a single point, as if 10 "
+        "images were proof. The standard deviation belongs to p, so solve the equation for p": simple,
+        "z must be squared, because the equation was": unsquared,
+        "the interval has the right length, but its middle is not q: it lies nearer to 1/2": centred,
+        "both solutions must be divided by 1 + z**2 / total": undivided,
+        "these are percentages; give numbers from 0 to 1": 100 * np.array(wanted),
+    }
+    told = f"for (correct, total, z) = {cases} (low, high)"
+    for mine, right in zip(got, wanted):
+        if not np.allclose(mine, right, rtol=1e-6, atol=1e-7):
+            compare(got, wanted, mistakes, told)
+            raise AssertionError(f"{told} must be\n{np.array(wanted)}\ngot\n{np.array(got)}")
 
 
 def task_10_2(answer: Callable) -> None:
+    """`mcnemar`: sums of binomial coefficients by hand, and n = 3000 by logarithms."""
+    cases = [  # right with both, with A only, with B only, with neither: p-value
+        ((7, 1, 9, 2), 22 / 1024),  # 2 (1 + 10) / 2**10
+        ((3, 9, 1, 0), 22 / 1024),
+        ((0, 2, 6, 5), 74 / 256),  # 2 (1 + 8 + 28) / 2**8
+        ((1, 0, 3, 1), 2 / 8),
+        ((4, 5, 5, 4), 1.0),
+        ((4, 0, 0, 2), 1.0),
+    ]
+    wanted, got = [p for _, p in cases], []
+    for kinds, _ in cases:
+        a, b = _right(kinds)
+        try:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                got.append(float(answer(a, b)))
+        except ZeroDivisionError:
+            raise AssertionError("the two are right on the same images: n is 0, and the p-value is 1") from None
+        assert (a == _right(kinds)[0]).all(), "right_a was changed in place"
+        assert got[-1] <= 1, f"{_told(kinds)} you return {got[-1]:.4g}; a p-value is at most 1: cut it off there"
+
+    def tail(most: Callable, tosses: Callable) -> list[float]:
+        """The p-values with another sum: over k up to most(kinds), of tosses(kinds)."""
+        return [min(1, 2 * sum(math.comb(tosses(k), j) for j in range(most(k) + 1)) / 2 ** tosses(k)) for k, _ in cases]
+
+    def fewer(kinds: tuple) -> int:
+        return min(kinds[1:3])
+
+    def differing(kinds: tuple) -> int:
+        return kinds[1] + kinds[2]
+
+    chi = [(abs(k[1] - k[2]), math.sqrt(differing(k) or 1)) for k, _ in cases]
+    mistakes = {
+        "this is one-sided: A might have been the worse one as well, so double it": [
+            sum(math.comb(differing(k), j) for j in range(fewer(k) + 1)) / 2 ** differing(k) for k, _ in cases
+        ],
+        "the images on which both are right, or both wrong, say nothing: leave them out": tail(fewer, sum),
+        "as rare as here, OR rarer: the sum includes k = the smaller number": tail(lambda k: fewer(k) - 1, differing),
+        "this is the probability of exactly this result; add those of all rarer ones": [
+            min(1, 2 * math.comb(differing(k), fewer(k)) / 2 ** differing(k)) for k, _ in cases
+        ],
+        "this is the normal (chi-squared) approximation; for few images it is wrong: add up the binomial": [
+            math.erfc(d / s / math.sqrt(2)) for d, s in chi
+        ],
+        "this is the chi-squared approximation; for few images it is wrong: add up the binomial": [
+            math.erfc(max(d - 1, 0) / s / math.sqrt(2)) for d, s in chi
+        ],
+        "one-sided, and it depends on which one is the better: take the smaller of the two numbers": tail(
+            lambda k: k[1], differing
+        ),
+    }
+    for kinds, p, mine in zip((k for k, _ in cases), wanted, got):
+        if not math.isclose(mine, p, rel_tol=1e-6):
+            compare(got, wanted, mistakes, f"{_told(kinds)} p must be {p:.4g}, got {mine:.4g}; all p-values")
+    try:
+        many = float(answer(*_right((0, 1430, 1570, 0))))
+    except OverflowError as error:
+        raise AssertionError(f"for n = 3000: {error}; math.comb(n, k) / 2**n with whole numbers") from error
+    logs = [math.lgamma(3001) - math.lgamma(k + 1) - math.lgamma(3001 - k) - 3000 * math.log(2) for k in range(1431)]
+    p = 2 * math.fsum(map(math.exp, logs))
+    assert math.isclose(many, p, rel_tol=1e-6), (
+        f"for 1430 images right with A only and 1570 with B only, p must be {p:.6g}, got {many:.6g}; does a power of "
+        "0.5 become 0 somewhere?"
+    )
+
+
+def _right(kinds: tuple[int, int, int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Who is right on which image, in random order: so many of both, A only, B only, neither."""
+    kind = np.random.default_rng(0).permutation(np.repeat([3, 1, 2, 0], kinds))
+    return kind & 1 > 0, kind & 2 > 0
+
+
+def _told(kinds: tuple[int, int, int, int]) -> str:
+    return f"for {kinds[1]} images right with A only and {kinds[2]} with B only (of {sum(kinds)}),"
+
+
+def task_10_3(answer: Callable) -> None:
     """`confusion_counts`: a case by hand, a larger one counted pair by pair."""
     labels, predictions = np.array([0, 0, 0, 1, 2, 2]), np.array([0, 1, 1, 1, 0, 2])
     expected = np.array([[1, 2, 0], [0, 1, 0], [1, 0, 1]])
@@ -55,30 +141,8 @@ def _compare_counts(got: np.ndarray, expected: np.ndarray, case: str) -> None:
     raise AssertionError(f"{case}: row {t}, column {p} must be {expected[t, p]}, got {got[t, p]}")
 
 
-def task_10_3(answer: Callable) -> None:
-    """`worst_mistakes`: five images by hand, and fewer mistakes than asked for."""
-    probabilities = np.array(
-        [[0.1, 0.9, 0.0], [0.6, 0.3, 0.1], [0.3, 0.0, 0.7], [0.05, 0.95, 0.0], [0.99, 0.005, 0.005], [0.4, 0.45, 0.15]]
-    )
-    labels = np.array([0, 1, 0, 1, 2, 2])  # 3 is right; the confidences of the others: 0.9, 0.6, 0.7, 0.99, 0.45
-    got = np.asarray(answer(probabilities, labels, 3)).tolist()
-    assert 3 not in got, f"image 3 is classified rightly, got {got}: keep only those whose prediction is not the label"
-    assert got != [5, 1, 2], f"got {got}, the least sure first; the greatest confidence comes first"
-    by_truth = [int(k) for k in np.argsort(probabilities[range(6), labels], kind="stable") if k != 3]
-    assert got == [4, 0, 2] or got != by_truth[:3], (
-        f"got {got}, sorted by how improbable the true class is; the confidence in the predicted class counts"
-    )
-    assert got == [4, 0, 2], f"with confidences 0.9, 0.6, 0.7, (right), 0.99, 0.45 the worst are [4, 0, 2], got {got}"
-    got = np.asarray(answer(probabilities, labels, 10)).tolist()
-    assert got == [4, 0, 2, 1, 5], f"of 10 asked for there are only 5 mistakes, [4, 0, 2, 1, 5], got {got}"
-
-
 def task_10_4(answer: Callable) -> None:
     """`expected_calibration_error`: by hand."""
-
-    def two_classes(confidences: list[float]) -> np.ndarray:
-        return np.array([[c, 1 - c] for c in confidences])
-
     # bins of a tenth. 0.95 twice, one right: |0.5 - 0.95| * 2/4; 0.65 and 0.63, both right: |1 - 0.64| * 2/4
     cases = [
         ([0.95, 0.95, 0.65, 0.63], [0, 1, 0, 0], 10, 0.225 + 0.18),
@@ -88,7 +152,7 @@ def task_10_4(answer: Callable) -> None:
         ([0.8] * 6 + [0.55] * 2, [0, 0, 0, 0, 0, 0, 1, 1], 4, 0.15 + 0.1375),  # too low, and too high
     ]
     for confidences, truth, bins, expected in cases:
-        probabilities, labels = two_classes(confidences), np.array(truth)
+        probabilities, labels = np.array([[c, 1 - c] for c in confidences]), np.array(truth)
         got = float(answer(probabilities, labels, bins))
         if math.isclose(got, expected, abs_tol=1e-9):
             continue

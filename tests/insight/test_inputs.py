@@ -1,0 +1,53 @@
+"""Steps in the space of images, against central differences and a network computed by hand."""
+
+import numpy as np
+import pytest
+
+from resnet_scratch.compute.backend import to_device, to_numpy
+from resnet_scratch.insight.inputs import class_images, fgsm
+from resnet_scratch.layers import GlobalAvgPool2d, Linear, Sequential
+from resnet_scratch.models import build
+
+
+def test_fgsm_goes_up_the_loss_by_epsilon_everywhere(device):
+    rng = np.random.default_rng(0)
+    model = build("resnet8", 3, rng=rng).astype(np.float64)
+    images, labels, epsilon = rng.standard_normal((2, 8, 8, 3)), np.array([2, 0]), np.array([0.1, 0.2, 0.3])
+    moved = fgsm(model.to(device), to_device(images, device), to_device(labels, device), to_device(epsilon, device))
+    step = to_numpy(moved) - images
+    model.to("cpu")
+    np.testing.assert_allclose(abs(step), np.broadcast_to(epsilon, step.shape))
+
+    def losses(x):
+        logits = model(x)
+        return np.logaddexp.reduce(logits, axis=1) - logits[[0, 1], labels]
+
+    h = 1e-6
+    for i, j, c in [(3, 4, 0), (0, 7, 1), (5, 5, 2)]:
+        up, down = images.copy(), images.copy()
+        up[:, i, j, c] += h
+        down[:, i, j, c] -= h
+        assert (np.sign(losses(up) - losses(down)) == np.sign(step[:, i, j, c])).all()
+
+
+def mean_times(weight):
+    """Logit k is the sum over the channels of weight[c, k] times the mean of channel c."""
+    model = Sequential(pool=GlobalAvgPool2d(), fc=Linear(*np.shape(weight), rng=np.random.default_rng(0)))
+    model = model.astype(np.float64)
+    model.fc.weight.value[:] = weight
+    model.fc.bias.value[:] = 0
+    return model
+
+
+def test_ascent_on_a_linear_network_by_hand():
+    model = mean_times([[4.0, -8], [0, 12]])  # over 2x2 pixels, d logit / d pixel is a quarter of the weight
+    start = np.ones((2, 2, 2, 2))
+    got = class_images(model, start, np.array([0, 1]), steps=1, learning_rate=0.5, decay=0.1)
+    # 1 + 0.5 * (weight / 4 - 0.2)
+    np.testing.assert_allclose(got[0], np.broadcast_to([1.4, 0.9], (2, 2, 2)))
+    np.testing.assert_allclose(got[1], np.broadcast_to([-0.1, 2.4], (2, 2, 2)))
+    assert (start == 1).all()
+    end = class_images(model, start, np.array([0, 1]), steps=200, learning_rate=0.5, decay=0.1)
+    np.testing.assert_allclose(end[1, 0, 0], [-10, 15])  # where weight / 4 = 2 * decay * pixel
+    with pytest.raises(ValueError, match="classes"):
+        class_images(model, start, np.array([0, 2]), steps=1)
