@@ -44,7 +44,7 @@ const outside = (row, column) => {
 function matrix(name, caption, values, step, colour) {
   const height = values.length > 36 ? Math.max(4, 560 / values.length) : values.length > 20 ? 18 : 24;
   return panel(name, caption, grid({
-    values, height, width: 28, label: `${caption}; row ${step} is lit up`, lit: (row) => (row === step ? colour : null),
+    values, height, width: 24, label: `${caption}; row ${step} is lit up`, lit: (row) => (row === step ? colour : null),
     onpick: (row) => steps.go(row),
   }));
 }
@@ -61,33 +61,35 @@ function show(step) {
   const shape = `${columns.length}×${kernel * kernel}`;
   if (!backward) {
     const done = y.map((value, k) => (k <= step ? value : null));
-    panels.replaceChildren(imagePanel, matrix("columns", `Columns, ${shape}`, columns, step, colour), kernelPanel,
-      panel("y", `Output y, ${across}×${across}`, grid({
-        values: inRows(done, across), label: "Output", lit: atStep, onpick: pick, largest: largestOf(y),
-      })));
+    const output = panel("y", `Output y, ${across}×${across}`, grid({
+      values: inRows(done, across), label: "Output", lit: atStep, onpick: pick, largest: largestOf(y),
+    }));
+    panels.replaceChildren(stack(imagePanel, kernelPanel, output),
+      matrix("columns", `Columns, ${shape}`, columns, step, colour));
     sums.replaceChildren(...productAndSum(columns[step], weight, y[step]));
   } else {
     const rows = numbers.gradColumns.map((row, k) => (k <= step ? row : row.map(() => null)));
     const pixels = addUp(numbers.gradColumns, geometry, step + 1);
     const weights = gradWeight(columns, gradY, step + 1);
-    panels.replaceChildren(
-      panel("grad_y", `grad_y, ${across}×${across}`,
-        grid({ values: inRows(gradY, across), label: "Gradient of the output", lit: atStep, onpick: pick })),
-      kernelPanel,
+    const upstream = panel("grad_y", `grad_y, ${across}×${across}`,
+      grid({ values: inRows(gradY, across), label: "Gradient of the output", lit: atStep, onpick: pick }));
+    const sumsOfPixels = panel("grad_x", "grad_x so far", grid({
+      values: pixels, label: "Gradient of the image so far", lit: inWindow(step, colour), faint: outside,
+      largest: largestOf(addUp(numbers.gradColumns, geometry)),
+    }));
+    const sumsOfWeights = panel("grad_weight", "grad_weight so far", grid({
+      values: inRows(weights, kernel), label: "Gradient of the weights so far", lit: all, width: 36,
+    }));
+    panels.replaceChildren(stack(upstream, kernelPanel, sumsOfPixels, sumsOfWeights),
       matrix("grad_columns", `grad_columns, ${shape}`, rows, step, colour),
-      panel("grad_x", "grad_x so far", grid({
-        values: pixels, label: "Gradient of the image so far", lit: inWindow(step, colour), faint: outside,
-        largest: largestOf(addUp(numbers.gradColumns, geometry)),
-      })),
-      matrix("columns", `Columns, ${shape}`, columns, step, colour),
-      panel("grad_weight", "grad_weight so far", grid({
-        values: inRows(weights, kernel), label: "Gradient of the weights so far", lit: all, width: 36, height: 32,
-      })),
-    );
+      matrix("columns", `Columns, ${shape}`, columns, step, colour));
     sums.replaceChildren(...outerProducts(step, weights));
   }
   words.textContent = describe(step);
 }
+
+/** The small panels, one under another beside the tall matrices. */
+const stack = (...parts) => html("div", { class: "stack" }, ...parts);
 
 /** y as the sum of products, written out. */
 function productAndSum(row, weight, y) {
