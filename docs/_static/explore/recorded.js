@@ -10,9 +10,10 @@ export async function load(name) {
 export const VERDICTS = { agrees: "✓ agrees", differs: "✗ differs", zero: "0 = 0, nothing compared" };
 export const WRONG = BACKWARD;
 
-/** A relative error as people write it: 3e−11. */
+/** A relative error as people write it: 0.48, or 3e−11. */
 export function writeError(error) {
-  return error === 0 ? "0" : error.toExponential(0).replace("-", "−").replace("+", "");
+  if (error >= 0.01) return error.toFixed(2);
+  return error === 0 ? "0" : error.toExponential(0).replace("-", "−");
 }
 
 /** The indices of a tensor's elements, as text: (0, 1). */
