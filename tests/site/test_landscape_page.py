@@ -62,7 +62,7 @@ def test_keys_sliders_and_dragging_turn(page):
 
 
 def test_nearer_pieces_are_drawn_later(page):
-    """At elevation 0 and turn 0 the camera looks along +y: the last pieces drawn are those of the lowest y, in any order."""
+    """At elevation 0 and turn 0 the camera looks along +y: the last pieces drawn are those of the lowest y."""
     page.execute_script("explore.view.turn = 0; explore.view.elevation = 5")
     page.find_element(By.CLASS_NAME, "turntable").send_keys(Keys.ARROW_DOWN)
     points = page.execute_script(

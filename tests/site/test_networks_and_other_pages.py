@@ -25,8 +25,8 @@ def test_fits_a_phone(page):
     page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     assert page.execute_script("return document.documentElement.scrollWidth") <= 360
     too_wide = page.execute_script(
-        "return [...document.querySelectorAll('#explore > *')].filter((part) => part.getBoundingClientRect().right > 361)"
-        ".map((part) => part.className)"
+        "return [...document.querySelectorAll('#explore > *')].map((part) => [part.className,"
+        "part.getBoundingClientRect().right]).filter(([_, right]) => right > 361)"
     )
     assert not too_wide
 
@@ -59,7 +59,7 @@ def test_the_keyboard_reaches_a_control_and_shows_where_it_is(page):
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_text_can_be_read_in_light_and_dark(page, theme):
     """WCAG's contrast of at least 4.5 between the text of the spoken line and of cells and what is under them."""
-    page.execute_script("document.body.dataset.theme = arguments[0]", theme)
+    page.execute_script("document.body.dataset.theme = arguments[0]; explore.steps?.go(13)", theme)
     colours = page.execute_script(
         """const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
         const over = (...paints) => {
@@ -78,6 +78,9 @@ def test_text_can_be_read_in_light_and_dark(page, theme):
             });
             const fill = cell ? getComputedStyle(cell).fill : "none";
             pairs.push([over(getComputedStyle(text).fill), over(paper, fill === "none" ? paper : fill)]);
+        }
+        for (const cell of document.querySelectorAll("#explore td")) {
+            pairs.push([over(getComputedStyle(cell).color), over(paper, getComputedStyle(cell).backgroundColor)]);
         }
         return pairs;"""
     )

@@ -13,7 +13,8 @@ function miniature(values, x, y, colour, lit) {
   const largest = largestOf(values), size = values.length * CELL;
   return svg("g", {}, svg("rect", { x, y, width: size, height: size, class: "paper" }),
     ...values.flatMap((line, r) => line.map((value, c) => svg("rect", {
-      x: x + c * CELL, y: y + r * CELL, width: CELL, height: CELL, fill: tint(value, largest), class: "cell", "stroke-width": 0.5,
+      x: x + c * CELL, y: y + r * CELL, width: CELL, height: CELL, class: "cell", "stroke-width": 0.5,
+      style: `fill:${tint(value, largest)}`,
     }))),
     svg("rect", { x, y, width: size, height: size, fill: "none", stroke: colour, "stroke-width": lit ? 3 : 1.2 }));
 }

@@ -55,11 +55,15 @@ export function writeSum(values, digits = 2) {
   }).join("");
 }
 
-/** The colour of a cell: blue for positive numbers, pink for negative ones, stronger the further from zero. */
+/**
+ * The colour of a cell: blue for positive numbers, pink for negative ones, stronger the further from zero. The style sheet
+ * says how strong at most (--tint, for 1 of 60 steps), so that the numbers can be read in light and dark.
+ */
 export function tint(value, largest) {
   if (!value || !largest) return "transparent";
   const strength = Math.round(10 + 50 * Math.min(1, Math.abs(value) / largest));
-  return `color-mix(in srgb, ${value > 0 ? COLOURS.sky : COLOURS.purple} ${strength}%, transparent)`;
+  const colour = value > 0 ? COLOURS.sky : COLOURS.purple;
+  return `color-mix(in srgb, ${colour} calc(${strength} * var(--tint)), transparent)`;
 }
 
 /** The largest absolute value of numbers, however deeply nested. */
@@ -89,7 +93,7 @@ export function grid(options) {
     const x = margin + column * width, y = margin + row * height;
     const outside = faint(row, column), colour = lit(row, column);
     cells.append(svg("rect", {
-      x, y, width, height, fill: value === null ? "transparent" : tint(value, largest),
+      x, y, width, height, style: `fill:${tint(value, largest)}`,
       class: outside ? "cell outside" : "cell", "stroke-width": height < 10 ? 0.3 : 1,
       onclick: options.onpick ? () => options.onpick(row, column) : null,
     }));
