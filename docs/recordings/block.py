@@ -50,7 +50,8 @@ def _case() -> tuple[BasicBlock, np.ndarray, np.ndarray]:
 
 
 def _backward(mistake: str) -> dict:
-    """What comes out of each layer's backward, as "gradients" by layer; the gradients of the parameters; the check."""
+    """What comes out of each layer's backward, as "gradients" by layer (the addition's two as that and "at_add");
+    what arrives at the fork over the shortcut, and their sum; the gradients of the parameters; the check."""
     block, x, grad_y = _case()
     events: list[Event] = []
     with planted(mistake) if mistake else nullcontext(), observe(block, events.append):
@@ -64,6 +65,7 @@ def _backward(mistake: str) -> dict:
         checked = compare(block, x, grad_y)
     return {
         "gradients": {name: _square(outputs[0]) for name, outputs in came_back.items()},
+        "at_add": _square(came_back["add"][1]),
         "shortcut": _square(shortcut),
         "grad_x": _square(grad_x),
         "parameters": gradients,

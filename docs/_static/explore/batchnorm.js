@@ -1,19 +1,25 @@
 /** The page on batch norm: six numbers, forward and backward, with mistakes to plant. */
 
-import { BACKWARD, COLOURS, FORWARD, html, largestOf, svg, tint, write, writeSum } from "./svg.js";
+import { BACKWARD, html, largestOf, mean, write, writeSum } from "./svg.js";
 import { choice, mount, spoken, stepper } from "./controls.js";
+import { bars, dots, numbers } from "./batchnorm_drawings.js";
 import { checkTable, load, summary } from "./recorded.js";
 
 const data = await load("batchnorm");
 const n = data.x.length;
-let upstream = "mixed", mistake = "";
-const words = spoken(), sums = html("div", { class: "sums" }), chart = html("div", { class: "chart" });
-const table = html("div", { class: "scroll" }), check = html("div", { class: "scroll" }), verdict = html("p", {});
+const columns = data.x.map((_, k) => `[${Math.floor(k / 2)}, ${k % 2}]`); // image, pixel
+let upstream = "mixed";
+let mistake = "";
+const words = spoken();
+const sums = html("div", { class: "sums" });
+const chart = html("div", { class: "chart" });
+const table = html("div", { class: "scroll" });
+const check = html("div", { class: "scroll" });
+const verdict = html("p", {});
 const steps = stepper("Step", show);
 
 const back = () => data.backward[upstream][mistake];
 const times = (a, b) => a.map((value, k) => value * b[k]);
-const mean = (values) => values.reduce((a, b) => a + b) / values.length;
 
 /** The rows of the table: name, numbers, what is computed over the batch, and the steps that fill in each of them. */
 function rowsOf() {
@@ -35,108 +41,100 @@ function rowsOf() {
 /** What each step says, and what it writes out. */
 function sayings() {
   const { grad_y: g, grad_bias: gradBias, grad_weight: gradWeight, terms, grad_x: gradX, check: checked } = back();
-  const scale = data.weight * data.inverse_std, gx = times(g, data.x_hat);
+  const scale = data.weight * data.inverse_std;
+  const gx = times(g, data.x_hat);
   const right = mistake ? "without the mistake, " : "";
   const first = (formula, value) => `for the first number: ${formula} = ${write(value)}`;
   return [
     ["One channel of three images with two pixels each: six numbers.", ""],
-    ["The mean of the channel, over all images and pixels.", `mean = (${writeSum(data.x)}) / ${n} = ${write(data.mean)}`],
-    ["The mean is subtracted. Now the numbers sum to zero.",
-      first(`${write(data.x[0])} − ${write(data.mean)}`, data.centred[0])],
-    ["The variance: the mean of the squares.",
-      `var = (${writeSum(data.centred.map((d) => d * d))}) / ${n} = ${write(data.var)}`],
-    ["Divided by the standard deviation, the numbers have variance 1. A small ε under the root avoids a division by zero.",
-      `1/std = 1 / √(var + ε) = ${write(data.inverse_std, 6)}`],
-    ["The learned scale γ and shift β: the network may undo the normalisation, or choose another spread.",
-      first(`${write(data.weight)} · ${write(data.x_hat[0])} + ${write(data.bias)}`, data.y[0])],
-    ["In training, running averages move a tenth of the way towards the batch's mean and variance. Evaluation uses them.",
+    [
+      "The mean of the channel, over all images and pixels.",
+      `mean = (${writeSum(data.x)}) / ${n} = ${write(data.mean)}`,
+    ],
+    [
+      "The mean is subtracted. Now the numbers sum to zero.",
+      first(`${write(data.x[0])} − ${write(data.mean)}`, data.centred[0]),
+    ],
+    [
+      "The variance: the mean of the squares.",
+      `var = (${writeSum(data.centred.map((d) => d * d))}) / ${n} = ${write(data.var)}`,
+    ],
+    [
+      "Divided by the standard deviation, the numbers have variance 1. A small ε under the root avoids dividing by 0.",
+      `1/std = 1 / √(var + ε) = ${write(data.inverse_std, 6)}`,
+    ],
+    [
+      "The learned scale γ and shift β: the network may undo the normalisation, or choose another spread.",
+      first(`${write(data.weight)} · ${write(data.x_hat[0])} + ${write(data.bias)}`, data.y[0]),
+    ],
+    [
+      "In training, running averages move a tenth of the way to the batch's mean and variance. Evaluation uses them.",
       `running_mean: 0 → ${write(data.running_mean)};  running_var: 1 → ${write(data.running_var)} ` +
-      `(with the unbiased variance, ${write(data.var * n / (n - 1))})`],
+        `(with the unbiased variance, ${write((data.var * n) / (n - 1))})`,
+    ],
     ["Backward: the gradient of the loss with respect to each y.", ""],
     ["β is added to every number, so its gradient is the sum.", `grad_bias = ${writeSum(g)} = ${write(gradBias)}`],
-    ["γ multiplies x̂, so its gradient is the sum of grad_y · x̂.", `grad_weight = ${writeSum(gx)} = ${write(gradWeight)}`],
+    [
+      "γ multiplies x̂, so its gradient is the sum of grad_y · x̂.",
+      `grad_weight = ${writeSum(gx)} = ${write(gradWeight)}`,
+    ],
     ["Each x changes its own y, by γ/std.", first(`${write(scale)} · ${write(g[0])}`, terms[0][0])],
-    ["Each x also changes the mean, which is subtracted from all six. That is the same for every x.",
-      `${right}−γ/std · mean(grad_y) = −${write(scale)} · ${write(mean(g))} = ${write(-scale * mean(g))}`],
-    ["Each x also changes the variance, the more the further it lies from the mean.",
+    [
+      "Each x also changes the mean, which is subtracted from all six. That is the same for every x.",
+      `${right}−γ/std · mean(grad_y) = −${write(scale)} · ${write(mean(g))} = ${write(-scale * mean(g))}`,
+    ],
+    [
+      "Each x also changes the variance, the more the further it lies from the mean.",
       `${right}for the first number: −γ/std · x̂ · mean(grad_y · x̂) = −${write(scale)} · ${write(data.x_hat[0])} · ` +
-      `${write(mean(gx))} = ${write(-scale * data.x_hat[0] * mean(gx))}`],
-    ["The gradient with respect to x is the sum of the three.",
-      first(writeSum(terms.map((term) => term[0])), gradX[0])],
-    [summary(checked), "The numerical gradient moves one number by a little, and looks at how sum(y · grad_y) changes."],
+        `${write(mean(gx))} = ${write(-scale * data.x_hat[0] * mean(gx))}`,
+    ],
+    [
+      "The gradient with respect to x is the sum of the three.",
+      first(writeSum(terms.map((term) => term[0])), gradX[0]),
+    ],
+    [
+      summary(checked),
+      "The numerical gradient moves one number by a little, and looks at how sum(y · grad_y) changes.",
+    ],
   ];
 }
 
 function show(step) {
-  const rows = rowsOf(), [text, written] = sayings()[step], backward = step >= 7;
-  const colour = backward ? BACKWARD : FORWARD;
+  const rows = rowsOf();
+  const [text, written] = sayings()[step];
+  const backward = step >= 7;
+  const largest = largestOf(rows.filter((row) => row.from >= 7).map((row) => row.values)); // one scale for all bars
   words.textContent = text;
   sums.replaceChildren(html("p", {}, written));
-  table.replaceChildren(numbers(rows, step));
+  table.replaceChildren(numbers(rows, step, columns));
   const lit = rows.findLast((row) => row.from <= step);
-  chart.replaceChildren(backward ? bars(lit, colour) : dots(lit, step));
+  chart.replaceChildren(backward ? bars(lit, BACKWARD, largest) : dots(lit, step));
   verdict.textContent = summary(back().check);
   check.replaceChildren(checkTable(back().check));
   check.classList.toggle("lit", step === 14);
 }
 
-/** The table; rows of later steps are empty, and what the step computes has a frame. */
-function numbers(rows, step) {
-  const head = ["", ...data.x.map((_, k) => `[${Math.floor(k / 2)}, ${k % 2}]`), "over the batch"];
-  const body = rows.map((row) => {
-    const largest = largestOf(row.values), done = row.from <= step;
-    const cells = row.values.map((value) => html("td", {
-      class: row.from === step ? "lit" : "", style: done ? `background:${tint(value, largest)}` : "",
-    }, done ? write(value) : ""));
-    const over = html("td", { class: row.over && row.overFrom === step ? "over lit" : "over" },
-      row.over && row.overFrom <= step ? row.over : "");
-    return html("tr", { class: step >= 7 ? "backward" : "forward" }, html("th", { scope: "row" }, row.name), ...cells, over);
-  });
-  const columns = html("tr", {}, ...head.map((text) => html("th", { scope: "col" }, text)));
-  return html("table", { class: "numbers" }, html("thead", {}, columns), html("tbody", {}, ...body));
-}
-
-const LOW = -3.5, HIGH = 7, WIDTH = 440;
-const at = (value) => 10 + (value - LOW) / (HIGH - LOW) * (WIDTH - 20);
-
-/** The numbers as dots on a line, each at a height of its own, with their mean and a band of one standard deviation. */
-function dots(row, step) {
-  const height = 16 * n + 40, middle = mean(row.values), spread = Math.sqrt(mean(row.values.map((v) => (v - middle) ** 2)));
-  const label = `The numbers of ${row.name} on a line: mean ${write(middle)}, standard deviation ${write(spread)}`;
-  const band = step >= 3, line = step >= 1;
-  return svg("svg", { viewBox: `0 0 ${WIDTH} ${height}`, width: WIDTH, height, role: "img", "aria-label": label },
-    band ? svg("rect", { x: at(middle - spread), y: 0, width: at(middle + spread) - at(middle - spread), height: height - 38,
-      fill: COLOURS.yellow, "fill-opacity": 0.2 }) : null,
-    line ? svg("path", { d: `M${at(middle)} 0V${height - 38}`, stroke: COLOURS.yellow, "stroke-width": 2 }) : null,
-    ...row.values.flatMap((value, k) => [
-      svg("circle", { cx: at(value), cy: 9 + 16 * k, r: 6, fill: FORWARD }),
-      svg("path", { d: `M${at(LOW)} ${9 + 16 * k}H${at(HIGH)}`, class: "axis", "stroke-dasharray": "1 5" })]),
-    ...[-3, -2, -1, 0, 1, 2, 3, 4, 5, 6].map((tick) => svg("text", {
-      x: at(tick), y: height - 24, "text-anchor": "middle", "font-size": 13 }, write(tick))),
-    svg("text", { x: WIDTH, y: height - 4, "text-anchor": "end", "font-size": 13 },
-      `${row.name}${line ? "; line: mean" : ""}${band ? "; band: one standard deviation" : ""}`));
-}
-
-/** The numbers as bars, up for positive ones. */
-function bars(row, colour) {
-  const height = 165, middle = 72, unit = 52 / Math.max(largestOf([rowsOf().slice(4).map((r) => r.values)]), 1e-9);
-  const label = `The numbers of ${row.name} as bars: ${row.values.map((value) => write(value)).join(", ")}`;
-  return svg("svg", { viewBox: `0 0 ${WIDTH} ${height}`, width: WIDTH, height, role: "img", "aria-label": label },
-    svg("path", { d: `M0 ${middle}H${WIDTH}`, class: "axis" }),
-    ...row.values.flatMap((value, k) => {
-      const size = Math.abs(value) * unit, x = (k + 0.5) * WIDTH / n;
-      return [svg("rect", { x: x - 15, y: value > 0 ? middle - size : middle, width: 30, height: size, fill: colour }),
-        svg("text", { x, y: value < 0 ? middle + size + 14 : middle - size - 5, "font-size": 13, "text-anchor": "middle" }, write(value))];
-    }),
-    svg("text", { x: WIDTH, y: height - 4, "text-anchor": "end", "font-size": 13 }, row.name));
-}
-
 mount(
-  html("div", { class: "controls" },
-    choice("Mistake in backward", Object.entries(data.mistakes), mistake, (value) => { mistake = value; steps.go(steps.step); }),
-    choice("grad_y", Object.entries(data.upstream), upstream, (value) => { upstream = value; steps.go(steps.step); })),
-  steps.element, words, sums, chart, table,
-  html("h2", {}, "Gradient check"), verdict, check,
+  html(
+    "div",
+    { class: "controls" },
+    choice("Mistake in backward", Object.entries(data.mistakes), mistake, (value) => {
+      mistake = value;
+      steps.go(steps.step);
+    }),
+    choice("grad_y", Object.entries(data.upstream), upstream, (value) => {
+      upstream = value;
+      steps.go(steps.step);
+    }),
+  ),
+  steps.element,
+  words,
+  sums,
+  chart,
+  table,
+  html("h2", {}, "Gradient check"),
+  verdict,
+  check,
 );
 steps.restart(15);
 

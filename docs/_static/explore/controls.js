@@ -13,13 +13,19 @@ const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
  *   `restart(count, step)` sets how many there are
  */
 export function stepper(label, show) {
-  let count = 1, timer = null;
+  let count = 1;
+  let timer = null;
   const slider = html("input", { type: "range", min: 0, max: 0, value: 0, "aria-label": label });
   const position = html("output", { class: "position" });
   const back = html("button", { type: "button" }, "Back");
   const play = html("button", { type: "button", class: "play" }, "Play");
   const next = html("button", { type: "button" }, "Next");
-  const controls = { element: html("div", { class: "stepper" }, back, play, next, slider, position), step: 0, go, restart };
+  const controls = {
+    element: html("div", { class: "stepper" }, back, play, next, slider, position),
+    step: 0,
+    go,
+    restart,
+  };
 
   function go(step) {
     controls.step = Math.max(0, Math.min(count - 1, step));
@@ -44,18 +50,30 @@ export function stepper(label, show) {
     go(step);
   }
 
-  back.addEventListener("click", () => { pause(); go(controls.step - 1); });
-  next.addEventListener("click", () => { pause(); go(controls.step + 1); });
-  slider.addEventListener("input", () => { pause(); go(Number(slider.value)); });
+  back.addEventListener("click", () => {
+    pause();
+    go(controls.step - 1);
+  });
+  next.addEventListener("click", () => {
+    pause();
+    go(controls.step + 1);
+  });
+  slider.addEventListener("input", () => {
+    pause();
+    go(Number(slider.value));
+  });
   play.addEventListener("click", () => {
     if (timer !== null) return pause();
     play.textContent = "Pause";
     if (controls.step === count - 1) go(0);
     // a reader who asked for less motion gets twice the time between two changes
-    timer = setInterval(() => {
-      go(controls.step + 1);
-      if (controls.step === count - 1) pause();
-    }, calm.matches ? 2 * PLAY_INTERVAL : PLAY_INTERVAL);
+    timer = setInterval(
+      () => {
+        go(controls.step + 1);
+        if (controls.step === count - 1) pause();
+      },
+      calm.matches ? 2 * PLAY_INTERVAL : PLAY_INTERVAL,
+    );
   });
   return controls;
 }

@@ -1,32 +1,19 @@
 /** The page on im2col: a convolution window by window, forward and backward. */
 
-import { BACKWARD, FORWARD, factor, grid, html, inRows, largestOf, panel, write, writeSum } from "./svg.js";
+import { BACKWARD, FORWARD, grid, html, inRows, largestOf, panel } from "./svg.js";
 import { choice, modes, mount, spoken, stepper } from "./controls.js";
+import { compute } from "./im2col_numbers.js";
+import { describe, outerProducts, productAndSum } from "./im2col_words.js";
 import { addUp, col2im, convolve, gradColumns, gradWeight, im2col, outputSize, pad, windowPixels } from "./windows.js";
 
 const geometry = { size: 5, kernel: 3, stride: 1, padding: 1 };
-let backward = false, seed = 1, numbers = null;
+let backward = false;
+let seed = 1;
+let numbers = null;
 
-/** Whole numbers from `low` to `high`: the same for the same seed, so that a drawing can be talked about. */
-function draw(count, low, high, state) {
-  return Array.from({ length: count }, () => {
-    state.value = (Math.imul(state.value, 1664525) + 1013904223) >>> 0;
-    return low + Math.floor((state.value / 2 ** 32) * (high - low + 1));
-  });
-}
-
-/** All arrays of the page, for the geometry and the seed. */
-function compute() {
-  const { size, kernel, stride, padding } = geometry, state = { value: seed * 7919 };
-  const image = inRows(draw(size * size, 0, 5, state), size), weight = draw(kernel * kernel, -2, 2, state);
-  if (!weight.some(Boolean)) weight[0] = 1; // weights of zeros would show nothing
-  const windows = outputSize(geometry) ** 2, gradY = draw(windows, -2, 2, state);
-  const columns = im2col(image, geometry);
-  return { image, weight, gradY, columns, y: convolve(image, weight, geometry), gradColumns: gradColumns(gradY, weight),
-    size, kernel, stride, padding };
-}
-
-const panels = html("div", { class: "panels" }), sums = html("div", { class: "sums" }), words = spoken();
+const panels = html("div", { class: "panels" });
+const sums = html("div", { class: "sums" });
+const words = spoken();
 const steps = stepper("Window", show);
 
 /** Whether a pixel of the padded image is in the window, as a test for `grid`. */
@@ -43,85 +30,99 @@ const outside = (row, column) => {
 /** The matrix of columns, or its gradient: up to 36 rows with their numbers, more as a pattern of colours. */
 function matrix(name, caption, values, step, colour) {
   const height = values.length > 36 ? Math.max(4, 560 / values.length) : values.length > 20 ? 18 : 24;
-  return panel(name, caption, grid({
-    values, height, width: 24, label: `${caption}; row ${step} is lit up`, lit: (row) => (row === step ? colour : null),
-    onpick: (row) => steps.go(row),
-  }));
+  return panel(
+    name,
+    caption,
+    grid({
+      values,
+      height,
+      width: 24,
+      label: `${caption}; row ${step} is lit up`,
+      lit: (row) => (row === step ? colour : null),
+      onpick: (row) => steps.go(row),
+    }),
+  );
 }
 
 function show(step) {
-  const { kernel } = geometry, across = outputSize(geometry), { image, weight, gradY, columns, y } = numbers;
-  const colour = backward ? BACKWARD : FORWARD, all = () => colour;
+  const { kernel } = geometry;
+  const across = outputSize(geometry);
+  const { image, weight, gradY, columns, y } = numbers;
+  const colour = backward ? BACKWARD : FORWARD;
+  const all = () => colour;
   const atStep = (row, column) => (row * across + column === step ? colour : null);
   const pick = (row, column) => steps.go(row * across + column);
-  const kernelPanel = panel("weight", `Weights, ${kernel}×${kernel}`,
-    grid({ values: inRows(weight, kernel), label: "Weights", lit: all }));
-  const imagePanel = panel("image", backward ? "Image" : "Image, and its padding",
-    grid({ values: pad(image, geometry.padding), label: "Image", lit: inWindow(step, colour), faint: outside }));
+  const kernelPanel = panel(
+    "weight",
+    `Weights, ${kernel}×${kernel}`,
+    grid({ values: inRows(weight, kernel), label: "Weights", lit: all }),
+  );
+  const imagePanel = panel(
+    "image",
+    backward ? "Image" : "Image, and its padding",
+    grid({ values: pad(image, geometry.padding), label: "Image", lit: inWindow(step, colour), faint: outside }),
+  );
   const shape = `${columns.length}×${kernel * kernel}`;
   if (!backward) {
     const done = y.map((value, k) => (k <= step ? value : null));
-    const output = panel("y", `Output y, ${across}×${across}`, grid({
-      values: inRows(done, across), label: "Output", lit: atStep, onpick: pick, largest: largestOf(y),
-    }));
-    panels.replaceChildren(stack(imagePanel, kernelPanel, output),
-      matrix("columns", `Columns, ${shape}`, columns, step, colour));
+    const output = panel(
+      "y",
+      `Output y, ${across}×${across}`,
+      grid({
+        values: inRows(done, across),
+        label: "Output",
+        lit: atStep,
+        onpick: pick,
+        largest: largestOf(y),
+      }),
+    );
+    panels.replaceChildren(
+      stack(imagePanel, kernelPanel, output),
+      matrix("columns", `Columns, ${shape}`, columns, step, colour),
+    );
     sums.replaceChildren(...productAndSum(columns[step], weight, y[step]));
   } else {
     const rows = numbers.gradColumns.map((row, k) => (k <= step ? row : row.map(() => null)));
     const pixels = addUp(numbers.gradColumns, geometry, step + 1);
     const weights = gradWeight(columns, gradY, step + 1);
-    const upstream = panel("grad_y", `grad_y, ${across}×${across}`,
-      grid({ values: inRows(gradY, across), label: "Gradient of the output", lit: atStep, onpick: pick }));
-    const sumsOfPixels = panel("grad_x", "grad_x so far", grid({
-      values: pixels, label: "Gradient of the image so far", lit: inWindow(step, colour), faint: outside,
-      largest: largestOf(addUp(numbers.gradColumns, geometry)),
-    }));
-    const sumsOfWeights = panel("grad_weight", "grad_weight so far", grid({
-      values: inRows(weights, kernel), label: "Gradient of the weights so far", lit: all, width: 36,
-    }));
-    panels.replaceChildren(stack(upstream, kernelPanel, sumsOfPixels, sumsOfWeights),
+    const upstream = panel(
+      "grad_y",
+      `grad_y, ${across}×${across}`,
+      grid({ values: inRows(gradY, across), label: "Gradient of the output", lit: atStep, onpick: pick }),
+    );
+    const sumsOfPixels = panel(
+      "grad_x",
+      "grad_x so far",
+      grid({
+        values: pixels,
+        label: "Gradient of the image so far",
+        lit: inWindow(step, colour),
+        faint: outside,
+        largest: largestOf(addUp(numbers.gradColumns, geometry)),
+      }),
+    );
+    const sumsOfWeights = panel(
+      "grad_weight",
+      "grad_weight so far",
+      grid({
+        values: inRows(weights, kernel),
+        label: "Gradient of the weights so far",
+        lit: all,
+        width: 36,
+      }),
+    );
+    panels.replaceChildren(
+      stack(upstream, kernelPanel, sumsOfPixels, sumsOfWeights),
       matrix("grad_columns", `grad_columns, ${shape}`, rows, step, colour),
-      matrix("columns", `Columns, ${shape}`, columns, step, colour));
-    sums.replaceChildren(...outerProducts(step, weights));
+      matrix("columns", `Columns, ${shape}`, columns, step, colour),
+    );
+    sums.replaceChildren(...outerProducts(step, numbers, weights));
   }
-  words.textContent = describe(step);
+  words.textContent = describe(step, numbers, geometry, backward);
 }
 
 /** The small panels, one under another beside the tall matrices. */
 const stack = (...parts) => html("div", { class: "stack" }, ...parts);
-
-/** y as the sum of products, written out. */
-function productAndSum(row, weight, y) {
-  const products = row.map((value, k) => value * weight[k]);
-  const terms = row.map((value, k) => `${write(value)}·${factor(weight[k])}`).join(" + ");
-  return [html("p", {}, `y = ${terms}`), html("p", {}, `= ${writeSum(products)}`), html("p", {}, `= ${write(y)}`)];
-}
-
-/** What one number of grad_y gives: a row of grad_columns, and a part of grad_weight. */
-function outerProducts(step, weights) {
-  const g = numbers.gradY[step], list = (values) => `[${values.map((value) => write(value)).join(", ")}]`;
-  return [
-    html("p", {}, `row of grad_columns = grad_y · weights = ${factor(g)} · ${list(numbers.weight)} = ` +
-      list(numbers.gradColumns[step])),
-    html("p", {}, `grad_weight += grad_y · row of columns = ${factor(g)} · ${list(numbers.columns[step])} = ` +
-      list(numbers.columns[step].map((value) => g * value))),
-    html("p", {}, `grad_weight = ${list(weights)}`),
-  ];
-}
-
-function describe(step) {
-  const across = outputSize(geometry), { kernel, stride } = geometry;
-  const row = Math.floor(step / across), column = step % across, top = row * stride, left = column * stride;
-  const range = (first) => (kernel === 1 ? `${first}` : `${first} to ${first + kernel - 1}`);
-  const where = `rows ${range(top)} and columns ${range(left)} of the padded image`;
-  if (!backward) {
-    return `The window covers ${where}. Its numbers are row ${step} of the matrix. ` +
-      `Times the weights they give y[${row}, ${column}] = ${write(numbers.y[step])}.`;
-  }
-  return `grad_y[${row}, ${column}] = ${write(numbers.gradY[step])}. Times the weights it gives row ${step} of ` +
-    `grad_columns, which col2im adds to ${where}. Times row ${step} of the columns it adds to grad_weight.`;
-}
 
 /** New arrays, from the first window on; a message when the kernel does not fit. */
 function restart() {
@@ -130,32 +131,59 @@ function restart() {
     panels.replaceChildren();
     sums.replaceChildren();
     steps.element.hidden = true;
-    words.textContent = `A kernel of ${geometry.kernel}×${geometry.kernel} does not fit into a padded image of ` +
-      `${side}×${side}.`;
+    words.textContent =
+      `A kernel of ${geometry.kernel}×${geometry.kernel} does not fit into a padded image of ` + `${side}×${side}.`;
     return;
   }
   steps.element.hidden = false;
-  numbers = compute();
+  numbers = compute(geometry, seed);
   steps.restart(numbers.columns.length);
 }
 
 function set(name) {
-  return (value) => { geometry[name] = Number(value); restart(); };
+  return (value) => {
+    geometry[name] = Number(value);
+    restart();
+  };
 }
 
-const another = html("button", { type: "button", onclick: () => { seed += 1; restart(); } }, "New numbers");
+const another = html(
+  "button",
+  {
+    type: "button",
+    onclick: () => {
+      seed += 1;
+      restart();
+    },
+  },
+  "New numbers",
+);
 mount(
-  html("div", { class: "controls" },
-    modes("Pass", [["forward", "forward"], ["backward", "backward"]], "forward", (mode) => {
-      backward = mode === "backward";
-      steps.go(steps.step);
-    }),
+  html(
+    "div",
+    { class: "controls" },
+    modes(
+      "Pass",
+      [
+        ["forward", "forward"],
+        ["backward", "backward"],
+      ],
+      "forward",
+      (mode) => {
+        backward = mode === "backward";
+        steps.go(steps.step);
+      },
+    ),
     choice("Image size", [3, 4, 5, 6, 7, 8], geometry.size, set("size")),
     choice("Kernel", [1, 2, 3, 4], geometry.kernel, set("kernel")),
     choice("Stride", [1, 2, 3], geometry.stride, set("stride")),
     choice("Padding", [0, 1, 2], geometry.padding, set("padding")),
-    another),
-  steps.element, words, sums, panels,
+    another,
+  ),
+  steps.element,
+  words,
+  sums,
+  panels,
 );
 restart();
 

@@ -1,6 +1,6 @@
 /** What the pages share that replay arrays of the library: loading them, and the gradient check beside them. */
 
-import { BACKWARD, html, write } from "./svg.js";
+import { html, write } from "./svg.js";
 
 /** The recording that docs/recordings/NAME.py made. */
 export async function load(name) {
@@ -8,12 +8,17 @@ export async function load(name) {
 }
 
 export const VERDICTS = { agrees: "✓ agrees", differs: "✗ differs", zero: "0 = 0, nothing compared" };
-export const WRONG = BACKWARD;
 
 /** A relative error as people write it: 0.48, or 3e−11. */
 export function writeError(error) {
   if (error >= 0.01) return error.toFixed(2);
   return error === 0 ? "0" : error.toExponential(0).replace("-", "−");
+}
+
+/** A table: the heads of its columns as text, its rows as elements. */
+export function tableOf(className, head, rows) {
+  const heads = head.map((text) => html("th", { scope: "col" }, text));
+  return html("table", { class: className }, html("thead", {}, html("tr", {}, ...heads)), html("tbody", {}, ...rows));
 }
 
 /** The indices of a tensor's elements, as text: (0, 1). */
@@ -22,7 +27,8 @@ function indices(shape) {
   return Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, k) => {
     let rest = k;
     const index = short.map((_, axis) => {
-      const stride = short.slice(axis + 1).reduce((a, b) => a * b, 1), here = Math.floor(rest / stride);
+      const stride = short.slice(axis + 1).reduce((a, b) => a * b, 1);
+      const here = Math.floor(rest / stride);
       rest %= stride;
       return here;
     });
@@ -34,7 +40,8 @@ function indices(shape) {
 export function summary(check) {
   const verdicts = check.flatMap((tensor) => tensor.verdict);
   const count = (verdict) => verdicts.filter((v) => v === verdict).length;
-  const wrong = count("differs"), zero = count("zero");
+  const wrong = count("differs");
+  const zero = count("zero");
   const nothing = zero ? ` ${zero} are zero both ways, which shows nothing.` : "";
   if (wrong) return `The gradient check fails: ${wrong} of ${verdicts.length} numbers differ.${nothing}`;
   return `The gradient check finds no difference in ${verdicts.length - zero} of ${verdicts.length} numbers.${nothing}`;
@@ -42,11 +49,18 @@ export function summary(check) {
 
 /** The gradients side by side, a row for each element; rows that differ are marked by a sign and by colour. */
 export function checkTable(check) {
-  const rows = check.flatMap((tensor) => indices(tensor.shape).map((index, k) => html("tr",
-    { class: `verdict ${tensor.verdict[k]}` },
-    html("th", { scope: "row" }, tensor.name + index), html("td", {}, write(tensor.backward[k], 4)),
-    html("td", {}, write(tensor.numerical[k], 4)), html("td", {}, writeError(tensor.error[k])),
-    html("td", {}, VERDICTS[tensor.verdict[k]]))));
-  const head = ["gradient w.r.t.", "backward", "numerical", "rel. error", ""].map((text) => html("th", { scope: "col" }, text));
-  return html("table", { class: "check-table" }, html("thead", {}, html("tr", {}, ...head)), html("tbody", {}, ...rows));
+  const rows = check.flatMap((tensor) =>
+    indices(tensor.shape).map((index, k) =>
+      html(
+        "tr",
+        { class: `verdict ${tensor.verdict[k]}` },
+        html("th", { scope: "row" }, tensor.name + index),
+        html("td", {}, write(tensor.backward[k], 4)),
+        html("td", {}, write(tensor.numerical[k], 4)),
+        html("td", {}, writeError(tensor.error[k])),
+        html("td", {}, VERDICTS[tensor.verdict[k]]),
+      ),
+    ),
+  );
+  return tableOf("check-table", ["gradient w.r.t.", "backward", "numerical", "rel. error", ""], rows);
 }

@@ -2,7 +2,9 @@
 
 import { COLOURS, svg } from "./svg.js";
 
-const SIZE = 320, UNIT = 105, TALL = 1.3; // pixels of the drawing; pixels of one unit; units of the greatest height
+const SIZE = 320;
+const UNIT = 105;
+const TALL = 1.3; // pixels of the drawing; pixels of one unit; units of the greatest height
 
 /**
  * Where a point of the scene is seen: x to the right, y to the back and z up, turned by `turn` degrees about the
@@ -10,8 +12,10 @@ const SIZE = 320, UNIT = 105, TALL = 1.3; // pixels of the drawing; pixels of on
  * @returns {[number, number, number]} to the right, up, and away from the camera
  */
 export function project([x, y, z], turn, elevation) {
-  const a = turn * Math.PI / 180, e = elevation * Math.PI / 180;
-  const right = x * Math.cos(a) - y * Math.sin(a), back = x * Math.sin(a) + y * Math.cos(a);
+  const a = (turn * Math.PI) / 180;
+  const e = (elevation * Math.PI) / 180;
+  const right = x * Math.cos(a) - y * Math.sin(a);
+  const back = x * Math.sin(a) + y * Math.cos(a);
   return [right, z * Math.cos(e) + back * Math.sin(e), back * Math.cos(e) - z * Math.sin(e)];
 }
 
@@ -29,23 +33,46 @@ export class Surface {
     this.group = svg("g", { "stroke-width": 0.7, "stroke-linejoin": "round", class: "net" });
     for (let row = 0; row + 1 < heights.length; row++) {
       for (let column = 0; column + 1 < heights.length; column++) {
-        this.pieces.push({ corners: [[row, column], [row, column + 1], [row + 1, column + 1], [row + 1, column]],
-          element: svg("polygon") });
+        this.pieces.push({
+          corners: [
+            [row, column],
+            [row, column + 1],
+            [row + 1, column + 1],
+            [row + 1, column],
+          ],
+          element: svg("polygon"),
+        });
       }
     }
     this.frame = svg("polygon", { fill: "none", class: "axis", "stroke-dasharray": "5 4" });
     this.mark = svg("circle", { r: 4.5, class: "mark" });
-    this.element = svg("svg", { viewBox: `0 0 ${SIZE} ${SIZE}`, width: SIZE, height: SIZE, role: "img", "aria-label": label },
-      this.group, this.frame, this.mark);
+    this.element = svg(
+      "svg",
+      { viewBox: `0 0 ${SIZE} ${SIZE}`, width: SIZE, height: SIZE, role: "img", "aria-label": label },
+      this.group,
+      this.frame,
+      this.mark,
+    );
   }
 
   /** Draws the surface as it is seen from there; `low` and `high` are the losses at the bottom and the top. */
   turn(turn, elevation, low, high) {
-    const last = this.heights.length - 1, raise = (height) => ((height - low) / (high - low) - 0.5) * TALL;
-    const seen = this.heights.map((line, row) => line.map((height, column) =>
-      project([2 * column / last - 1, 2 * row / last - 1, raise(height)], turn, elevation)));
+    const last = this.heights.length - 1;
+    const raise = (height) => ((height - low) / (high - low) - 0.5) * TALL;
+    const seen = this.heights.map((line, row) =>
+      line.map((height, column) =>
+        project([(2 * column) / last - 1, (2 * row) / last - 1, raise(height)], turn, elevation),
+      ),
+    );
     const onPage = ([right, up]) => [SIZE / 2 + UNIT * right, SIZE / 2 - UNIT * up];
-    const write = (points) => points.map((point) => onPage(point).map((v) => v.toFixed(1)).join(",")).join(" ");
+    const write = (points) =>
+      points
+        .map((point) =>
+          onPage(point)
+            .map((v) => v.toFixed(1))
+            .join(","),
+        )
+        .join(" ");
     for (const piece of this.pieces) {
       const points = piece.corners.map(([row, column]) => seen[row][column]);
       const height = piece.corners.reduce((sum, [row, column]) => sum + this.heights[row][column], 0) / 4;
@@ -55,7 +82,13 @@ export class Surface {
     }
     this.pieces.sort((one, other) => other.distance - one.distance); // the nearest last: it covers those farther away
     this.group.append(...this.pieces.map((piece) => piece.element));
-    const z = raise(this.guessing), corners = [[-1, -1, z], [1, -1, z], [1, 1, z], [-1, 1, z]];
+    const z = raise(this.guessing);
+    const corners = [
+      [-1, -1, z],
+      [1, -1, z],
+      [1, 1, z],
+      [-1, 1, z],
+    ];
     this.frame.setAttribute("points", write(corners.map((corner) => project(corner, turn, elevation))));
     const [cx, cy] = onPage(seen[last / 2][last / 2]);
     this.mark.setAttribute("cx", cx);

@@ -10,8 +10,10 @@ export function outputSize({ size, kernel, stride, padding }) {
 
 /** The pixels of a window of the padded image, as [row, column] pairs in reading order. */
 export function windowPixels(step, geometry) {
-  const across = outputSize(geometry), { kernel, stride } = geometry;
-  const top = Math.floor(step / across) * stride, left = (step % across) * stride;
+  const across = outputSize(geometry);
+  const { kernel, stride } = geometry;
+  const top = Math.floor(step / across) * stride;
+  const left = (step % across) * stride;
   return Array.from({ length: kernel * kernel }, (_, k) => [top + Math.floor(k / kernel), left + (k % kernel)]);
 }
 
@@ -19,7 +21,11 @@ export function windowPixels(step, geometry) {
 export function pad(image, padding) {
   const side = image.length + 2 * padding;
   const padded = Array.from({ length: side }, () => new Array(side).fill(0));
-  image.forEach((line, row) => line.forEach((value, column) => { padded[row + padding][column + padding] = value; }));
+  image.forEach((line, row) =>
+    line.forEach((value, column) => {
+      padded[row + padding][column + padding] = value;
+    }),
+  );
   return padded;
 }
 
@@ -31,7 +37,8 @@ export function crop(padded, padding) {
 
 /** The windows of an image as the rows of a matrix. */
 export function im2col(image, geometry) {
-  const padded = pad(image, geometry.padding), windows = outputSize(geometry) ** 2;
+  const padded = pad(image, geometry.padding);
+  const windows = outputSize(geometry) ** 2;
   return Array.from({ length: windows }, (_, step) => windowPixels(step, geometry).map(([r, c]) => padded[r][c]));
 }
 
@@ -40,7 +47,9 @@ export function addUp(columns, geometry, count = columns.length) {
   const side = geometry.size + 2 * geometry.padding;
   const padded = Array.from({ length: side }, () => new Array(side).fill(0));
   for (let step = 0; step < count; step++) {
-    windowPixels(step, geometry).forEach(([row, column], k) => { padded[row][column] += columns[step][k]; });
+    windowPixels(step, geometry).forEach(([row, column], k) => {
+      padded[row][column] += columns[step][k];
+    });
   }
   return padded;
 }
@@ -63,6 +72,9 @@ export function gradColumns(gradY, weight) {
 /** The gradient with respect to the weights, from the first `count` windows. */
 export function gradWeight(columns, gradY, count = gradY.length) {
   const sums = new Array(columns[0].length).fill(0);
-  for (let step = 0; step < count; step++) columns[step].forEach((value, k) => { sums[k] += gradY[step] * value; });
+  for (let step = 0; step < count; step++)
+    columns[step].forEach((value, k) => {
+      sums[k] += gradY[step] * value;
+    });
   return sums;
 }
