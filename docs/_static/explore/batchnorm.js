@@ -15,7 +15,7 @@ const sums = html("div", { class: "sums" });
 const chart = html("div", { class: "chart" });
 const table = html("div", { class: "scroll" });
 const check = html("div", { class: "scroll" });
-const verdict = html("p", {});
+const verdict = html("p", { "aria-live": "polite" });
 const steps = stepper("Step", show);
 
 const back = () => data.backward[upstream][mistake];
@@ -109,7 +109,8 @@ function show(step) {
   table.replaceChildren(numbers(rows, step, columns));
   const lit = rows.findLast((row) => row.from <= step);
   chart.replaceChildren(backward ? bars(lit, BACKWARD, largest) : dots(lit, step));
-  verdict.textContent = summary(back().check);
+  const found = summary(back().check);
+  if (verdict.textContent !== found) verdict.textContent = found; // read out only when it changes
   check.replaceChildren(checkTable(back().check));
   check.classList.toggle("lit", step === 14);
 }

@@ -11,7 +11,7 @@ let mistake = "";
 const words = spoken();
 const graph = html("div", { class: "graph" });
 const panels = html("div", { class: "stack wide" });
-const verdict = html("p", {});
+const verdict = html("p", { "aria-live": "polite" });
 const tensors = html("div", { class: "scroll" });
 const every = html("div", { class: "scroll" });
 const steps = stepper("Step", show);
@@ -43,7 +43,8 @@ function show(step) {
     }),
   );
   panels.replaceChildren(...scene.panels);
-  verdict.textContent = summary(back.check);
+  const found = summary(back.check);
+  if (verdict.textContent !== found) verdict.textContent = found; // read out only when it changes
   tensors.replaceChildren(tensorTable(back.check));
   tensors.classList.toggle("lit", step === LAST);
   every.replaceChildren(checkTable(back.check));
