@@ -1,0 +1,66 @@
+/** What the pages share that replay arrays of the library: loading them, and the gradient check beside them. */
+
+import { html, write } from "./svg.js";
+
+/** The recording that docs/recordings/NAME.py made. */
+export async function load(name) {
+  return (await fetch(new URL(`${name}.json`, import.meta.url))).json();
+}
+
+export const VERDICTS = { agrees: "✓ agrees", differs: "✗ differs", zero: "0 = 0, nothing compared" };
+
+/** A relative error as people write it: 0.48, or 3e−11. */
+export function writeError(error) {
+  if (error >= 0.01) return error.toFixed(2);
+  return error === 0 ? "0" : error.toExponential(0).replace("-", "−");
+}
+
+/** A table: the heads of its columns as text, its rows as elements. */
+export function tableOf(className, head, rows) {
+  const heads = head.map((text) => html("th", { scope: "col" }, text));
+  return html("table", { class: className }, html("thead", {}, html("tr", {}, ...heads)), html("tbody", {}, ...rows));
+}
+
+/** The indices of a tensor's elements, as text: (0, 1). */
+function indices(shape) {
+  const short = shape.filter((size) => size > 1);
+  return Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, k) => {
+    let rest = k;
+    const index = short.map((_, axis) => {
+      const stride = short.slice(axis + 1).reduce((a, b) => a * b, 1);
+      const here = Math.floor(rest / stride);
+      rest %= stride;
+      return here;
+    });
+    return index.length ? `[${index.join(", ")}]` : "";
+  });
+}
+
+/** How many elements of a check agree, in one sentence. */
+export function summary(check) {
+  const verdicts = check.flatMap((tensor) => tensor.verdict);
+  const count = (verdict) => verdicts.filter((v) => v === verdict).length;
+  const wrong = count("differs");
+  const zero = count("zero");
+  const nothing = zero ? ` ${zero} are zero both ways, which shows nothing.` : "";
+  if (wrong) return `The gradient check fails: ${wrong} of ${verdicts.length} numbers differ.${nothing}`;
+  return `The gradient check finds no difference in ${verdicts.length - zero} of ${verdicts.length} numbers.${nothing}`;
+}
+
+/** The gradients side by side, a row for each element; rows that differ are marked by a sign and by colour. */
+export function checkTable(check) {
+  const rows = check.flatMap((tensor) =>
+    indices(tensor.shape).map((index, k) =>
+      html(
+        "tr",
+        { class: `verdict ${tensor.verdict[k]}` },
+        html("th", { scope: "row" }, tensor.name + index),
+        html("td", {}, write(tensor.backward[k], 4)),
+        html("td", {}, write(tensor.numerical[k], 4)),
+        html("td", {}, writeError(tensor.error[k])),
+        html("td", {}, VERDICTS[tensor.verdict[k]]),
+      ),
+    ),
+  );
+  return tableOf("check-table", ["gradient w.r.t.", "backward", "numerical", "rel. error", ""], rows);
+}
