@@ -1,8 +1,8 @@
 """Builds the site: `python docs/build.py`, then open docs/_build/site/index.html.
 
-It needs `pip install -e ".[docs]"`, and npm once for what the pages bring with them (maths). What it makes: the
+It needs `pip install -e ".[docs]"`, and npm once for what the pages bring with them. What it makes: the
 tutorials as pages (executed, in about twenty minutes; `--fast` runs them shortened), the reference from the
-docstrings, and all else in this folder. A warning is an error.
+docstrings, what the page that trains downloads (engine.py), and all else in this folder. A warning is an error.
 """
 
 import argparse
@@ -103,6 +103,7 @@ def main() -> None:
     fetch_packages()
     write_tutorials()
     write_recordings()
+    import_module("engine").write_engine()
     site = HERE / "_build" / "site"
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-b", "html", "-d", HERE / "_build" / "doctrees"]
     sys.exit(subprocess.run([*command, HERE, site]).returncode)

@@ -1,0 +1,89 @@
+// CPython in a worker of its own, so that the page stays responsive while it computes.
+//
+// It is told one thing at a time: first {start}, then {run} as often as wanted. It answers with
+// {ready}, {output, stream}, {data}, {done} and, when Python itself has ended, {ended}.
+
+import { ConsoleStdout, Directory, File, OpenFile, PreopenDirectory, WASI } from "./engine/host/index.js";
+
+const ARGUMENTS = ["/usr/local/bin/python.wasm"]; // Python looks for its library relative to this
+const ENVIRONMENT = ["PYTHONUNBUFFERED=1", "PYTHONDONTWRITEBYTECODE=1", "HOME=/tmp", "TMPDIR=/tmp", "NO_COLOR=1"];
+const WHEEL = "/usr/local/lib/resnet_scratch.whl";
+
+// What Python runs before anything else. `_host` is this program's one way to the page: bytes go out, bytes come back.
+const PRELUDE = `
+import sys
+sys.path.insert(0, "${WHEEL}")
+
+def show_loss(step, loss):
+    "Draws one point of the loss curve under the cell."
+    import _host, json
+    _host.call(json.dumps({"step": int(step), "loss": float(loss)}).encode())
+`;
+
+let python; // the exports of the program
+
+self.onmessage = async ({ data }) => {
+  try {
+    if (data.start) {
+      python = await start(data.start);
+      if (turn(PRELUDE) !== 0) throw new Error("Python started, but its library could not be read.");
+      self.postMessage({ ready: true });
+    } else {
+      self.postMessage({ done: turn(data.run) === 0 });
+    }
+  } catch (error) {
+    self.postMessage({ ended: String(error) });
+  }
+};
+
+/** The program with its library in a file system that exists only in memory. */
+async function start({ module, library, wheel }) {
+  const files = new Map([["python315.zip", new File(library)], ["resnet_scratch.whl", new File(wheel)]]);
+  const folders = (name, contents) => new Map([[name, new Directory(contents)]]);
+  const root = folders("usr", folders("local", folders("lib", files)));
+  root.set("tmp", new Directory(new Map()));
+  const wasi = new WASI(ARGUMENTS, ENVIRONMENT, [
+    new OpenFile(new File([])), // nothing to read from a keyboard
+    output("stdout"),
+    output("stderr"),
+    new PreopenDirectory("/", root),
+  ], { debug: false });
+  const instance = await WebAssembly.instantiate(module, {
+    wasi_snapshot_preview1: wasi.wasiImport,
+    host: { call: (...addresses) => answer(instance.exports, ...addresses) },
+  });
+  wasi.initialize(instance);
+  return instance.exports;
+}
+
+/** Text that Python writes, sent to the page at once. */
+function output(stream) {
+  const decoder = new TextDecoder(); // keeps the first bytes of a character until the others arrive
+  return new ConsoleStdout((bytes) => {
+    self.postMessage({ output: decoder.decode(bytes, { stream: true }), stream });
+  });
+}
+
+/** What Python's `_host.call` does: it sends the page an object, as JSON, and gets two bytes back. */
+function answer(exports, at, length, resultAt, resultLengthAt) {
+  const bytes = new Uint8Array(exports.memory.buffer, at >>> 0, length >>> 0).slice();
+  self.postMessage({ data: JSON.parse(new TextDecoder().decode(bytes)) });
+  const result = write(exports, new TextEncoder().encode("ok"));
+  const view = new DataView(exports.memory.buffer); // only now: writing may have moved the memory
+  view.setUint32(resultAt >>> 0, result, true);
+  view.setUint32(resultLengthAt >>> 0, 2, true);
+  return 0;
+}
+
+/** Run some code in Python's main module, which keeps its variables; 0 when it raised nothing. */
+function turn(code) {
+  const bytes = new TextEncoder().encode(code);
+  return python.turn(write(python, bytes), bytes.length);
+}
+
+/** Copy bytes into the program's memory, and return where they are. */
+function write(exports, bytes) {
+  const at = exports.host_alloc(bytes.length) >>> 0;
+  new Uint8Array(exports.memory.buffer).set(bytes, at);
+  return at;
+}

