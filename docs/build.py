@@ -1,4 +1,7 @@
-"""Builds the site: `python docs/build.py`, then open docs/_build/site/index.html.
+"""Builds the site into docs/_build/site: `python docs/build.py`.
+
+To read it, `python -m http.server --directory docs/_build/site`, and open http://localhost:8000 (a browser runs the
+scripts of the interactive pages only if a server brings them).
 
 It needs `pip install -e ".[docs]"`, and npm once for what the pages bring with them. What it makes: the
 tutorials as pages (executed, in about twenty minutes; `--fast` runs them shortened), the reference from the

@@ -4,16 +4,26 @@ import functools
 import shutil
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 SITE = Path(__file__).resolve().parents[2] / "docs" / "_build" / "site"
-pytest.importorskip("selenium", reason="the site's tests drive a browser: pip install selenium")
-if not (SITE / "index.html").exists():
-    pytest.skip("build the site first: python docs/build.py", allow_module_level=True)
-if not shutil.which("chromedriver"):
-    pytest.skip("no chromedriver: apt install chromium chromium-driver", allow_module_level=True)
+LACKING = [
+    what
+    for what, there in (
+        ("the site: python docs/build.py", (SITE / "index.html").exists()),
+        ("selenium: pip install selenium", find_spec("selenium")),
+        ("chromedriver: apt install chromium chromium-driver", shutil.which("chromedriver")),
+    )
+    if not there
+]
+collect_ignore_glob = ["test_*.py"] if LACKING else []
+
+
+def pytest_report_header() -> list[str]:
+    return [f"tests/site are left out; they need {what}" for what in LACKING]
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -32,6 +42,7 @@ def address():
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
+    server.server_close()
     server.server_close()
 
 

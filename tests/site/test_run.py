@@ -70,7 +70,7 @@ def requests(driver):
 
 
 DRAWN = "images, labels = draw_images(5000, np.random.default_rng(0))"
-# Random whole numbers are the same everywhere. Drawn images are so but for a few pixels in a million: sines are rounded.
+# Random whole numbers are the same everywhere. Drawn images differ in a few pixels of a million: sines are rounded.
 EXACT = """rng = np.random.default_rng(0)
 labels = rng.permutation(np.arange(400, dtype=np.int64) % 2) * CHECKERS
 images = (rng.integers(0, 200, (400, 32, 32, 3)) + 3 * labels[:, None, None, None]).astype(np.uint8)"""

@@ -1,0 +1,115 @@
+"""Every page of the site: no error in the console, no request to another server, no dead link, a search that finds, and
+nothing that shuts out those who use a screen reader or the keyboard (by axe-core's rules)."""
+
+import json
+import subprocess
+import tarfile
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urldefrag, urljoin
+
+import pytest
+from conftest import SITE
+
+AXE = "axe-core@4.10.3"
+PAGES = sorted(page.relative_to(SITE).as_posix() for page in SITE.rglob("*.html") if "_static" not in page.parts)
+READ = [
+    page for page in PAGES if not page.startswith("_modules/") and page not in ("genindex.html", "py-modindex.html")
+]
+# what the theme brings: its buttons and its table of contents are the theme's to change
+THEME = ["region", "landmark-unique"]
+
+
+class Links(HTMLParser):
+    """The addresses that a page points to, and the names that it can be pointed at by."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.addresses: list[str] = []
+        self.names: set[str] = set()
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attributes) -> None:
+        attributes = dict(attributes)
+        self.names.update(filter(None, [attributes.get("id"), attributes.get("name")]))
+        if tag in ("a", "link", "img", "script"):
+            self.addresses += filter(None, [attributes.get("href"), attributes.get("src")])
+
+
+@pytest.fixture(scope="session")
+def links():
+    """The links of every page."""
+    return {page: Links((SITE / page).read_text(encoding="utf-8")) for page in PAGES}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_leads_somewhere(page, links):
+    dead = []
+    for address in links[page].addresses:
+        if address.startswith(("http://", "https://", "mailto:", "data:")):
+            continue
+        path, fragment = urldefrag(urljoin(page, unquote(address.partition("?")[0])))
+        if path in links:
+            if fragment and fragment not in links[path].names:
+                dead.append(address)
+        elif not (SITE / path).is_file():
+            dead.append(address)
+    assert not dead
+
+
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory) -> str:
+    """The code of axe-core, which finds what keeps people out."""
+    folder = tmp_path_factory.mktemp("axe")
+    subprocess.run(["npm", "pack", "--silent", AXE], cwd=folder, check=True, stdout=subprocess.PIPE)
+    with tarfile.open(next(Path(folder).glob("*.tgz"))) as archive:
+        return archive.extractfile("package/axe.min.js").read().decode()
+
+
+def requests(driver) -> set[str]:
+    """The addresses of all requests since the last call."""
+    events = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
+    return {e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"}
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("page", READ)
+def test_a_page_is_complete_and_open_to_all(page, theme, browser, address, axe):
+    driver = browser(page)
+    driver.execute_script("document.body.dataset.theme = arguments[0]", theme)
+    driver.execute_script(axe)
+    found = driver.execute_async_script(
+        "const [off, done] = arguments, rules = Object.fromEntries(off.map(rule => [rule, {enabled: false}]));"
+        "axe.run({rules}).then(done, error => done({violations: [], error: `${error}`}));",
+        THEME,
+    )
+    assert "error" not in found, found
+    problems = [f"{v['id']}: {v['help']}: {v['nodes'][0]['html'][:200]}" for v in found["violations"]]
+    assert not problems, "\n".join(problems)
+    outside = {url for url in requests(driver) if not url.startswith((address, "data:", "blob:", "about:", "chrome:"))}
+    assert not outside
+
+
+def test_search_finds_a_page_without_any_server_but_its_own(browser, address):
+    driver = browser("search.html?q=im2col")
+    driver.implicitly_wait(20)
+    found = driver.find_elements("css selector", "#search-results li a")
+    driver.implicitly_wait(0)
+    assert any("layers/conv" in link.get_attribute("href") for link in found)
+    assert all(url.startswith(address) for url in requests(driver) if url.startswith("http"))
+
+
+def test_every_formula_is_drawn(browser):
+    driver = browser("layers/conv.html")
+    driver.execute_async_script("MathJax.startup.promise.then(arguments[0])")
+    assert driver.execute_script("return document.querySelectorAll('mjx-container svg').length") > 10
+    assert not driver.find_elements("css selector", "mjx-merror, [data-mjx-error]")
+
+
+def test_the_answers_of_tasks_are_folded_and_open(browser):
+    driver = browser("tutorials/02_convolution_backward.html")
+    answers = [d for d in driver.find_elements("css selector", "details") if "The answer" in d.text]
+    assert len(answers) == 5  # its tasks
+    assert "def " not in answers[0].text
+    answers[0].find_element("css selector", "summary").click()
+    assert "def " in answers[0].text
