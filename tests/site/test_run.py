@@ -70,7 +70,7 @@ def requests(driver):
 
 
 DRAWN = "images, labels = draw_images(5000, np.random.default_rng(0))"
-# Random whole numbers are the same everywhere. Drawn images are so but for a few pixels in a million: sines are rounded.
+# Random whole numbers are the same everywhere. Drawn images differ in a few pixels of a million: sines are rounded.
 EXACT = """rng = np.random.default_rng(0)
 labels = rng.permutation(np.arange(400, dtype=np.int64) % 2) * CHECKERS
 images = (rng.integers(0, 200, (400, 32, 32, 3)) + 3 * labels[:, None, None, None]).astype(np.uint8)"""
@@ -87,7 +87,7 @@ def test_trains_and_draws_its_losses(browser):
     np.testing.assert_allclose(losses[:5], expected, rtol=0, atol=5e-4)
     assert losses[-10:].mean() < 0.5 * losses[:10].mean(), "it learns"
     accuracy = float(output.split("training on 800 images ...\n")[1].split("%")[0])
-    assert accuracy > 70 and "of 200 new images are right" in output
+    assert accuracy > 70 and "right on 200 new images" in output
 
     assert f"Loss {losses[0]:.3f} at step 1, {losses[-1]:.3f} at step 60" in status
     curve = driver.execute_script("return document.querySelector('#train polyline').getAttribute('points').split(' ')")

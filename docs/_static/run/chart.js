@@ -1,7 +1,7 @@
 // A loss curve that grows while a network trains.
 
 const SVG = "http://www.w3.org/2000/svg";
-const WIDTH = 600, HEIGHT = 240, LEFT = 48, RIGHT = 12, TOP = 12, BOTTOM = 40;
+const WIDTH = 600, HEIGHT = 240, LEFT = 56, RIGHT = 20, TOP = 16, BOTTOM = 56;
 
 function element(name, attributes, text = "") {
   const made = document.createElementNS(SVG, name);
@@ -68,13 +68,13 @@ export class Chart {
     const children = [];
     for (const loss of up) {
       children.push(element("line", { class: "grid", x1: LEFT, x2: WIDTH - RIGHT, y1: y(loss), y2: y(loss) }));
-      children.push(element("text", { x: LEFT - 8, y: y(loss) + 5, "text-anchor": "end" }, String(loss)));
+      children.push(element("text", { x: LEFT - 8, y: y(loss) + 6, "text-anchor": "end" }, String(loss)));
     }
     for (const step of across) {
-      children.push(element("text", { x: x(step), y: HEIGHT - BOTTOM + 18, "text-anchor": "middle" }, String(step)));
+      children.push(element("text", { x: x(step), y: HEIGHT - BOTTOM + 24, "text-anchor": "middle" }, String(step)));
     }
     const middle = (LEFT + WIDTH - RIGHT) / 2;
-    children.push(element("text", { x: middle, y: HEIGHT - 4, "text-anchor": "middle" }, "step"));
+    children.push(element("text", { x: middle, y: HEIGHT - 6, "text-anchor": "middle" }, "step"));
     const line = points.map((point) => `${x(point.step).toFixed(1)},${y(point.loss).toFixed(1)}`).join(" ");
     children.push(element("polyline", { points: line }));
     if (points.length) {
