@@ -23,7 +23,8 @@ PROGRAM = "d41926055c3f869715202092a1b8d070ff9ffcd2c82d0dd368786e79f2200f9a"  # 
 # Its libraries in the order in which they were linked. NumPy comes before pandas.
 NOT_NEEDED = ("6pandas", "11statsmodels")
 NEWER = {  # modules of Python that an older one, which builds the site, does not know
-    "_opcode_metadata", "_colorize", "_py_warnings", "_pydatetime", "_pylong", "annotationlib", "compression", "profiling",
+    "_opcode_metadata", "_colorize", "_py_warnings", "_pydatetime", "_pylong", "annotationlib", "compression",
+    "profiling",
 }  # fmt: skip
 LEFT_OUT = {
     "_pyrepl", "ensurepip", "ftplib", "http", "idlelib", "imaplib", "lib2to3", "mailbox", "multiprocessing", "poplib",

@@ -82,7 +82,7 @@ export class Chart {
     }
     this.svg.replaceChildren(...children);
     this.svg.setAttribute("aria-label", `Loss curve: ${this.words}`);
-    this.caption.textContent = `Loss after each step. ${this.words[0].toUpperCase()}${this.words.slice(1)}.`;
+    this.caption.textContent = `Loss at each step. ${this.words[0].toUpperCase()}${this.words.slice(1)}.`;
     this.figure.hidden = false;
   }
 }
