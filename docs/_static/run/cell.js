@@ -87,11 +87,14 @@ export class Cell {
     this.#text = (this.#text + text).slice(-MOST_CHARACTERS);
     if (!this.#written) return;
     this.#written = false;
-    requestAnimationFrame(() => {
-      this.#written = true;
-      this.output.textContent = this.#text;
-      this.output.hidden = !this.#text;
-    });
+    requestAnimationFrame(() => this.show());
+  }
+
+  /** Show all output so far, at once. */
+  show() {
+    this.#written = true;
+    this.output.textContent = this.#text;
+    this.output.hidden = !this.#text;
   }
 
   #fit() {

@@ -18,7 +18,7 @@ export function ticks(most) {
 }
 
 export class Chart {
-  #points = []; // {step, loss}
+  #points = []; // {step, loss}, where a loss that is not finite is null
   #drawn = false; // whether a drawing is due with the next frame
 
   constructor() {
@@ -56,11 +56,12 @@ export class Chart {
   get words() {
     if (!this.#points.length) return "";
     const [first, last] = [this.#points[0], this.#points.at(-1)];
-    return `loss ${first.loss.toFixed(3)} at step ${first.step}, ${last.loss.toFixed(3)} at step ${last.step}`;
+    const [before, now] = [first, last].map(({ loss }) => (loss === null ? "not finite" : loss.toFixed(3)));
+    return `loss ${before} at step ${first.step}, ${now} at step ${last.step}`;
   }
 
   #draw() {
-    const points = this.#points.filter((point) => Number.isFinite(point.loss)); // a diverging network may give NaN
+    const points = this.#points.filter((point) => point.loss !== null);
     const across = ticks(Math.max(10, this.#points.at(-1).step));
     const up = ticks(Math.max(1e-6, ...points.map((point) => point.loss)));
     const x = (step) => LEFT + (step / across.at(-1)) * (WIDTH - LEFT - RIGHT);
