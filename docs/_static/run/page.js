@@ -34,6 +34,7 @@ async function run(cell) {
     cell.say("Running.");
     began = performance.now();
     const right = await engine.run(cell.code);
+    cell.show(); // or the words below could come first
     const words = cell.chart.words && ` ${cell.chart.words[0].toUpperCase()}${cell.chart.words.slice(1)}.`;
     cell.say(`${right ? "Done" : "Python raised an error, shown below,"} after ${seconds(performance.now() - began)}.${words}`);
   } catch (error) {

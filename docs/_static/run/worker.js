@@ -16,8 +16,9 @@ sys.path.insert(0, "${WHEEL}")
 
 def show_loss(step, loss):
     "Draws one point of the loss curve under the cell."
-    import _host, json
-    _host.call(json.dumps({"step": int(step), "loss": float(loss)}).encode())
+    import _host, json, math
+    loss = float(loss)  # JSON has neither infinity nor "not a number"
+    _host.call(json.dumps({"step": int(step), "loss": loss if math.isfinite(loss) else None}).encode())
 `;
 
 let python; // the exports of the program
