@@ -21,7 +21,7 @@ from PIL import Image  # noqa: E402
 
 from resnet_scratch.data import cifar10  # noqa: E402
 from resnet_scratch.data.cifar import Version  # noqa: E402
-from resnet_scratch.data.pictures import read_picture  # noqa: E402
+from resnet_scratch.data.image_files import read_image_file  # noqa: E402
 from resnet_scratch.errors import UserError  # noqa: E402
 from resnet_scratch.experiment.checkpoint import EPOCH_SUMS, load_state, read_arrays, read_state  # noqa: E402
 from resnet_scratch.experiment.weights import load_model  # noqa: E402
@@ -154,7 +154,7 @@ def weights(folder: Path) -> tuple[Cases, Callable]:
     return case, read
 
 
-def pictures(folder: Path) -> tuple[Cases, Callable]:
+def images(folder: Path) -> tuple[Cases, Callable]:
     pixels = np.random.default_rng(0).integers(0, 256, (9, 7, 3), np.uint8)
     images = [Image.fromarray(pixels), Image.fromarray(pixels[..., 0]), Image.fromarray(pixels).quantize(16)]
     images.append(Image.fromarray(np.dstack([pixels, pixels[..., :1]])))
@@ -177,7 +177,7 @@ def pictures(folder: Path) -> tuple[Cases, Callable]:
 
     def read(content: bytes) -> None:
         (folder / "a").write_bytes(content)
-        read_picture(folder / "a", (4, 4))
+        read_image_file(folder / "a", (4, 4))
 
     return case, read
 
@@ -194,4 +194,4 @@ def _png_checksums(content: bytes) -> bytes:
     return bytes(data)
 
 
-READERS = {"records": records, "pickles": pickles, "tars": tars, "weights": weights, "pictures": pictures}
+READERS = {"records": records, "pickles": pickles, "tars": tars, "weights": weights, "images": images}

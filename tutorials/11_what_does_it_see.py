@@ -43,7 +43,7 @@ from resnet_scratch.figures.seeing import show_heats, show_maps, show_row
 from resnet_scratch.figures.values import plot_functions
 from resnet_scratch.insight.features import activations
 from resnet_scratch.insight.inputs import class_images, fgsm
-from resnet_scratch.insight.pictures import draw_feature_maps, draw_filters
+from resnet_scratch.insight.drawings import draw_feature_maps, draw_filters
 from resnet_scratch.insight.saliency import grad_cam, occlusion_map, saliency
 from resnet_scratch.layers import BatchNorm2d
 from resnet_scratch.losses import softmax

@@ -10,7 +10,7 @@ import click
 import numpy as np
 
 from ..data import UnknownDataError, load
-from ..data.pictures import PictureError, find_pictures, read_picture
+from ..data.image_files import ImageFileError, find_image_files, read_image_file
 from ..errors import printable
 from ..experiment import plots
 from ..experiment.evaluation import evaluate, predict
@@ -74,13 +74,13 @@ def evaluate_command(weights: Path, data: str | None, data_dir: Path | None, dev
 
 @click.command("predict", short_help="Classify image files.")
 @weights_argument
-@click.argument("pictures", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, required=True, metavar="IMAGES...", type=click.Path(path_type=Path))
 @option("--top", default=3, type=Integer(min=1), help="How many classes to name.")
 @device_option
 @threads_option
 @click.pass_context
-def predict_command(context: click.Context, weights: Path, pictures: tuple[Path, ...], top: int, device: str) -> None:
-    """What the network in WEIGHTS (a run's folder or its model.safetensors) sees in PICTURES: image files, or folders
+def predict_command(context: click.Context, weights: Path, files: tuple[Path, ...], top: int, device: str) -> None:
+    """What the network in WEIGHTS (a run's folder or its model.safetensors) sees in IMAGES: image files, or folders
     of them. PNG, JPEG, GIF, BMP, WebP and TIFF are read. Exit status 2 if any file could not be read.
 
     \b
@@ -88,14 +88,14 @@ def predict_command(context: click.Context, weights: Path, pictures: tuple[Path,
     resnet-scratch predict runs/cifar10-fast-resnet20-... photographs
     """
     model, about = load_model(weights, device)
-    paths, failed = find_pictures(pictures), False
+    paths, failed = find_image_files(files), False
     at_once = max(1, PIXELS_AT_ONCE // math.prod(about.image_size))
     for begin in range(0, len(paths), at_once):
         images = {}
         for path in paths[begin : begin + at_once]:
             try:
-                images[path] = read_picture(path, about.image_size)
-            except PictureError as error:
+                images[path] = read_image_file(path, about.image_size)
+            except ImageFileError as error:
                 click.echo(wrap(f"Error: {' '.join(str(error).split())}"), err=True)
                 failed = True
         if not images:

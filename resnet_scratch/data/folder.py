@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from .dataset import DataError, Dataset
-from .pictures import FORMATS, read_picture
+from .image_files import FORMATS, read_image_file
 
 SUFFIXES = sum(FORMATS.values(), ())
 TEST_FOLDERS = ("test", "val")
@@ -19,7 +19,7 @@ def load_folder(path: str | Path, image_size: int = 32, mirror: bool = False) ->
 
     Without a test folder a fifth of the images, drawn at random but always the same, are the test set. The name of the
     data set is the folder's path, so that `load` finds it again. `mirror` says whether training may flip the images.
-    Raises DataError for a folder without classes or images, and PictureError for a file that is not an image.
+    Raises DataError for a folder without classes or images, and ImageFileError for a file that is not an image.
     """
     path = Path(path).expanduser().resolve()
     test = next((path / name for name in TEST_FOLDERS if (path / name).is_dir()), None)
@@ -39,6 +39,6 @@ def _read(folder: Path, classes: tuple[str, ...], size: int) -> tuple[np.ndarray
         files = sorted(file for file in folder.glob(f"{name}/*") if file.suffix.lower() in SUFFIXES)
         if not files:
             raise DataError(f"{folder / name} has no image files ({', '.join(SUFFIXES)})")
-        images += [read_picture(file, (size, size)) for file in files]
+        images += [read_image_file(file, (size, size)) for file in files]
         labels += [label] * len(files)
     return np.stack(images), np.array(labels, np.int64)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from ..insight.pictures import draw_heat
+from ..insight.drawings import draw_heat
 from .style import BLACK, ORANGE
 
 

@@ -1,1 +1,1 @@
-"""Looking into a network: passes, receptive fields, features, saliency, landscapes, learning rates, pictures."""
+"""Looking into a network: passes, receptive fields, features, saliency, landscapes, learning rates, drawings."""

@@ -22,8 +22,8 @@ from resnet_scratch.verify import cases
 
 
 def width(path: str) -> int:
-    with Image.open(path) as picture:
-        return picture.width
+    with Image.open(path) as image:
+        return image.width
 
 
 def test_train_says_what_it_does_and_where_things_are(trained, tmp_path):
@@ -54,11 +54,11 @@ def test_evaluate_agrees_with_the_log(trained, invoke):
         assert result.exit_code == 0 and f"resnet8 on tiny, 20 test images: accuracy {accuracy}%" in result.output
 
 
-def test_predict_names_what_is_in_picture_files(trained, invoke, tiny_dataset, tmp_path):
-    picture = np.zeros((40, 60, 4), np.uint8)  # another size and shape, with transparency
-    picture[...] = 0, 200, 0, 255
-    picture[:, 10:50] = 200, 50, 50, 255  # the middle 40 x 40, which is what is looked at
-    Image.fromarray(picture).save("wide.png")
+def test_predict_names_what_is_in_image_files(trained, invoke, tiny_dataset, tmp_path):
+    image = np.zeros((40, 60, 4), np.uint8)  # another size and shape, with transparency
+    image[...] = 0, 200, 0, 255
+    image[:, 10:50] = 200, 50, 50, 255  # the middle 40 x 40, which is what is looked at
+    Image.fromarray(image).save("wide.png")
     Image.fromarray(tiny_dataset.train_images[0]).save("image.bmp")
     result = invoke("predict", "run", "wide.png", "image.bmp", "--top", 2)
     assert result.exit_code == 0, result.output
@@ -194,9 +194,9 @@ def test_a_users_mistake_is_one_message(invoke, arguments, parts):
     assert is_one_message(invoke(*arguments), *parts), invoke(*arguments).output
 
 
-def test_a_file_that_is_no_picture_is_one_message(trained, invoke, tmp_path):
+def test_a_file_that_is_no_image_is_one_message(trained, invoke, tmp_path):
     (tmp_path / "notes.txt").write_text("hello")
-    assert is_one_message(invoke("predict", "run", "notes.txt"), "notes.txt", "picture")
+    assert is_one_message(invoke("predict", "run", "notes.txt"), "notes.txt", "image")
     assert is_one_message(invoke("predict", "run", "missing.png"), "missing.png")
     (tmp_path / "run" / "model.safetensors").write_bytes(b"nonsense")
     assert is_one_message(invoke("evaluate", "run"), "damaged")

@@ -22,7 +22,7 @@ def write(folder, count):
 def test_train_and_test_folders(tmp_path, test):
     write(tmp_path / "train", 3)
     write(tmp_path / test, 2)
-    for name in ("notes.txt", "map.pgm"):  # Pillow could read the second one, `read_picture` does not
+    for name in ("notes.txt", "map.pgm"):  # Pillow could read the second one, `read_image_file` does not
         (tmp_path / "train" / "red" / name).write_text("P2 1 1 255 9")
     Image.new("L", (9, 9), 77).save(tmp_path / "train" / "red" / "grey.png")
     data = load(str(tmp_path), image_size=8)

@@ -22,34 +22,34 @@ FORMATS = {
 }
 
 
-class PictureError(UserError):
+class ImageFileError(UserError):
     """A file that cannot be read as an image."""
 
 
-def find_pictures(paths: Sequence[Path]) -> list[Path]:
-    """`paths`, with the image files in it, sorted, for each folder. Raises PictureError for a folder without any."""
+def find_image_files(paths: Sequence[Path]) -> list[Path]:
+    """`paths`, with the image files in it, sorted, for each folder. Raises ImageFileError for a folder without any."""
     suffixes = sum(FORMATS.values(), ())
     found: list[Path] = []
     for path in paths:
         files = sorted(p for p in path.iterdir() if p.suffix.lower() in suffixes) if path.is_dir() else [path]
         if not files:
-            raise PictureError(f"there is no image file in {path}; {', '.join(suffixes)} are read")
+            raise ImageFileError(f"there is no image file in {path}; {', '.join(suffixes)} are read")
         found += files
     return found
 
 
-def read_picture(path: str | Path, size: Sequence[int]) -> np.ndarray:
+def read_image_file(path: str | Path, size: Sequence[int]) -> np.ndarray:
     """An image file as uint8 (H, W, 3) with `size` = (H, W) in pixels: scaled to just cover that, then centre-cropped.
 
     It is turned upright as its EXIF data say; what is transparent becomes white; of an animation it is the first frame.
     16-bit grey is scaled so that 65535 is white, and 32-bit grey, which has no agreed white, so that its lightest pixel
-    is. Raises PictureError for a file that is missing, is none of FORMATS, is damaged, or has more than 89 megapixels.
+    is. Raises ImageFileError for a file that is missing, is none of FORMATS, is damaged, or has over 89 megapixels.
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     H, W = size
     if not Path(path).is_file():
-        raise PictureError(f"{path} cannot be read ({'it is no file' if Path(path).exists() else 'No such file'})")
+        raise ImageFileError(f"{path} cannot be read ({'it is no file' if Path(path).exists() else 'No such file'})")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -64,12 +64,12 @@ def read_picture(path: str | Path, size: Sequence[int]) -> np.ndarray:
                     image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
                 return np.asarray(ImageOps.fit(image.convert("RGB"), (W, H), Image.Resampling.BICUBIC))
     except UnidentifiedImageError:
-        raise PictureError(f"{path} cannot be read as a picture: it is none of {', '.join(FORMATS)}") from None
+        raise ImageFileError(f"{path} cannot be read as an image: it is none of {', '.join(FORMATS)}") from None
     except OSError as error:
-        raise PictureError(f"{path} cannot be read ({error.strerror or error})") from None
+        raise ImageFileError(f"{path} cannot be read ({error.strerror or error})") from None
     except Exception as error:  # decoders of damaged files stumble over whatever they do not expect
         reason = str(error)[:200] or type(error).__name__
-        raise PictureError(f"{path} cannot be read as a picture ({reason})") from None
+        raise ImageFileError(f"{path} cannot be read as an image ({reason})") from None
 
 
 def _eight_bits(image: Any, white: int | None) -> np.ndarray:

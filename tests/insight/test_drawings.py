@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from resnet_scratch.insight.pictures import draw_feature_maps, draw_filters, draw_heat, draw_surface
+from resnet_scratch.insight.drawings import draw_feature_maps, draw_filters, draw_heat, draw_surface
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def test_feature_maps_are_scaled_one_by_one(axes, put):
     assert shown.mask.sum() == 3 * 5 - 6  # the lines, and the fourth tile, are no values
 
 
-def test_heat_lies_over_the_picture_in_grey(axes):
+def test_heat_lies_over_the_image_in_grey(axes):
     heat = np.array([[0.0, 1.0]])
     draw_heat(axes, np.array([[[0, 30, 60], [255, 255, 255]]], np.uint8), heat)
     below, above = axes.images
