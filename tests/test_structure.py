@@ -1,6 +1,7 @@
 """The house: rooms import only from the rooms below them, layers never import one another, and no file is long."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -67,3 +68,12 @@ def test_importing_loads_numpy_and_nothing_heavy():
     )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert "numpy" in loaded and not heavy & set(loaded)
+
+
+def test_every_module_is_in_the_reference():
+    """All but what the tutorials and the command line are made of, and the smallest tools."""
+    inside = {"cli", "figures", "exercises", "errors", "table", "checks", "__main__", "__init__"}
+    public = {".".join(p.parts) for p in MODULES if p.parts[0] not in inside and p.name != "__init__"}
+    pages = (ROOT.parent / "docs" / "reference").glob("*.md")
+    listed = {name for page in pages for name in re.findall(r"automodule:: resnet_scratch\.(\S+)", page.read_text())}
+    assert listed == public

@@ -83,7 +83,10 @@ def occlusion_map(score: Callable[[Array], Array], image: Array, size: int, fill
 
 
 def one_hot(logits: Array, classes: Array | None) -> Array:
-    """The gradient of the chosen logits with respect to all logits: (N, classes)."""
+    """The gradient of the chosen logits with respect to all logits: (N, classes).
+
+    `classes` (N,) chooses a logit of each image; None takes the largest. Raises ValueError for other shapes or numbers.
+    """
     N, K = logits.shape
     chosen = to_numpy(logits).argmax(1) if classes is None else np.asarray(classes)
     if chosen.shape != (N,) or chosen.dtype.kind not in "iu" or not ((0 <= chosen) & (chosen < K)).all():

@@ -43,7 +43,6 @@ def address():
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     server.server_close()
-    server.server_close()
 
 
 @pytest.fixture(scope="session")
