@@ -1,6 +1,6 @@
 """The picture of a run in README.md: its curves, and test images with the network's answers.
 
-    resnet-scratch train --run-dir runs/picture && python benchmarks/run_picture.py runs/picture docs/images/run.png
+resnet-scratch train --run-dir runs/picture && python benchmarks/run_picture.py runs/picture docs/images/run.png
 """
 
 import sys
@@ -15,32 +15,36 @@ from resnet_scratch.figures.style import BLUE, GREY, ORANGE
 
 
 def draw(folder: str) -> Figure:
-    """Loss and accuracy by epoch on the left; on the right sixteen test images, the wrong answers among them first."""
+    """Loss and accuracy by epoch on the left; on the right sixteen test images, four wrong answers first."""
     history = read_log(Path(folder))
     model, about = load_model(folder)
     data = load_data(about.dataset)
     result = evaluate(model, data.test_images, data.test_labels, *about.normalisation())
-    figure = Figure(figsize=(11, 3.9), layout="constrained")
-    left, right = figure.subfigures(1, 2, width_ratios=(1.25, 1))
+    figure = Figure(figsize=(11, 3.6), layout="constrained")
+    left, right = figure.subfigures(1, 2, width_ratios=(1.9, 1))
 
     loss, accuracy = left.subplots(1, 2)
     epochs = [row["epoch"] for row in history]
     for axes, quantity, scale in ((loss, "loss", 1), (accuracy, "accuracy", 100)):
         for kind, colour, line in (("train", BLUE, "-"), ("test", ORANGE, "--")):
             axes.plot(epochs, [scale * row[f"{kind}_{quantity}"] for row in history], line, color=colour, label=kind)
-        axes.set(xlabel="epoch", title="loss" if quantity == "loss" else "accuracy (%)", ylim=(0, None))
+        axes.set(xlabel="epoch", xticks=epochs, title="loss" if quantity == "loss" else "accuracy (%)")
         axes.spines[["top", "right"]].set_visible(False)
-    loss.axhline(np.log(10), color=GREY, lw=0.8, ls=":")
-    loss.text(epochs[-1], np.log(10), "guessing", color=GREY, fontsize=8, ha="right", va="bottom")
+    loss.set_yscale("log")
+    accuracy.set_ylim(0, 100)
+    for axes, guessing in ((loss, np.log(len(data.classes))), (accuracy, 100 / len(data.classes))):
+        axes.axhline(guessing, color=GREY, lw=0.8, ls=":")
+        axes.text(epochs[-1], guessing, "guessing", color=GREY, fontsize=8, ha="right", va="bottom")
     loss.legend(frameon=False)
     accuracy.annotate(
-        f"{100 * result.accuracy:.1f} %", (epochs[-1], 100 * result.accuracy), (0, -14), textcoords="offset points",
+        f"{100 * result.accuracy:.1f} %", (epochs[-1], 100 * result.accuracy), (0, -18), textcoords="offset points",
         ha="right", color=ORANGE,
     )  # fmt: skip
 
+    right.suptitle("test images and answers", fontsize=11)
     wrong = np.flatnonzero(result.predictions != result.labels)[:4]
     chosen = [*wrong, *np.flatnonzero(result.predictions == result.labels)[: 16 - len(wrong)]]
-    for axes, k in zip(right.subplots(2, 8).flat, chosen):
+    for axes, k in zip(right.subplots(4, 4).flat, chosen):
         right_answer = result.predictions[k] == result.labels[k]
         axes.imshow(data.test_images[k], interpolation="nearest")
         axes.set_axis_off()
