@@ -19,6 +19,7 @@ extensions = [
     "sphinx.ext.viewcode",
     "sphinx_copybutton",
     "sphinx_design",
+    "accessible",
     "docstrings",
     "links",
     "offline_maths",
@@ -42,7 +43,6 @@ autodoc_default_options = {"members": True, "undoc-members": True}
 default_role = "code"
 add_module_names = False
 python_display_short_literal_types = True
-python_maximum_signature_line_length = 88
 nitpicky = False
 
 # The look

@@ -39,6 +39,7 @@ def mcnemar(right_a: np.ndarray, right_b: np.ndarray) -> float:
     accurate, an image that only one of them gets right is as likely to be A's as B's.
 
     Source: McNemar 1947, "Note on the sampling error of the difference between correlated proportions or percentages".
+    Raises UserError for arrays that are not bool, or not of the same N images.
     """
     right_a, right_b = np.asarray(right_a), np.asarray(right_b)
     if right_a.shape != right_b.shape or right_a.ndim != 1 or right_a.dtype != bool or right_b.dtype != bool:

@@ -145,7 +145,7 @@ def by_halving(curvatures, momentum):
 
 
 def by_rolling(curvatures, momentum):
-    rate, h = 4 / min(curvatures), np.array(curvatures)
+    rate, h = 4 / max(curvatures), np.array(curvatures)
     while True:
         w, v = np.ones_like(h), np.zeros_like(h)
         for _ in range(300):
