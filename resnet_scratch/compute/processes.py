@@ -17,7 +17,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from typing import Any, NoReturn, TypeVar
 
@@ -32,6 +32,8 @@ INSTALL = "pip install 'resnet_scratch[mpi]'"
 PATIENCE = 3.0  # seconds that a process with an error waits for the others to have one too
 
 _comm: Any = None  # MPI's communicator of the processes that work together; None: this one is alone
+_is_first = True
+_all_failed = False
 
 
 class ProcessesError(UserError):
@@ -41,6 +43,12 @@ class ProcessesError(UserError):
 def launched_by_mpi() -> bool:
     """Whether mpiexec, or a cluster's own command, has started this process."""
     return any(name in os.environ for name in LAUNCHED)
+
+
+def reports(all_have_it: bool) -> bool:
+    """Whether this process is to print an error: not where all of them have one, and another one is the first."""
+    number = next((os.environ[name] for name in LAUNCHED if name in os.environ), "0")
+    return number == "0" or not (all_have_it or _all_failed)
 
 
 def number_of_processes() -> int:
@@ -55,7 +63,7 @@ def process_number() -> int:
 
 def is_first_process() -> bool:
     """Whether this is the one that writes files and messages."""
-    return process_number() == 0
+    return _is_first
 
 
 @contextmanager
@@ -66,7 +74,7 @@ def processes() -> Iterator[None]:
     itself, unless a number was chosen. An exception that not all have ends them all: none waits for ever for messages
     of one that is gone. Raises ProcessesError where mpi4py or its MPI library is missing.
     """
-    global _comm
+    global _comm, _is_first, _all_failed
     if _comm is not None or not launched_by_mpi():
         yield
         return
@@ -77,11 +85,12 @@ def processes() -> Iterator[None]:
     with ExitStack() as stack:
         if world.rank > 0:
             stack.enter_context(redirect_stdout(stack.enter_context(open(os.devnull, "w"))))
-        _comm = world
+        _comm, _is_first = world, world.rank == 0
         try:
             yield
         except BaseException as error:
-            if not _all_arrive(errors):
+            _all_failed = _all_arrive(errors)
+            if not _all_failed:
                 _end_all(world, error)
             raise
         finally:
@@ -161,3 +170,35 @@ def share_out(function: Callable[[Any], T], items: Sequence[Any]) -> list[T]:
         return results
     everyone = comm.allgather(results)
     return [everyone[k % size][k // size] for k in range(len(items))]
+
+
+def by_first_process(function: Callable[[], T]) -> T:
+    """In all processes what `function()` returns in the first, which alone calls it. What it raises, all raise."""
+    if _comm is None:
+        return function()
+    result: Any = None
+    error: Exception | None = None
+    if _is_first:
+        try:
+            result = function()
+        except Exception as raised:
+            error = raised
+    result, error = _comm.bcast((result, error))
+    if error is not None:
+        raise error
+    return result
+
+
+def largest(*numbers: int) -> tuple[int, ...]:
+    """The largest that any process has of each of the numbers: how all decide alike what one process alone knows."""
+    return numbers if _comm is None else tuple(map(max, zip(*_comm.allgather(numbers))))
+
+
+def check_same(facts: Mapping[str, Any]) -> None:
+    """Raises ProcessesError, in all processes, which names what is not the same in all."""
+    if _comm is None:
+        return
+    everyone = _comm.allgather(dict(facts))
+    for number, theirs in enumerate(everyone):
+        if different := [name for name, value in theirs.items() if value != everyone[0].get(name)]:
+            raise ProcessesError(f"process {number} cannot work with process 0: other {', '.join(different)}")
