@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from ..compute.backend import describe
+from ..compute.processes import by_first_process
 from ..errors import UserError
 from ..experiment import plots, storage
 from ..experiment.console import duration
@@ -123,7 +124,7 @@ def train(context: click.Context, /, device: str, resume: Path | None, data_dir:
     if recipe == RECIPES.get(recipe.name):
         click.echo(wrap(f"This recipe should reach: {recipe.expect}"))
     click.echo("Written:")
-    for path in write_figures(run, evaluation):
+    for path in by_first_process(lambda: write_figures(run, evaluation)):
         click.echo(f"    {path}")
 
 

@@ -69,7 +69,8 @@ def _unpacked(message: np.ndarray, like: list[Any]) -> list[Any]:
         host = _on_host(value)
         array = np.frombuffer(message, host.dtype, host.size, begin).reshape(host.shape)
         begin += host.nbytes
-        values.append(type(value)(array) if _is_number(value) else array_module(value).asarray(array))
+        is_scalar = _is_number(value) or isinstance(value, np.generic)
+        values.append(type(value)(array) if is_scalar else array_module(value).asarray(array))
     return values
 
 

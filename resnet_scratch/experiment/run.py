@@ -16,6 +16,7 @@ import numpy as np
 
 from .. import __version__, data
 from ..compute.backend import resolve_device, to_numpy
+from ..compute.processes import part_of_batch
 from ..errors import UserError
 from ..models import ResNet, build
 from ..optim import Optimizer
@@ -139,6 +140,7 @@ def build_run(settings: Settings, lock: FolderLock, device: str, dataset: data.D
     Raises RunError when the settings do not suit the data.
     """
     recipe, device = settings.recipe, resolve_device(device)
+    part_of_batch(recipe.batch_size)  # raises where there are more processes
     if dataset is None:
         dataset = data.load(recipe.dataset, settings.data_dir, settings.image_size)
     images = f"the number of training images, {len(dataset.train_images)}"
