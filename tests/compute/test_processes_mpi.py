@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -96,3 +97,11 @@ def test_what_only_the_first_process_finds_wrong_all_are_told(tmp_path):
     result = together(2, "run", tmp_path)
     assert result.returncode != 0 and result.stderr.count("RunError: ") == 2
     assert "ends all of them" not in result.stderr
+
+
+def test_processes_killed_at_random_moments_end_and_the_run_goes_on():
+    """`benchmarks/process_kills.py` kills as many as you like."""
+    script = Path(__file__).parents[2] / "benchmarks" / "process_kills.py"
+    result = subprocess.run([sys.executable, script, "--kills", "2"], capture_output=True, text=True, timeout=200)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert result.stdout.splitlines()[-1].endswith("equal to the bit")
