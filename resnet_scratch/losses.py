@@ -44,14 +44,15 @@ def softmax_cross_entropy(logits: Array, labels: Array, label_smoothing: float =
     check_integers("labels", labels, logits.shape[:1])
     check_number("label_smoothing", label_smoothing, at_least=0, at_most=1)
     xp = array_module(logits)
-    N, classes = logits.shape
+    classes = logits.shape[1]
     if isinstance(labels, np.ndarray) and (labels.min() < 0 or labels.max() >= classes):
         raise ValueError(f"labels must be 0 to {classes - 1}, got {labels.min()} to {labels.max()}")
 
-    def kernel(logits: Array, labels: Array) -> tuple[Sum, Array]:
+    def kernel(logits: Array, labels: Array) -> tuple[Sum, Array, Sum]:
         log_p = log_softmax(logits)
         q = xp.full(logits.shape, label_smoothing / classes, logits.dtype)
         q[xp.arange(len(labels)), labels] += 1 - label_smoothing
-        return Sum(-(q * xp.where(q > 0, log_p, 0)).sum() / N), (xp.exp(log_p) - q) / N
+        return Sum(-(q * xp.where(q > 0, log_p, 0)).sum()), xp.exp(log_p) - q, Sum(len(labels))
 
-    return over_batch(kernel, logits, labels)
+    loss, grad_logits, N = over_batch(kernel, logits, labels)
+    return loss / N, grad_logits / N

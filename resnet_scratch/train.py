@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from .checks import brief, check_instance, check_whole
 from .compute.backend import Array
+from .compute.batch import Sum, over_batch
 from .errors import UserError
 from .layers.layer import Layer
 from .losses import softmax_cross_entropy
@@ -65,7 +66,11 @@ def _steps(
         model.backward_to_parameters(grad_logits, cache)  # 4. backward: how the loss changes with each weight
         optimizer.step(learning_rates(step))  # 5. update: each weight a little against its gradient
         del cache  # or it would stay in memory beside the next step's
-        yield Step(step + 1, learning_rates(step), loss, (logits.argmax(1) == labels).sum())
+        yield Step(step + 1, learning_rates(step), loss, over_batch(_count_correct, logits, labels))
+
+
+def _count_correct(logits: Array, labels: Array) -> Sum:
+    return Sum((logits.argmax(1) == labels).sum())
 
 
 def _pair(batch: Any) -> tuple[Array, Array]:

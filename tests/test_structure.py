@@ -61,7 +61,7 @@ def test_only_the_backend_names_cupy():
 
 
 def test_importing_loads_numpy_and_nothing_heavy():
-    heavy = {"matplotlib", "click", "tqdm", "PIL", "pooch", "safetensors", "cupy", "torch", "threadpoolctl"}
+    heavy = {"matplotlib", "click", "tqdm", "PIL", "pooch", "safetensors", "cupy", "torch", "threadpoolctl", "mpi4py"}
     code = (
         "import sys, resnet_scratch, resnet_scratch.layers, resnet_scratch.models, resnet_scratch.gradcheck, "
         "resnet_scratch.data, resnet_scratch.optim; print(*{name.partition('.')[0] for name in sys.modules})"

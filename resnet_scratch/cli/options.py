@@ -15,6 +15,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from ..compute.backend import NOT_INSTALLED, describe, resolve_device, why_no_gpu
+from ..compute.processes import reports
 from ..compute.threads import num_threads, set_num_threads
 from ..data import NAMES as DATASETS
 from ..errors import UserError, printable
@@ -32,7 +33,8 @@ class Mistake(click.ClickException):
         self.command = command
 
     def show(self, file: Any = None) -> None:
-        click.echo(wrap(f"Error: {self.message}") + (f"\n{self.command}" if self.command else ""), file, err=True)
+        if reports(all_have_it=isinstance(self.__cause__, click.UsageError)):  # they all have the same command line
+            click.echo(wrap(f"Error: {self.message}") + (f"\n{self.command}" if self.command else ""), file, err=True)
 
 
 class Commands(click.Group):

@@ -36,6 +36,7 @@ from .options import (
     threads_option,
     weights_argument,
 )  # fmt: skip
+from .processes import across_processes
 
 PIXELS_AT_ONCE = 2**19  # what `predict` puts through the network at once: 512 images of CIFAR-10's size
 
@@ -46,6 +47,7 @@ PIXELS_AT_ONCE = 2**19  # what `predict` puts through the network at once: 512 i
 @data_dir_option
 @device_option
 @threads_option
+@across_processes
 def evaluate_command(weights: Path, data: str | None, data_dir: Path | None, device: str) -> None:
     """Test loss and accuracy of the network in WEIGHTS, a run's folder or its model.safetensors.
 

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from ..compute.backend import describe
+from ..compute.processes import by_first_process
 from ..errors import UserError
 from ..experiment import plots, storage
 from ..experiment.console import duration
@@ -34,6 +35,7 @@ from .options import (
     option,
     threads_option,
 )  # fmt: skip
+from .processes import across_processes
 
 
 def _recipe_list() -> str:
@@ -78,6 +80,7 @@ def _recipe_list() -> str:
 @option("--resume", type=Folder(), metavar="RUN_FOLDER", help="Continue a run; see above.")
 @device_option
 @threads_option
+@across_processes
 @click.pass_context
 def train(context: click.Context, /, device: str, resume: Path | None, data_dir: Path | None, **choices: Any) -> None:
     """Train a network; figures, log and weights go to a folder of the run's own.
@@ -88,7 +91,8 @@ def train(context: click.Context, /, device: str, resume: Path | None, data_dir:
     resnet-scratch train --model plain44    and resnet44: see `compare`
     resnet-scratch train --resume runs/shapes-resnet8-...
 
-    --resume continues a run that was stopped; it is then the run that was never interrupted, to the bit.
+    --resume continues a run that was stopped; it is then the run that was never interrupted, to the bit, also with
+    another number of --processes: 1, 2, 4 or 8 of them, with the same number of images each and at least 8.
 
     --resume with --epochs gives a run another length, also one that has ended. What it has done stays. From the next
     step on, the learning rate is that of the schedule over all epochs, so it may rise again; the run is not the one
@@ -120,7 +124,7 @@ def train(context: click.Context, /, device: str, resume: Path | None, data_dir:
     if recipe == RECIPES.get(recipe.name):
         click.echo(wrap(f"This recipe should reach: {recipe.expect}"))
     click.echo("Written:")
-    for path in write_figures(run, evaluation):
+    for path in by_first_process(lambda: write_figures(run, evaluation)):
         click.echo(f"    {path}")
 
 
@@ -128,7 +132,7 @@ def _resume(context: click.Context, folder: Path, device: str, data_dir: Path | 
     """The run in the folder, with another length where `epochs` were given. All other settings are the run's own."""
     for parameter in context.command.params:
         given = context.get_parameter_source(parameter.name) is click.core.ParameterSource.COMMANDLINE
-        if given and parameter.name not in ("resume", "device", "threads", "data_dir", "epochs"):
+        if given and parameter.name not in ("resume", "device", "threads", "number", "data_dir", "epochs"):
             raise click.UsageError(f"--resume keeps the run's settings; leave out {parameter.opts[0]}")
     run = storage.resume(folder, device, str(data_dir.resolve()) if data_dir else None)
     before = run.total_steps

@@ -12,6 +12,9 @@ operations, so threads that work on different chunks run at the same time. BLAS,
 inside each of them, is limited to one. On a GPU the whole batch is one chunk.
 
 Neither the chunks nor the order of a sum depend on the number of threads, so results have the same bits for any number.
+Several processes may share a batch, and a `Sum` is over all of it: see `processes.py`. The chunks of a process are then
+those that it would have of the whole batch, so 1, 2, 4 and 8 processes have the same bits too, where each has as many
+images as another, and at least 8.
 """
 
 from __future__ import annotations
@@ -25,9 +28,11 @@ import numpy as np
 
 from .allocator import keep_freed_memory
 from .backend import Array, array_module
-from .threads import in_parallel
+from .processes import from_first_process, number_of_processes, sum_over_processes
+from .threads import in_parallel, inside_parallel
 
 CHUNK_BYTES = 5 << 19  # of a kernel's working set; measured: see docs/performance.md
+FEWEST_CHUNKS, FEWEST_IMAGES = 8, 8  # of a batch, as far as a chunk then has as many images: see `_number_of_chunks`
 
 
 class Sum:
@@ -55,7 +60,7 @@ def over_batch(kernel: Callable[..., Any], *batches: Array, footprint: float = 2
     if images == 0 or any(len(batch) != images for batch in batches):
         raise ValueError(f"batches must have the same number of images, at least 1, got {[b.shape for b in batches]}")
     if array_module(batches[0]) is not np:
-        return _values(kernel(*batches))
+        return _finished(kernel(*batches))
     keep_freed_memory()
     chunks = _number_of_chunks(images, footprint * max(batch.nbytes for batch in batches))
     results = _Results(images, chunks)
@@ -67,22 +72,36 @@ def over_batch(kernel: Callable[..., Any], *batches: Array, footprint: float = 2
             results.add(k, start, stop, kernel(*(batch[start:stop] for batch in batches)))
 
     in_parallel(work, chunks)
-    return results.values()
+    return _finished(results.whole())
+
+
+def of_first_image(function: Callable[[Array], Array], x: Array) -> Array:
+    """`function(x[0])` for the first image of the whole batch, no matter which part of the batch `x` is."""
+    return from_first_process(function(x[0]))
 
 
 def _number_of_chunks(images: int, size: float) -> int:
-    """A power of two, so that the tree of sums is complete and each half of the batch is a half of the tree."""
-    chunks = 1
+    """A power of two, so that the tree of sums is complete and each half of the batch is a half of the tree.
+
+    It is this process's share of the chunks of the whole batch, of which all processes have as much. A batch has at
+    least 8 chunks, if these have 8 images, so that as many processes can have the same chunks as one.
+    """
+    processes = 1 if inside_parallel() else number_of_processes()  # a kernel's own call is about its chunk only
+    images, size, chunks = images * processes, size * processes, 1
     while size > chunks * CHUNK_BYTES and 2 * chunks <= images:
         chunks *= 2
-    return chunks
+    while chunks < FEWEST_CHUNKS and 2 * chunks * FEWEST_IMAGES <= images:
+        chunks *= 2
+    return max(1, chunks >> (processes - 1).bit_length())
 
 
-def _values(result: Any) -> Any:
-    """The result of a kernel that was given the whole batch."""
-    if isinstance(result, tuple):
-        return tuple(map(_values, result))
-    return result.value if isinstance(result, Sum) else result
+def _finished(result: Any) -> Any:
+    """The result of a kernel for all images of this process, with each `Sum` replaced by that of the whole batch."""
+    parts = result if isinstance(result, tuple) else (result,)
+    sums = [part.value for part in parts if isinstance(part, Sum)]
+    following = iter(sums if inside_parallel() else sum_over_processes(sums))
+    values = tuple(next(following) if isinstance(part, Sum) else part for part in parts)
+    return values if isinstance(result, tuple) else values[0]
 
 
 class _Results:
@@ -110,23 +129,24 @@ class _Results:
     def _collector(self, part: Any) -> _Rows | _SumTree:
         return _SumTree(self._chunks) if isinstance(part, Sum) else _Rows(self._images, part)
 
-    def values(self) -> Any:
+    def whole(self) -> Any:
+        """What the kernel would have returned for all images at once."""
         if not self._collectors:
-            return _values(self._whole)
-        values = tuple(collector.value for collector in self._collectors)
-        return values if isinstance(self._whole, tuple) else values[0]
+            return self._whole
+        parts = tuple(collector.whole for collector in self._collectors)
+        return parts if isinstance(self._whole, tuple) else parts[0]
 
 
 class _Rows:
     """An array with a row per image, filled chunk by chunk."""
 
     def __init__(self, images: int, first: Array) -> None:
-        self.value = np.empty((images, *first.shape[1:]), first.dtype)
+        self.whole = np.empty((images, *first.shape[1:]), first.dtype)
 
     def add(self, k: int, start: int, stop: int, rows: Array) -> None:
         if len(rows) != stop - start:  # NumPy would repeat a single row silently
             raise ValueError(f"a kernel must return a row for each of its {stop - start} images, got {rows.shape}")
-        self.value[start:stop] = rows
+        self.whole[start:stop] = rows
 
 
 class _SumTree:
@@ -134,7 +154,7 @@ class _SumTree:
     pairs, and so on. Each sum is taken as soon as both of its parts are there, so few parts are kept at a time."""
 
     def __init__(self, chunks: int) -> None:
-        self.value: Any = None
+        self.whole: Sum | None = None
         self._chunks = chunks
         self._waiting: dict[tuple[int, int], Any] = {}  # (how many nodes its level has, which one) -> the sum there
         self._lock = threading.Lock()
@@ -149,4 +169,4 @@ class _SumTree:
                 neighbour = self._waiting.pop((nodes, node ^ 1))
             value = value + neighbour  # a new array, since a part may be a view of the input; a + b == b + a to the bit
             nodes, node = nodes // 2, node // 2
-        self.value = value
+        self.whole = Sum(value)

@@ -14,7 +14,8 @@ from typing import Any
 
 THREADS_VARIABLE = "RESNET_SCRATCH_THREADS"
 
-_threads: int | None = None
+_threads: int | None = None  # as chosen
+_default: int | None = None  # where none was chosen
 _this_thread = threading.local()
 
 
@@ -23,13 +24,15 @@ def num_threads() -> int:
 
     Raises ValueError when that variable is not a whole number of at least 1.
     """
-    global _threads
-    if _threads is None:
-        value = os.environ.get(THREADS_VARIABLE, str(_processors()))
+    global _default
+    if _threads is not None:
+        return _threads
+    if _default is None:
+        value = os.environ.get(THREADS_VARIABLE, str(len(processors())))
         if not (value.isdecimal() and int(value) > 0):
             raise ValueError(f"{THREADS_VARIABLE} must be a whole number of at least 1, got {value!r}")
-        _threads = int(value)
-    return _threads
+        _default = int(value)
+    return _default
 
 
 def set_num_threads(threads: int) -> None:
@@ -43,11 +46,24 @@ def set_num_threads(threads: int) -> None:
     _threads = int(threads)
 
 
-def _processors() -> int:
+def processors() -> frozenset[int]:
+    """The numbers of the processors that this process may use."""
     if sys.platform in ("emscripten", "wasi"):  # in a browser no thread can be started
-        return 1
+        return frozenset([0])
     available = getattr(os, "sched_getaffinity", None)
-    return len(available(0)) if available else os.cpu_count() or 1
+    return frozenset(available(0) if available else range(os.cpu_count() or 1))
+
+
+def share_processors(processes: int) -> None:
+    """Where no number of threads was chosen, leave as many processors to each of the `processes` on them."""
+    global _default
+    if THREADS_VARIABLE not in os.environ:
+        _default = max(1, len(processors()) // processes)
+
+
+def inside_parallel() -> bool:
+    """Whether the caller is itself `work` of `in_parallel`."""
+    return getattr(_this_thread, "busy", False)
 
 
 def in_parallel(work: Callable[[], None], most: int) -> None:
@@ -57,7 +73,7 @@ def in_parallel(work: Callable[[], None], most: int) -> None:
     with work like it. Raises what `work` raises, after all threads have ended: the arrays they write to are the
     caller's.
     """
-    if getattr(_this_thread, "busy", False):
+    if inside_parallel():
         return work()
 
     def busy_work() -> None:

@@ -38,8 +38,10 @@ def random_flip(images: Array, rng: np.random.Generator) -> Array:
     check_array("images", images, IMAGES)
     check_rng(rng)
     xp = array_module(images)
-    flipped = xp.asarray(rng.random(len(images)) < 0.5)
-    return xp.where(flipped[:, None, None, None], images[:, :, ::-1], images)
+    flipped = xp.asarray(np.flatnonzero(rng.random(len(images)) < 0.5))
+    result = images.copy()
+    result[flipped] = images[flipped, :, ::-1]
+    return result
 
 
 def normalise(images: Array, mean: Array, std: Array) -> Array:

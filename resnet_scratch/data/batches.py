@@ -11,6 +11,7 @@ import numpy as np
 
 from ..checks import check_array, check_flag, check_instance, check_integers, check_whole
 from ..compute.backend import Array, array_module, follow
+from ..compute.processes import part_of_batch
 from .augment import IMAGES, normalise, random_crop, random_flip
 from .dataset import Dataset
 
@@ -32,18 +33,23 @@ def training_batches(
     one is used; it ends when the iterator is closed or garbage-collected. Where threads cannot be started (in a
     browser, for one), batches are prepared when they are asked for.
 
-    Raises UserError unless 1 <= batch_size <= the number of training images.
+    Where several processes share the batches, each gets its part of every batch.
+
+    Raises UserError unless 1 <= batch_size <= the number of training images, and for fewer images than processes.
     """
     check_instance("dataset", dataset, Dataset)
     check_whole("batch_size", batch_size, 1, len(dataset.train_images))
+    part = part_of_batch(batch_size)
     check_whole("seed", seed, 0)
     check_whole("start_step", start_step, 0)
     check_flag("augment", augment)
-    return _prefetch(lambda step: _training_batches(dataset, batch_size, seed, step, augment), start_step)
+    return _prefetch(lambda step: _training_batches(dataset, batch_size, seed, step, augment, part), start_step)
 
 
-def _training_batches(dataset: Dataset, batch_size: int, seed: int, start_step: int, augment: bool) -> Iterator[Batch]:
-    """The same batches, each prepared when it is asked for."""
+def _training_batches(
+    dataset: Dataset, batch_size: int, seed: int, start_step: int, augment: bool, part: slice = slice(None)
+) -> Iterator[Batch]:
+    """The same batches, a part of each of them, prepared when it is asked for."""
     follow(dataset.train_images)  # a new thread computes on GPU 0 until it is told otherwise
     xp = array_module(dataset.train_images)
     steps_per_epoch = len(dataset.train_images) // batch_size
@@ -55,12 +61,12 @@ def _training_batches(dataset: Dataset, batch_size: int, seed: int, start_step: 
         begin = step % steps_per_epoch * batch_size
         indices = xp.asarray(order[begin : begin + batch_size])
         rng = np.random.default_rng([seed, 1, step])
-        images = dataset.train_images[indices]
+        images = dataset.train_images[indices]  # of the whole batch: the random numbers are drawn for all of it
         if augment:
             images = random_crop(images, PADDING, rng)
         if augment and dataset.mirror:
             images = random_flip(images, rng)
-        yield normalise(images, dataset.mean, dataset.std), dataset.train_labels[indices]
+        yield normalise(images[part], dataset.mean, dataset.std), dataset.train_labels[indices[part]]
         step += 1
 
 

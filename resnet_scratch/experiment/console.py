@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from ..compute.processes import is_first_process
 from .run import Run
 
 REFRESH_SECONDS = 0.5  # between two looks at the loss: each reads it from the device, which makes a GPU wait
@@ -55,7 +56,7 @@ class ProgressBar:
             unit=" images",
             unit_scale=True,
             leave=False,
-            disable=None,  # unless the standard error is a terminal
+            disable=None if is_first_process() else True,  # None: unless the standard error is a terminal
             dynamic_ncols=True,  # the terminal's width, also after it has changed
             bar_format="{desc} |{bar}| {remaining} left, {rate_fmt}{postfix}",  # leaves room for a bar in 80 columns
         )
@@ -72,15 +73,18 @@ class ProgressBar:
         self._bar.initial = self._bar.n = run.step % run.steps_per_epoch * run.settings.recipe.batch_size
 
     def advance(self, run: Run) -> None:
-        """Move on by one batch; now and then, show the epoch's mean loss and accuracy so far.
-
-        Raises RunError when the loss is no longer finite, also where nothing is shown.
-        """
+        """Move on by one batch."""
         self._bar.update(run.settings.recipe.batch_size)
-        now = time.perf_counter()
-        if now - self._refreshed > REFRESH_SECONDS:
-            self._bar.set_postfix_str("loss {:.3f}, accuracy {:.1%}".format(*run.training_means()))
-            self._refreshed = now
+
+    def is_due(self) -> bool:
+        """Whether it is time to show the means again."""
+        return time.perf_counter() - self._refreshed > REFRESH_SECONDS
+
+    def show_means(self, run: Run) -> None:
+        """Show the epoch's mean loss and accuracy so far. Raises RunError when the loss is no longer finite, also where
+        nothing is shown."""
+        self._bar.set_postfix_str("loss {:.3f}, accuracy {:.1%}".format(*run.training_means()))
+        self._refreshed = time.perf_counter()
 
     def clear(self) -> None:
         """Remove the bar from the screen, before a line is printed."""

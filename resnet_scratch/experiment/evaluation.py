@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..checks import check_instance
+from ..checks import check_instance, check_integers
 from ..compute.backend import Array, to_device, to_numpy
+from ..compute.processes import share_out
 from ..data import normalise, test_batches
 from ..data.dataset import in_colour
 from ..errors import UserError
@@ -39,13 +40,18 @@ def evaluate(model: Layer, images: Array, labels: Array, mean: np.ndarray, std: 
     Images and labels must be on the model's device; `mean` and `std` (3,) are those of its training images.
     """
     check_instance("model", model, Layer)
-    loss, parts = 0.0, []
-    for x, batch_labels in test_batches(images, labels, BATCH_SIZE, mean, std):
+    check_integers("labels", labels, images.shape[:1])
+
+    def evaluate_from(begin: int) -> tuple[float, np.ndarray]:
+        part = slice(begin, begin + BATCH_SIZE)
+        [(x, batch_labels)] = test_batches(images[part], labels[part], BATCH_SIZE, mean, std)
         logits = model(x)
-        loss += float(softmax_cross_entropy(logits, batch_labels)[0]) * len(x)
-        parts.append(to_numpy(softmax(logits)))
+        return float(softmax_cross_entropy(logits, batch_labels)[0]) * len(x), to_numpy(softmax(logits))
+
+    losses, parts = zip(*share_out(evaluate_from, range(0, len(images), BATCH_SIZE)))
     probabilities, labels = np.concatenate(parts), to_numpy(labels)
-    return Evaluation(loss / len(labels), float((probabilities.argmax(1) == labels).mean()), probabilities, labels)
+    accuracy = float((probabilities.argmax(1) == labels).mean())
+    return Evaluation(sum(losses) / len(labels), accuracy, probabilities, labels)
 
 
 def predict(model: Layer, images: np.ndarray, about: About, device: str = "cpu") -> np.ndarray:

@@ -1,4 +1,7 @@
-"""Files that are always whole, and a folder that only one run writes to."""
+"""Files that are always whole, and a folder that only one run writes to.
+
+Where several processes share a run, only the first of them writes, and locks the folder.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import os
 import re
 from pathlib import Path
 
+from ..compute.processes import is_first_process
 from ..errors import UserError
 
 LOCK_FILE = ".lock"
@@ -20,6 +24,8 @@ def atomic_write(path: str | Path, content: bytes) -> None:
 
     Raises OSError, which names the file, when that is not possible: on a full disk, say. The old content is then kept.
     """
+    if not is_first_process():
+        return
     path = Path(path)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -54,7 +60,7 @@ class FolderLock:
 
     def acquire(self) -> None:
         """Lock the folder; nothing happens when this object has it already. Raises FolderInUse when another has it."""
-        if self._file is not None:
+        if self._file is not None or not is_first_process():
             return
         file = os.open(self.folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o666)
         if not _lock(file):

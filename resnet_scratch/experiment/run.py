@@ -5,6 +5,7 @@ The random state of a run is its seed and the number of its step, because batche
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import zlib
 from dataclasses import dataclass, field
@@ -13,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import data
-from ..compute.backend import resolve_device
+from .. import __version__, data
+from ..compute.backend import resolve_device, to_numpy
+from ..compute.processes import part_of_batch
 from ..errors import UserError
 from ..models import ResNet, build
 from ..optim import Optimizer
@@ -98,6 +100,18 @@ class Run:
         """Which images the run is evaluated on: "validation" or "test"."""
         return "validation" if self.settings.validation else "test"
 
+    def identity(self) -> dict[str, Any]:
+        """What must be the same in all processes that share the run; where the data are may differ."""
+        weights = (np.ascontiguousarray(to_numpy(buffer.value)).data for _, buffer in self.model.named_buffers())
+        return {
+            "version of resnet_scratch": __version__,
+            "version of NumPy": np.__version__,
+            "settings": dataclasses.replace(self.settings, data_dir=None),
+            "data": self.data_checksums,
+            "step": self.step,
+            "weights": [zlib.crc32(array) for array in weights],
+        }
+
     def training_means(self) -> tuple[float, float]:
         """Mean loss and accuracy over the batches of the epoch so far, each as it was before its update.
 
@@ -130,6 +144,7 @@ def build_run(settings: Settings, lock: FolderLock, device: str, dataset: data.D
     Raises RunError when the settings do not suit the data.
     """
     recipe, device = settings.recipe, resolve_device(device)
+    part_of_batch(recipe.batch_size)  # raises where there are more processes
     if dataset is None:
         dataset = data.load(recipe.dataset, settings.data_dir, settings.image_size)
     images = f"the number of training images, {len(dataset.train_images)}"

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from .. import data
-from .checkpoint import load_state, read_state, save_state
+from ..compute.processes import by_first_process
+from .checkpoint import State, load_state, read_state, save_state
 from .files import FolderLock, atomic_write, remove_unfinished
 from .log import LOG_FILE, write_log
 from .recipe import Recipe
@@ -35,12 +36,10 @@ def start(
     settings do not suit the data.
     """
     run = build_run(settings, FolderLock(Path()), device, dataset)
-    run.lock = FolderLock(_new_folder(settings.recipe, folder))
+    run.lock = FolderLock(by_first_process(lambda: _new_folder(settings.recipe, folder)))
     with ExitStack() as unless_all_is_well:
-        unless_all_is_well.enter_context(run.lock)
-        _check_new(run.folder)
-        remove_unfinished(run.folder)
-        _write_settings(run)
+        unless_all_is_well.callback(run.lock.release)
+        by_first_process(lambda: _begin_in(run))
         unless_all_is_well.pop_all()  # the run keeps the lock
     return run
 
@@ -52,13 +51,11 @@ def resume(folder: Path, device: str = "auto", data_dir: str | None = None, data
     Raises RunError when there is no run, when the data have changed or the state is impossible; FolderInUse; and
     CheckpointError for a damaged state.
     """
-    if not (folder / STATE_FILE).is_file():
-        raise RunError(f"{folder} holds no run that could be resumed: there is no {STATE_FILE} in it")
+    lock = FolderLock(folder)
     with ExitStack() as unless_all_is_well:
-        lock = FolderLock(folder)
-        unless_all_is_well.enter_context(lock)
-        remove_unfinished(folder)
-        run = _read_run(lock, device, data_dir, dataset)
+        unless_all_is_well.callback(lock.release)
+        state = by_first_process(lambda: _read_locked(lock))
+        run = _restore(lock, state, device, data_dir, dataset)
         _write_settings(run)
         _write_results(run)
         unless_all_is_well.pop_all()  # the run keeps the lock
@@ -126,9 +123,26 @@ def _write_results(run: Run) -> None:
     write_log(run.folder, run.history)
 
 
-def _read_run(lock: FolderLock, device: str, data_dir: str | None, dataset: data.Dataset | None) -> Run:
+def _begin_in(run: Run) -> None:
+    """Take the run's folder into use."""
+    run.lock.acquire()
+    _check_new(run.folder)
+    remove_unfinished(run.folder)
+    _write_settings(run)
+
+
+def _read_locked(lock: FolderLock) -> State:
+    """The state of the run in the folder, which is then locked."""
     folder = lock.folder
-    arrays, about = read_state(folder / STATE_FILE)
+    if not (folder / STATE_FILE).is_file():
+        raise RunError(f"{folder} holds no run that could be resumed: there is no {STATE_FILE} in it")
+    lock.acquire()
+    remove_unfinished(folder)
+    return read_state(folder / STATE_FILE)
+
+
+def _restore(lock: FolderLock, state: State, device: str, data_dir: str | None, dataset: data.Dataset | None) -> Run:
+    folder, (arrays, about) = lock.folder, state
     try:
         choices: dict[str, Any] = about["settings"]["recipe"]
         choices = {k: tuple(v) if isinstance(v, list) else v for k, v in choices.items()}

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from .. import data
 from ..compute.backend import to_numpy
+from ..compute.processes import check_same, is_first_process, largest
 from ..train import train
 from . import plots
 from .console import ProgressBar, epoch_line, heading
@@ -36,6 +37,7 @@ def finish(run: Run, echo: Callable[[str], None] = print) -> Evaluation | signal
     `echo` prints a heading, then a line per epoch. Raises RunError when a number is no longer finite; the state that
     was saved last is then kept.
     """
+    check_same(run.identity())
     recipe = run.settings.recipe
     batches = data.training_batches(run.dataset, recipe.batch_size, run.settings.seed, run.step, recipe.augment)
     learning_rates = recipe.learning_rates(run.total_steps)
@@ -58,11 +60,14 @@ def finish(run: Run, echo: Callable[[str], None] = print) -> Evaluation | signal
                 evaluation = _evaluate(run)
                 then = _count_time(run, then, training=False)
                 _end_epoch(run, step.learning_rate, means, evaluation)
-            if epoch_over or received or then - saved >= SAVE_SECONDS:
+            stop, look, due = largest(max(received, default=0), bar.is_due(), then - saved >= SAVE_SECONDS)
+            if look and not epoch_over:
+                bar.show_means(run)
+            if epoch_over or stop or due:
                 save(run)
                 saved = time.perf_counter()
-            if received:
-                return received[0]
+            if stop:
+                return signal.Signals(stop)
             if epoch_over:  # printed when it is saved: who reads the lines may have gone, which raises
                 echo(epoch_line(run))
                 bar.begin_epoch(run)
@@ -122,7 +127,8 @@ def _signals() -> Iterator[list[signal.Signals]]:
             signal.signal(number, before[number])
             name, more = "Ctrl-C", " (once more to stop at once)"
         with suppress(OSError):  # the terminal is closed
-            os.write(2, f"\n{name}: finishing this step and saving{more} ...\n".encode())
+            if is_first_process():
+                os.write(2, f"\n{name}: finishing this step and saving{more} ...\n".encode())
 
     in_main_thread = threading.current_thread() is threading.main_thread()  # no other receives signals
     before = {number: signal.getsignal(number) for number in STOPPING if in_main_thread}

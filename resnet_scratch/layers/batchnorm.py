@@ -6,7 +6,7 @@ import numpy as np
 
 from ..checks import check_number, check_whole
 from ..compute.backend import Array
-from ..compute.batch import Sum, over_batch
+from ..compute.batch import Sum, of_first_image, over_batch
 from ..compute.channels import channel_sum, per_channel
 from .layer import Buffer, Layer, Parameter, check_gradient, check_images
 
@@ -47,20 +47,17 @@ class BatchNorm2d(Layer):
 
     def _batch_statistics(self, x: Array) -> tuple[Array, Array]:
         """Mean and biased variance of each channel, (C,) each; the running averages move towards them."""
-        count = x.size // self.channels
-        if count < 2:
-            raise ValueError(f"batch normalisation in training needs more than one value per channel, got x {x.shape}")
         # Var[x] = E[d^2] - E[d]^2 with d = x - a, for any a. If a is near the mean, d is small and nothing cancels.
-        # The mean is taken from a pixel's value on, so that a is exact, and d zero, where a channel never varies.
-        a = x[0, 0, 0]
-        a = a + (x[0] - a).mean((0, 1))
+        a = of_first_image(_mean_of_pixels, x)
         a_per_pixel = per_channel(a, x.shape)
 
-        def sums(x: Array) -> tuple[Sum, Sum]:
+        def sums(x: Array) -> tuple[Sum, Sum, Sum]:
             d = x - a_per_pixel
-            return Sum(channel_sum(d)), Sum(channel_sum(d * d))
+            return Sum(channel_sum(d)), Sum(channel_sum(d * d)), Sum(x.size // self.channels)
 
-        sum_d, sum_d2 = over_batch(sums, x)
+        sum_d, sum_d2, count = over_batch(sums, x)
+        if count < 2:
+            raise ValueError(f"batch normalisation in training needs more than one value per channel, got x {x.shape}")
         mean_d = sum_d / count
         mean, var = a + mean_d, sum_d2 / count - mean_d**2
         for running, batch in ((self.running_mean, mean), (self.running_var, var * (count / (count - 1)))):
@@ -79,13 +76,12 @@ class BatchNorm2d(Layer):
         """
         x, mean, inverse_std, training = cache
         check_gradient(grad_y, x.shape)
-        count = x.size // self.channels
         mean, scale = (per_channel(values, x.shape) for values in (mean, self.weight.value * inverse_std))
 
-        def sums(grad_y: Array, x: Array) -> tuple[Sum, Sum]:
-            return Sum(channel_sum(grad_y)), Sum(channel_sum(grad_y * (x - mean)))
+        def sums(grad_y: Array, x: Array) -> tuple[Sum, Sum, Sum]:
+            return Sum(channel_sum(grad_y)), Sum(channel_sum(grad_y * (x - mean))), Sum(x.size // self.channels)
 
-        sum_grad, sum_grad_centred = over_batch(sums, grad_y, x)
+        sum_grad, sum_grad_centred, count = over_batch(sums, grad_y, x)
         self.bias.grad, self.weight.grad = sum_grad, sum_grad_centred * inverse_std
         if not training:
             return over_batch(lambda grad_y: scale * grad_y, grad_y)
@@ -96,3 +92,10 @@ class BatchNorm2d(Layer):
             return scale * (grad_y - mean_grad - (x - mean) * slope)
 
         return over_batch(gradient, grad_y, x)
+
+
+def _mean_of_pixels(image: Array) -> Array:
+    """The mean of each channel of an image (H, W, C), taken from a pixel's value on: so it is exact where a channel
+    never varies."""
+    pixel = image[0, 0]
+    return pixel + (image - pixel).mean((0, 1))

@@ -1,0 +1,115 @@
+"""Does anything hang? One process of several that share a run is killed at random moments, and the run goes on.
+
+    python benchmarks/process_kills.py --kills 30
+
+Each time the run is started, or resumed, in 2 or 4 processes, and one of them is sent SIGKILL. All must end within ten
+seconds. A run that finishes is compared, to the bit, with one of a single process without MPI, and the next one begins.
+The runs save every few steps, so that kills meet writes, too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+FILES = ("model.safetensors", "best.safetensors")
+LONGEST_WAIT = 2.5  # seconds from the first step to the kill
+LONGEST_END = 10.0  # seconds from the kill to the end of all
+
+
+def train(folder: Path) -> None:
+    """In each of the processes: start or resume the run in `folder`."""
+    import numpy as np
+
+    from resnet_scratch import data
+    from resnet_scratch.compute.processes import processes
+    from resnet_scratch.experiment import storage, trainer
+    from resnet_scratch.experiment.recipe import Recipe
+    from resnet_scratch.experiment.run import STATE_FILE, Settings
+
+    trainer.SAVE_SECONDS = 0.05
+    rng = np.random.default_rng(0)
+    images, labels = rng.integers(0, 256, (116, 8, 8, 3), np.uint8), rng.integers(0, 4, 116)
+    dataset = data.Dataset("noise", tuple("abcd"), images[:96], labels[:96], images[96:], labels[96:], mirror=True)
+    recipe = Recipe("tiny", "resnet8", "shapes", "", batch_size=32, epochs=60, schedule="cosine", learning_rate=0.02)
+    with processes():
+        if (folder / STATE_FILE).exists():
+            run = storage.resume(folder, "cpu", dataset=dataset)
+        else:
+            run = storage.start(Settings(recipe), folder, "cpu", dataset)
+        print("begins", flush=True)
+        trainer.finish(run, lambda line: None)
+
+
+def start(folder: Path, processes: int) -> subprocess.Popen:
+    """The run in so many processes; in one, it is without MPI."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    mpiexec = shutil.which("mpiexec", path=path)
+    assert mpiexec, "mpiexec is not installed: pip install 'resnet_scratch[mpi]'"
+    prefix = [mpiexec, "-n", str(processes)] if processes > 1 else []
+    command = [*prefix, sys.executable, __file__, "--train", str(folder)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def kill_one(folder: Path, processes: int, rng: random.Random) -> tuple[int, float, str]:
+    """Let the run go on, and kill one of its processes. Returns (exit status, seconds until all had ended, output)."""
+    import psutil
+
+    job = start(folder, processes)
+    assert job.stdout is not None
+    begins = job.stdout.readline()
+    time.sleep(rng.uniform(0, LONGEST_WAIT))
+    everyone = psutil.Process(job.pid).children(recursive=True) if job.poll() is None else []
+    sharing = [process for process in everyone if "--train" in process.cmdline() and "-n" not in process.cmdline()]
+    then = time.monotonic()
+    if sharing:
+        os.kill(rng.choice(sharing).pid, signal.SIGKILL)
+    output, errors = job.communicate(timeout=60)
+    gone, left = psutil.wait_procs(everyone, timeout=LONGEST_END)
+    assert not left, f"still there: {left}"
+    return job.returncode, time.monotonic() - then, begins + output + errors
+
+
+def same_files(folder: Path, other: Path) -> bool:
+    return all((folder / name).read_bytes() == (other / name).read_bytes() for name in FILES)
+
+
+def main(kills: int, seed: int) -> int:
+    rng, times, runs, late = random.Random(seed), [], 0, 0
+    with tempfile.TemporaryDirectory() as temporary:
+        whole, folder = Path(temporary, "whole"), Path(temporary, "run 0")
+        assert start(whole, 1).wait() == 0, "the run that nobody interrupts does not finish"
+        while len(times) < kills:
+            status, seconds, output = kill_one(folder, rng.choice((2, 4)), rng)
+            if status == 0:
+                late += 1  # it had finished before
+            elif seconds > LONGEST_END or "signal 9" not in output:
+                print(f"status {status} after {seconds:.1f} s\n{output}")
+                return 1
+            else:
+                times.append(seconds)
+            if status == 0 or len(times) == kills:
+                if start(folder, 1).wait() != 0 or not same_files(folder, whole):
+                    print(f"{folder.name}: after {len(times)} kills in all, not the run of one process")
+                    return 1
+                runs, folder = runs + 1, Path(temporary, f"run {runs + 1}")
+    print(f"all processes had ended {max(times):.1f} s after a kill, at the latest; {late} kills came too late")
+    print(f"{kills} kills of one process of 2 or 4; {runs} runs finished, equal to the bit")
+    return 0
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--kills", type=int, default=30)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--train", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    sys.exit(train(options.train) if options.train else main(options.kills, options.seed))

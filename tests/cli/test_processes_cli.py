@@ -1,0 +1,110 @@
+"""`--processes`, and commands under mpiexec: one process prints, and a mistake is told once."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from in_process import TRAIN, is_one_message
+
+MPIEXEC = shutil.which("mpiexec", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+needs_mpi = pytest.mark.skipif(
+    MPIEXEC is None or importlib.util.find_spec("mpi4py") is None, reason="mpi4py or mpiexec is not installed"
+)
+
+
+def command(*arguments, mpiexec=()):
+    here = {**os.environ, "OMP_NUM_THREADS": "1"}
+    line = [*mpiexec, sys.executable, "-m", "resnet_scratch", *map(str, arguments)]
+    return subprocess.run(line, capture_output=True, text=True, timeout=120, env=here)
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """A folder of 80 images of 8x8 pixels in two classes."""
+    import numpy as np
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    for k in range(80):
+        folder = tmp_path / "pictures" / "ab"[k % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (8, 8, 3), np.uint8)).save(folder / f"{k}.png")
+    return tmp_path / "pictures"
+
+
+@needs_mpi
+def test_two_processes_print_and_write_what_one_does(tmp_path, pictures):
+    train = ("train", "--model", "resnet8", "--data", pictures, "--image-size", 8, "--epochs", 2, "--batch-size", 16)
+    texts = {}
+    for number in (1, 2):
+        result = command(*train, "--device", "cpu", "--processes", number, "--run-dir", tmp_path / str(number))
+        assert result.returncode == 0, result.stderr
+        texts[number] = result.stdout.replace(str(tmp_path / str(number)), "FOLDER").splitlines()
+    one, two = ([line.split()[:5] for line in texts[number] if "images/s" not in line] for number in (1, 2))
+    assert one == two  # the lines end in times
+    weights = [(tmp_path / number / "model.safetensors").read_bytes() for number in "12"]
+    assert weights[0] == weights[1]
+    evaluated = [command("evaluate", tmp_path / "2", "--device", "cpu", "--processes", n) for n in (1, 2)]
+    assert evaluated[0].stdout.count("accuracy") == 1
+    assert evaluated[0].stdout == evaluated[1].stdout
+
+
+@needs_mpi
+@pytest.mark.parametrize("wrong, message", [
+    (("--nonsense",), "No such option"),
+    (("--batch-size", 2), "a batch must have an image for each of the 3 processes"),
+])  # fmt: skip
+def test_a_mistake_is_told_once(tmp_path, wrong, message):
+    result = command("train", *wrong, "--run-dir", tmp_path / "run", mpiexec=(MPIEXEC, "-n", "3"))
+    assert result.returncode == 2 and not (tmp_path / "run").exists()
+    assert result.stderr.count("Error: ") == 1 and message in " ".join(result.stderr.split())
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """The commands by which this process would have been replaced."""
+    lines = []
+
+    def execv(path, arguments):
+        lines.append((path, arguments))
+        raise SystemExit(0)
+
+    monkeypatch.setattr(os, "execv", execv)
+    monkeypatch.setattr(shutil, "which", lambda name, path=None: f"/bin/{name}")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
+    return lines
+
+
+@pytest.mark.parametrize("called, program", [
+    ("/usr/bin/resnet-scratch", ["/usr/bin/resnet-scratch"]),
+    ("/x/resnet_scratch/__main__.py", ["-m", "resnet_scratch"]),
+])  # fmt: skip
+def test_mpiexec_starts_the_same_command(invoke, started, monkeypatch, called, program):
+    monkeypatch.setattr(sys, "argv", [called, "train", "--processes", "3"])
+    assert invoke("train", "--processes", 3).exit_code == 0
+    arguments = ["/bin/mpiexec", "-n", "3", sys.executable, *program, "train", "--processes", "3"]
+    assert started == [("/bin/mpiexec", arguments)]
+
+
+def test_what_is_missing_is_named(invoke, started, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    result = invoke("train", "--processes", 2)
+    assert is_one_message(result, "--processes needs mpi4py", "pip install 'resnet_scratch[mpi]'")
+    monkeypatch.setattr(shutil, "which", lambda name, path=None: None)
+    assert is_one_message(invoke("train", "--processes", 2), "--processes needs mpiexec", "pip install")
+    assert started == []
+
+
+def test_one_process_needs_no_mpi(invoke, started):
+    assert invoke(*TRAIN, "--processes", 1).exit_code == 0 and started == []
+
+
+def test_a_run_can_be_resumed_in_other_processes(invoke, started, trained):
+    assert invoke("train", "--resume", "run", "--processes", 2).exit_code == 0 and len(started) == 1
+    assert invoke("train", "--resume", "run", "--processes", 1).exit_code == 0
