@@ -21,7 +21,7 @@ def assert_near(ours, theirs, tolerance=1e-9):
 def test_three_steps_of_training_then_evaluation(name, size):
     ours, theirs = build(name, rng=np.random.default_rng(4)).astype(np.float64), NETWORKS[name]().double()
     copy_weights(ours, theirs)
-    optimizer = SGD(ours.parameters(), 0.9, 1e-3, nesterov=True)
+    optimizer = SGD(ours.parameters(), momentum=0.9, weight_decay=1e-3, nesterov=True)
     torch_optimizer = torch.optim.SGD(theirs.parameters(), lr=0.01, momentum=0.9, weight_decay=1e-3, nesterov=True)
     rng = np.random.default_rng(6)
     for _ in range(3):
