@@ -8,12 +8,15 @@ import click
 import numpy as np
 
 from ..compute.backend import describe
+from ..compute.processes import number_of_processes
 from ..compute.threads import num_threads
 from ..measure import bench
 from ..measure.memory import peak_memory
+from ..measure.scaling import scaling
 from ..models import configs
 from ..table import format_table
 from .options import DEVICES, MODEL, MODELS, Integer, Mistake, command_line, option, resolved, threads_option
+from .processes import across_processes
 
 OURS = "resnet_scratch"
 TORCH = ("torch NCHW", "torch channels_last")
@@ -29,6 +32,7 @@ TORCH = ("torch NCHW", "torch channels_last")
 @click.option("--memory", is_flag=True, help="Also the peak memory of training.")
 @option("--device", default="cpu", help=DEVICES, callback=resolved)
 @threads_option
+@across_processes
 def bench_command(
     model: str,
     batch_size: int,
@@ -44,7 +48,10 @@ def bench_command(
     \b
     resnet-scratch bench resnet20 --layers
     resnet-scratch bench resnet18 --batch-size 8 --against torch --memory
+    resnet-scratch bench resnet20 --processes 2    what they gain, on one machine
     """
+    if number_of_processes() > 1 and (against or memory or layers):
+        raise click.UsageError("--against, --memory and --layers are for one process")
     if device != "cpu" and (against or memory):
         raise Mistake(
             f"--against and --memory are for the processor, got --device {device}; what a GPU needs is computed by",
@@ -52,6 +59,10 @@ def bench_command(
         )
     workload = bench.Workload(model, batch_size, image_size or configs.find(model).image_size, device=device)
     size = workload.image_size
+    if number_of_processes() > 1:
+        click.echo(f"{model}, batches of {batch_size} images of {size}x{size}, float32, medians of {repeats}")
+        click.echo(_scaling(workload, repeats))
+        return
     where = f"{num_threads()} threads, NumPy {np.__version__}" if device == "cpu" else describe(device)
     click.echo(f"{model}, batches of {batch_size} images of {size}x{size}, float32, medians of {repeats};\non {where}")
     peak = bench.sgemm_peak(device=device)
@@ -97,3 +108,13 @@ def _layers(rows: list[bench.LayerTime], peak: float) -> str:
     total = ("total", None, 1e3 * forward, 1e3 * backward, 1.0, None)
     columns = {"layer": "", "kind": "", "fwd ms": ",.2f", "bwd ms": ",.2f", "share": ".1%", "of sgemm": ".0%"}
     return format_table(columns, lines, total)
+
+
+def _scaling(workload: bench.Workload, repeats: int) -> str:
+    """What several processes gain on this machine."""
+    rows = [
+        (r.processes, r.threads, r.images, r.images / r.seconds, r.speedup, r.communication)
+        for r in scaling(workload, repeats)
+    ]
+    columns = {"processes": "d", "threads": "d", "batch": ",", "images/s": ",.0f", "speed-up": ".2f", "messages": ".1%"}
+    return format_table(columns, rows)

@@ -13,6 +13,7 @@ Inside, all processes must do the same things in the same order, because each wa
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import time
@@ -89,7 +90,7 @@ def processes() -> Iterator[None]:
         try:
             yield
         except BaseException as error:
-            _all_failed = _all_arrive(errors)
+            _all_failed = _all_arrive(errors, PATIENCE)
             if not _all_failed:
                 _end_all(world, error)
             raise
@@ -106,13 +107,19 @@ def _import_mpi() -> Any:
     return MPI
 
 
-def _all_arrive(comm: Any) -> bool:
-    """Whether all processes call this within a few seconds."""
-    request, deadline = comm.Ibarrier(), time.monotonic() + PATIENCE
+def wait_for_all() -> None:
+    """Return when all processes have called this; until then, leave the processors to those that work."""
+    if _comm is not None:
+        _all_arrive(_comm, math.inf)
+
+
+def _all_arrive(comm: Any, patience: float) -> bool:
+    """Whether all processes call this within so many seconds."""
+    request, deadline = comm.Ibarrier(), time.monotonic() + patience
     while not request.Test():
         if time.monotonic() > deadline:
             return False
-        time.sleep(0.01)
+        time.sleep(0.001)
     return True
 
 

@@ -108,3 +108,19 @@ def test_one_process_needs_no_mpi(invoke, started):
 def test_a_run_can_be_resumed_in_other_processes(invoke, started, trained):
     assert invoke("train", "--resume", "run", "--processes", 2).exit_code == 0 and len(started) == 1
     assert invoke("train", "--resume", "run", "--processes", 1).exit_code == 0
+
+
+@needs_mpi
+def test_what_processes_gain():
+    result = command(
+        "bench", "resnet8", "--image-size", 16, "--batch-size", 6, "--repeats", 1, "--threads", 1, "--processes", 2
+    )
+    assert result.returncode == 0, result.stderr
+    heading, one, shared, each = (line.split() for line in result.stdout.splitlines()[1:])
+    assert heading == ["processes", "threads", "batch", "images/s", "speed-up", "messages"]
+    assert [row[0] for row in (one, shared, each)] == ["1", "2", "2"]
+    assert [row[2] for row in (one, shared, each)] == ["6", "6", "12"]
+    assert (one[4], one[5]) == ("1.00", "0.0%")
+    assert all(0 < float(row[5].rstrip("%")) < 100 for row in (shared, each))
+    refused = command("bench", "resnet8", "--layers", "--processes", 2)
+    assert refused.returncode == 2 and "--layers are for one process" in " ".join(refused.stderr.split())

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from resnet_scratch.compute import processes, threads
+from resnet_scratch.compute import messages, processes, threads
 from resnet_scratch.compute.batch import Sum, _number_of_chunks, over_batch
 from resnet_scratch.compute.processes import ProcessesError, part_of_batch
 from resnet_scratch.data import training_batches
@@ -127,3 +127,29 @@ def test_a_process_of_mpiexec_without_mpi4py_says_what_to_install(monkeypatch):
     ):
         with processes.processes():
             pass
+
+
+class Mailbox:
+    """MPI's communicator of two processes, as far as `all_sum` uses it: the other one is given, and sends `theirs`."""
+
+    def __init__(self, rank, theirs):
+        self.rank, self.size, self.theirs = rank, 2, theirs
+
+    def Sendrecv(self, message, partner, recvbuf, source):
+        assert partner == source == 1 - self.rank and message.dtype == recvbuf.dtype == np.uint8
+        recvbuf[:] = np.frombuffer(self.theirs, np.uint8)
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_values_of_all_kinds_in_one_message_keep_type_shape_and_device(xp, rank):
+    """By hand. The first value has an odd number of bytes, so that the others are not aligned in the message."""
+    ours = [xp.asarray([1, 2, 3], np.uint8), xp.asarray([[0.5], [1.5]]), 7, np.float32(0.25), 1.5, xp.asarray(2.0)]
+    theirs = b"\x01\x01\x02" + np.float64([10, 20]).tobytes() + np.int64(5).tobytes()
+    theirs += np.float32(1).tobytes() + np.float64([2.25, 3]).tobytes()
+    total = messages.all_sum(Mailbox(rank, theirs), ours)
+    assert [type(value) for value in total[:5]] == [type(value) for value in ours[:5]]
+    assert [total[0].tolist(), total[1].tolist(), *total[2:5], float(total[5])] == [
+        [2, 3, 5], [[10.5], [21.5]], 12, 1.25, 3.75, 5,
+    ]  # fmt: skip
+    assert total[0].dtype == np.uint8 and total[1].dtype == np.float64 and total[1].shape == (2, 1)
+    assert ours[0].tolist() == [1, 2, 3]  # as before
