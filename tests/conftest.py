@@ -36,6 +36,15 @@ def rng() -> np.random.Generator:
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--device", default="standin", choices=("standin", "cuda"), help="cuda: the tests that run on two "
                      "backends run on NumPy and on a real GPU, in place of the stand-in for CuPy")  # fmt: skip
+    parser.addoption("--answers", action="store_true", help="also try all right and wrong answers to the tasks")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests marked `answers`, more than a thousand, unless they are asked for: CI does."""
+    if not config.getoption("--answers"):
+        chosen = [item for item in items if not item.get_closest_marker("answers")]
+        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("answers")])
+        items[:] = chosen
 
 
 @pytest.fixture(autouse=True)

@@ -16,11 +16,13 @@ def test_the_solution_is_right(task):
     grade(task, solutions()[task])
 
 
+@pytest.mark.answers
 @pytest.mark.parametrize("task, answer", RIGHT)
 def test_right_answers_of_other_styles_are_taken(task, answer):
     grade(task, answer)
 
 
+@pytest.mark.answers
 @pytest.mark.parametrize("task, answer, message", WRONG)
 def test_a_wrong_answer_is_told_what_is_wrong(task, answer, message):
     with pytest.raises(AssertionError, match=message):
