@@ -17,7 +17,8 @@ export function writeError(error) {
 
 /** A table: the heads of its columns as text, its rows as elements. */
 export function tableOf(className, head, rows) {
-  const heads = head.map((text) => html("th", { scope: "col" }, text));
+  // a column without a name has an ordinary cell: a screen reader would announce an empty header
+  const heads = head.map((text) => (text ? html("th", { scope: "col" }, text) : html("td", {})));
   return html("table", { class: className }, html("thead", {}, html("tr", {}, ...heads)), html("tbody", {}, ...rows));
 }
 
