@@ -6,8 +6,8 @@ EMPTY_HEADER = re.compile(r'<th class="head[^"]*"><p></p></th>')
 
 
 def improve(app, page: str, template: str, context: dict, doctree) -> None:
-    """Change a page's parts, in place: wide code and formulas can be scrolled with the keyboard, a heading in the navigation has a
-    level, and a column without a name has no header."""
+    """Change a page's parts, in place: wide code and formulas can be scrolled with the keyboard, a heading in the
+    navigation has a level, and a column without a name has no header."""
     if "body" in context:
         body = context["body"].replace("<pre>", '<pre tabindex="0">')
         body = body.replace('<div class="math-wrapper', '<div tabindex="0" class="math-wrapper')
