@@ -5,11 +5,10 @@ import shutil
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
+from in_browser import SITE
 
-SITE = Path(__file__).resolve().parents[2] / "docs" / "_build" / "site"
 LACKING = [
     what
     for what, there in (
@@ -76,3 +75,18 @@ def browser(chromium, address):
     yield open_page
     messages = [entry["message"] for entry in chromium.get_log("browser") if "favicon" not in entry["message"]]
     assert not messages, messages
+
+
+@pytest.fixture
+def explore(browser):
+    """`explore(name)` opens an interactive page, and returns when it shows something."""
+    ready = """const done = arguments[0];
+    const look = () => (document.querySelector("#explore").dataset.ready ? done() : setTimeout(look, 20));
+    look();"""
+
+    def open_page(name: str):
+        driver = browser(f"explore/{name}.html")
+        driver.execute_async_script(ready)
+        return driver
+
+    return open_page

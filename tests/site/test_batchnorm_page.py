@@ -7,19 +7,13 @@ from selenium.webdriver.support.select import Select
 
 from resnet_scratch.layers import BatchNorm2d
 
-PAGE = "explore/batchnorm.html"
 X = [4, 0, 6, 3, 1, 4]  # mean 3, variance 24 / 6
 GRAD_Y = [1, -1, 2, 0, 3, 1]
-READY = """const done = arguments[0];
-const look = () => (document.querySelector("#explore").dataset.ready ? done() : setTimeout(look, 20));
-look();"""
 
 
 @pytest.fixture
-def page(browser):
-    driver = browser(PAGE)
-    driver.execute_async_script(READY)
-    return driver
+def page(explore):
+    return explore("batchnorm")
 
 
 def go(driver, step):
@@ -40,7 +34,7 @@ def row(driver, name):
 
 
 def verdicts(driver):
-    return [cell.text[0] for cell in driver.find_elements(By.CSS_SELECTOR, ".check-table td:last-child")]
+    return [cell.text[0] for cell in driver.find_elements(By.CSS_SELECTOR, ".check-table tbody td:last-child")]
 
 
 def test_what_is_shown_is_what_comes_out_by_hand(page):

@@ -7,18 +7,12 @@ from selenium.webdriver.support.select import Select
 
 from resnet_scratch.models.blocks import BasicBlock
 
-PAGE = "explore/block.html"
-READY = """const done = arguments[0];
-const look = () => (document.querySelector("#explore").dataset.ready ? done() : setTimeout(look, 20));
-look();"""
 ALL = {"x", "conv1.weight", "bn1.weight", "bn1.bias", "conv2.weight", "bn2.weight", "bn2.bias"}
 
 
 @pytest.fixture
-def page(browser):
-    driver = browser(PAGE)
-    driver.execute_async_script(READY)
-    return driver
+def page(explore):
+    return explore("block")
 
 
 def go(driver, step):

@@ -6,17 +6,10 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-PAGE = "explore/landscape.html"
-READY = """const done = arguments[0];
-const look = () => (document.querySelector("#explore").dataset.ready ? done() : setTimeout(look, 20));
-look();"""
-
 
 @pytest.fixture
-def page(browser):
-    driver = browser(PAGE)
-    driver.execute_async_script(READY)
-    return driver
+def page(explore):
+    return explore("landscape")
 
 
 def view(driver):

@@ -1,21 +1,16 @@
 """What holds for all interactive pages: a phone, a keyboard, a screen reader, and no request to anywhere else."""
 
-import json
-
 import pytest
+from in_browser import requests
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 PAGES = ("im2col", "networks", "batchnorm", "block", "landscape")
-READY = """const done = arguments[0];
-const look = () => (document.querySelector("#explore").dataset.ready ? done() : setTimeout(look, 20));
-look();"""
 
 
 @pytest.fixture(params=PAGES)
-def page(browser, request):
-    driver = browser(f"explore/{request.param}.html")
-    driver.execute_async_script(READY)
+def page(explore, request):
+    driver = explore(request.param)
     yield driver
     driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
@@ -32,8 +27,7 @@ def test_fits_a_phone(page):
 
 
 def test_asks_no_other_server(page, address):
-    sent = [json.loads(entry["message"])["message"] for entry in page.get_log("performance")]
-    urls = [m["params"]["request"]["url"] for m in sent if m["method"] == "Network.requestWillBeSent"]
+    urls = requests(page)
     assert any(url.endswith(".js") for url in urls), "the log has the page's requests"
     assert not [url for url in urls if not url.startswith((address, "data:"))]
 

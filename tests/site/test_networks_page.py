@@ -11,17 +11,10 @@ from resnet_scratch.insight.receptive import receptive_fields
 from resnet_scratch.measure.summary import summarise
 from resnet_scratch.models import CONFIGS, build
 
-PAGE = "explore/networks.html"
-READY = """const done = arguments[0];
-const look = () => (document.querySelector("#explore").dataset.ready ? done() : setTimeout(look, 20));
-look();"""
-
 
 @pytest.fixture
-def page(browser):
-    driver = browser(PAGE)
-    driver.execute_async_script(READY)
-    return driver
+def page(explore):
+    return explore("networks")
 
 
 def choose(driver, name):

@@ -1,15 +1,12 @@
 """Every page of the site: no error in the console, no request to another server, no dead link, a search that finds, and
 nothing that shuts out those who use a screen reader or the keyboard (by axe-core's rules)."""
 
-import json
-import subprocess
-import tarfile
 from html.parser import HTMLParser
-from pathlib import Path
 from urllib.parse import unquote, urldefrag, urljoin
 
 import pytest
-from conftest import SITE
+from in_browser import SITE, requests
+from npm import package_files
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
@@ -59,18 +56,9 @@ def test_every_link_leads_somewhere(page, links):
 
 
 @pytest.fixture(scope="session")
-def axe(tmp_path_factory) -> str:
+def axe() -> str:
     """The code of axe-core, which finds what keeps people out."""
-    folder = tmp_path_factory.mktemp("axe")
-    subprocess.run(["npm", "pack", "--silent", AXE], cwd=folder, check=True, stdout=subprocess.PIPE)
-    with tarfile.open(next(Path(folder).glob("*.tgz"))) as archive:
-        return archive.extractfile("package/axe.min.js").read().decode()
-
-
-def requests(driver) -> set[str]:
-    """The addresses of all requests since the last call."""
-    events = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
-    return {e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"}
+    return package_files(AXE)["axe.min.js"].decode()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

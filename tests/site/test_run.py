@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 import pytest
+from in_browser import requests
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
@@ -61,12 +62,6 @@ def native(code):
     with contextlib.redirect_stdout(io.StringIO()):
         exec(code, {"show_loss": lambda step, loss: losses.append(float(loss)), "__name__": "__main__"})
     return np.array(losses)
-
-
-def requests(driver):
-    """The addresses of all requests since the page was opened."""
-    events = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
-    return [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
 
 
 DRAWN = "images, labels = draw_images(5000, np.random.default_rng(0))"

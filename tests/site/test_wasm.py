@@ -1,11 +1,6 @@
 """docs/wasm.py: what it empties, and what it leaves as it is, as a browser runs it."""
 
-import sys
-from pathlib import Path
-
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "docs"))
 import wasm
 
 
