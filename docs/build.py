@@ -11,19 +11,19 @@ docstrings, what the page that trains downloads (engine.py), and all else in thi
 import argparse
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
-import tarfile
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
+import npm
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 VENDOR = HERE / "_static" / "vendor"
-PACKAGES = {"mathjax@3.2.2": {"package/es5/tex-svg.js": "mathjax.js", "package/LICENSE": "mathjax-LICENSE.txt"}}
+PACKAGES = {"mathjax@3.2.2": {"es5/tex-svg.js": "mathjax.js", "LICENSE": "mathjax-LICENSE.txt"}}
 sys.path += [str(ROOT / "tutorials"), str(HERE), str(HERE / "_ext")]
 
 
@@ -33,22 +33,16 @@ def fetch_packages() -> None:
     for package, files in PACKAGES.items():
         if all((VENDOR / name).exists() for name in files.values()):
             continue
-        report = subprocess.run(
-            ["npm", "pack", "--json", "--pack-destination", VENDOR, package], check=True, stdout=subprocess.PIPE
-        )
-        archive = VENDOR / json.loads(report.stdout)[0]["filename"].replace("@", "").replace("/", "-")
-        with tarfile.open(archive) as tar:
-            for member, name in files.items():
-                (VENDOR / name).write_bytes(tar.extractfile(member).read())
-        archive.unlink()
+        content = npm.package_files(package)
+        for member, name in files.items():
+            (VENDOR / name).write_bytes(content[member])
 
 
 def write_tutorials() -> None:
     """The tutorials as notebooks, each task with its folded hints and answer, into tutorials/ beside this file."""
     import jupytext
     import links
-    import nbformat
-    from make_notebooks import task_cells
+    from make_notebooks import as_text, task_cells, tasks_of
 
     folder = HERE / "tutorials"
     folder.mkdir(exist_ok=True)
@@ -56,23 +50,17 @@ def write_tutorials() -> None:
         made = jupytext.read(tutorial, fmt="py:percent")
         cells = []
         for cell in made.cells:
-            if "task" in cell["metadata"].get("tags", []):
-                numbers = re.findall(r'^task\("(.*)"\)$', cell["source"], re.MULTILINE)
+            if numbers := tasks_of(cell):
                 cells += [task_cells(number)[0] for number in numbers]
-            else:
-                if cell["cell_type"] == "markdown":
-                    cell["source"] = links.of_tutorial(cell["source"])
-                cells.append(cell)
-        made.cells = cells
+                continue
+            if cell["cell_type"] == "markdown":
+                cell["source"] = links.of_tutorial(cell["source"])
+            cells.append(cell)
         cells[0]["source"] += "\n\n" + buttons(tutorial.stem)
-        for k, cell in enumerate(cells):
-            cell["id"] = f"cell-{k:03}"
-        made.metadata.pop("jupytext", None)
         if tutorial.stem == "14_pytorch" and find_spec("torch") is None:
             print("tutorial 14 is shown without results: it needs PyTorch", file=sys.stderr)
             made.metadata["mystnb"] = {"execution_mode": "off"}
-        made["nbformat"], made["nbformat_minor"] = 4, 5
-        write_if_changed(folder / f"{tutorial.stem}.ipynb", nbformat.writes(made) + "\n")
+        write_if_changed(folder / f"{tutorial.stem}.ipynb", as_text(made, cells))
     shutil.copytree(ROOT / "tutorials" / "notebooks", HERE / "_static" / "notebooks", dirs_exist_ok=True)
 
 

@@ -6,11 +6,11 @@ import json
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 import zipfile
 from pathlib import Path
 
+import npm
 import wasm
 
 HERE = Path(__file__).resolve().parent
@@ -80,15 +80,10 @@ def _write_library(library: zipfile.ZipFile) -> None:
 
 
 def _write_host() -> None:
-    report = subprocess.run(
-        ["npm", "pack", "--json", "--pack-destination", KEPT, HOST], check=True, stdout=subprocess.PIPE
-    )
-    archive = KEPT / json.loads(report.stdout)[0]["filename"].replace("@", "").replace("/", "-")
     (MADE / "host").mkdir(exist_ok=True)
-    with tarfile.open(archive) as tar:
-        for member in tar.getmembers():
-            if member.name.startswith("package/dist/") and member.name.endswith(".js") or "LICENSE-MIT" in member.name:
-                (MADE / "host" / Path(member.name).name).write_bytes(tar.extractfile(member).read())
+    for path, content in npm.package_files(HOST).items():
+        if path.startswith("dist/") and path.endswith(".js") or "LICENSE-MIT" in path:
+            (MADE / "host" / Path(path).name).write_bytes(content)
 
 
 def _write_wheel() -> None:

@@ -42,11 +42,16 @@ MILESTONE = re.compile(r"^milestone\((\d+), solutions\(\)", re.MULTILINE)
 def notebook(tutorial: Path) -> str:
     """The notebook of a tutorial, as text."""
     made = jupytext.read(tutorial, fmt="py:percent")
-    made.metadata.pop("jupytext", None)  # it names the version that read it
     title, *cells = made.cells
-    made.cells = [title, new_code_cell(SETUP), *(new for cell in cells for new in unsolved(cell))]
-    made.cells.append(new_code_cell(f"progress({int(tutorial.name[:2])})"))
-    for k, cell in enumerate(made.cells):
+    cells = [title, new_code_cell(SETUP), *(new for cell in cells for new in unsolved(cell))]
+    return as_text(made, [*cells, new_code_cell(f"progress({int(tutorial.name[:2])})")])
+
+
+def as_text(made, cells: list) -> str:
+    """A notebook that was read from a tutorial, with these cells, as text. Nothing in it depends on when it was made."""
+    made.metadata.pop("jupytext", None)  # it names the version that read it
+    made.cells = cells
+    for k, cell in enumerate(cells):
         cell["id"] = f"cell-{k:03}"
         cell["metadata"] = {key: value for key, value in cell["metadata"].items() if key == "tags"}
     made["nbformat"], made["nbformat_minor"] = 4, 5
@@ -54,14 +59,16 @@ def notebook(tutorial: Path) -> str:
     return nbformat.writes(made) + "\n"
 
 
+def tasks_of(cell) -> list[str]:
+    """The numbers of the tasks in a cell with the tag "task"; none for other cells."""
+    tagged = "task" in cell["metadata"].get("tags", [])
+    return re.findall(r'^task\("(.*)"\)$', cell["source"], re.MULTILINE) if tagged else []
+
+
 def unsolved(cell) -> list:
     """The cells that a student gets in place of one of the tutorial's."""
-    if "task" in cell["metadata"].get("tags", []):
-        return [
-            new
-            for number in re.findall(r'^task\("(.*)"\)$', cell["source"], re.MULTILINE)
-            for new in task_cells(number)
-        ]
+    if numbers := tasks_of(cell):
+        return [new for number in numbers for new in task_cells(number)]
     if cell["cell_type"] == "code":
         cell["source"] = MILESTONE.sub(r"milestone(\1, my_answers()", TASK_IMPORT.sub(_without_task, cell["source"]))
     return [cell]
