@@ -7,6 +7,7 @@ import numpy as np
 from resnet_scratch.gradcheck import STEPS
 from resnet_scratch.layers import BatchNorm2d
 from resnet_scratch.layers.layer import Layer
+from resnet_scratch.verify.definitions import numerical_gradient
 from resnet_scratch.verify.mistakes import MISTAKES, planted
 
 # three images of one row of two pixels, one channel; the mean is 3 and the variance 4
@@ -96,25 +97,16 @@ def compare(layer: Layer, x: np.ndarray, grad_y: np.ndarray) -> list[dict]:
     tensors = [("x", x, layer.backward(grad_y.copy(), cache))]
     tensors += [(name, parameter.value, parameter.grad) for name, parameter in layer.named_parameters()]
     noise = np.finfo(np.float64).eps * max(1.0, float(np.abs(y * grad_y).sum())) / STEPS[-1]
+
+    def loss(_: np.ndarray) -> float:  # of the tensor that is being changed, in place
+        return float((layer.forward(x, training=True)[0] * grad_y).sum())
+
     checked = []
     for name, array, gradient in [(name, array, gradient.copy()) for name, array, gradient in tensors]:
-        numerical = _slopes(layer, x, grad_y, array)
+        numerical = numerical_gradient(loss, array)
         size = np.maximum(np.maximum(np.abs(gradient), np.abs(numerical)), np.sqrt(np.mean(gradient**2)))
         error = np.abs(gradient - numerical) / np.maximum(size, noise)
         verdict = np.where(size < noise, "zero", np.where(error <= TOLERANCE, "agrees", "differs"))
         entry = {"backward": gradient, "numerical": numerical, "error": error, "verdict": verdict}
         checked.append({"name": name, "shape": array.shape, **{k: v.ravel().tolist() for k, v in entry.items()}})
     return checked
-
-
-def _slopes(layer: Layer, x: np.ndarray, grad_y: np.ndarray, array: np.ndarray, step: float = 1e-5) -> np.ndarray:
-    """Central differences of sum(forward(x) * grad_y) with respect to each element of `array`, x or a parameter."""
-    slopes = np.zeros_like(array)
-    for index in np.ndindex(array.shape):
-        origin, sums = array[index], []
-        for shift in (step, -step):
-            array[index] = origin + shift
-            sums.append(float((layer.forward(x, training=True)[0] * grad_y).sum()))
-        array[index] = origin
-        slopes[index] = (sums[0] - sums[1]) / (2 * step)
-    return slopes
