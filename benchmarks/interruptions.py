@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 FILES = ("model.safetensors", "best.safetensors")
@@ -25,6 +26,12 @@ LONGEST_WAIT = 1.2  # seconds from the first step to the signal
 
 def train(folder: Path) -> int:
     """In a process of its own: start or resume the run in `folder`; the exit status is the command line's."""
+    result = go_on(folder, train_images=48, batch_size=8, epochs=120, save_seconds=0.01)
+    return 128 + result if isinstance(result, signal.Signals) else 0
+
+
+def go_on(folder: Path, train_images: int, batch_size: int, epochs: int, save_seconds: float) -> Any:
+    """Start or resume a small run in `folder`, print "begins", and return what `trainer.finish` does."""
     import numpy as np
 
     from resnet_scratch import data
@@ -32,18 +39,19 @@ def train(folder: Path) -> int:
     from resnet_scratch.experiment.recipe import Recipe
     from resnet_scratch.experiment.run import STATE_FILE, Settings
 
-    trainer.SAVE_SECONDS = 0.01
-    rng = np.random.default_rng(0)
-    images, labels = rng.integers(0, 256, (68, 8, 8, 3), np.uint8), rng.integers(0, 4, 68)
-    dataset = data.Dataset("noise", tuple("abcd"), images[:48], labels[:48], images[48:], labels[48:], mirror=True)
-    recipe = Recipe("tiny", "resnet8", "shapes", "", batch_size=8, epochs=120, schedule="cosine", learning_rate=0.02)
+    trainer.SAVE_SECONDS = save_seconds
+    rng, N = np.random.default_rng(0), train_images
+    images, labels = rng.integers(0, 256, (N + 20, 8, 8, 3), np.uint8), rng.integers(0, 4, N + 20)
+    dataset = data.Dataset("noise", tuple("abcd"), images[:N], labels[:N], images[N:], labels[N:], mirror=True)
+    recipe = Recipe(
+        "tiny", "resnet8", "shapes", "", batch_size=batch_size, epochs=epochs, schedule="cosine", learning_rate=0.02
+    )
     if (folder / STATE_FILE).exists():
         run = storage.resume(folder, "cpu", dataset=dataset)
     else:
         run = storage.start(Settings(recipe), folder, "cpu", dataset)
     print("begins", flush=True)
-    result = trainer.finish(run, lambda line: None)
-    return 128 + result if isinstance(result, signal.Signals) else 0
+    return trainer.finish(run, lambda line: None)
 
 
 def child(folder: Path) -> subprocess.Popen:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,50 +19,34 @@ import tempfile
 import time
 from pathlib import Path
 
-FILES = ("model.safetensors", "best.safetensors")
+from interruptions import go_on, same_files
+
+from resnet_scratch.compute.processes import INSTALL, find_mpiexec, processes
+
 LONGEST_WAIT = 2.5  # seconds from the first step to the kill
 LONGEST_END = 10.0  # seconds from the kill to the end of all
 
 
 def train(folder: Path) -> None:
     """In each of the processes: start or resume the run in `folder`."""
-    import numpy as np
-
-    from resnet_scratch import data
-    from resnet_scratch.compute.processes import processes
-    from resnet_scratch.experiment import storage, trainer
-    from resnet_scratch.experiment.recipe import Recipe
-    from resnet_scratch.experiment.run import STATE_FILE, Settings
-
-    trainer.SAVE_SECONDS = 0.05
-    rng = np.random.default_rng(0)
-    images, labels = rng.integers(0, 256, (116, 8, 8, 3), np.uint8), rng.integers(0, 4, 116)
-    dataset = data.Dataset("noise", tuple("abcd"), images[:96], labels[:96], images[96:], labels[96:], mirror=True)
-    recipe = Recipe("tiny", "resnet8", "shapes", "", batch_size=32, epochs=60, schedule="cosine", learning_rate=0.02)
     with processes():
-        if (folder / STATE_FILE).exists():
-            run = storage.resume(folder, "cpu", dataset=dataset)
-        else:
-            run = storage.start(Settings(recipe), folder, "cpu", dataset)
-        print("begins", flush=True)
-        trainer.finish(run, lambda line: None)
+        go_on(folder, train_images=96, batch_size=32, epochs=60, save_seconds=0.05)
 
 
-def start(folder: Path, processes: int) -> subprocess.Popen:
+def start(folder: Path, number: int) -> subprocess.Popen:
     """The run in so many processes; in one, it is without MPI."""
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    mpiexec = shutil.which("mpiexec", path=path)
-    assert mpiexec, "mpiexec is not installed: pip install 'resnet_scratch[mpi]'"
-    prefix = [mpiexec, "-n", str(processes)] if processes > 1 else []
+    mpiexec = find_mpiexec()
+    assert mpiexec, f"mpiexec is not installed: {INSTALL}"
+    prefix = [mpiexec, "-n", str(number)] if number > 1 else []
     command = [*prefix, sys.executable, __file__, "--train", str(folder)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def kill_one(folder: Path, processes: int, rng: random.Random) -> tuple[int, float, str]:
+def kill_one(folder: Path, number: int, rng: random.Random) -> tuple[int, float, str]:
     """Let the run go on, and kill one of its processes. Returns (exit status, seconds until all had ended, output)."""
     import psutil
 
-    job = start(folder, processes)
+    job = start(folder, number)
     assert job.stdout is not None
     begins = job.stdout.readline()
     time.sleep(rng.uniform(0, LONGEST_WAIT))
@@ -76,10 +59,6 @@ def kill_one(folder: Path, processes: int, rng: random.Random) -> tuple[int, flo
     gone, left = psutil.wait_procs(everyone, timeout=LONGEST_END)
     assert not left, f"still there: {left}"
     return job.returncode, time.monotonic() - then, begins + output + errors
-
-
-def same_files(folder: Path, other: Path) -> bool:
-    return all((folder / name).read_bytes() == (other / name).read_bytes() for name in FILES)
 
 
 def main(kills: int, seed: int) -> int:

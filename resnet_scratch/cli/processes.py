@@ -5,13 +5,12 @@ from __future__ import annotations
 import functools
 import importlib.util
 import os
-import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..compute.processes import INSTALL, launched_by_mpi, processes
+from ..compute.processes import INSTALL, find_mpiexec, launched_by_mpi, processes
 from .options import Integer, Mistake, option
 
 
@@ -36,9 +35,7 @@ def across_processes(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _start_again(number: int) -> None:
     """Replace this process by mpiexec, which starts the same command in `number` processes."""
-    beside_python = str(Path(sys.executable).parent)
-    mpiexec = shutil.which("mpiexec", path=os.pathsep.join([beside_python, os.environ.get("PATH", os.defpath)]))
-    if mpiexec is None:
+    if (mpiexec := find_mpiexec()) is None:
         raise Mistake(f"--processes needs mpiexec, which is not on the PATH: {INSTALL}")
     if importlib.util.find_spec("mpi4py") is None:
         raise Mistake(f"--processes needs mpi4py, which is not installed: {INSTALL}")

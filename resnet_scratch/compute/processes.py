@@ -15,11 +15,13 @@ from __future__ import annotations
 
 import math
 import os
+import shutil
 import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout
+from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from ..errors import UserError
@@ -44,6 +46,12 @@ class ProcessesError(UserError):
 def launched_by_mpi() -> bool:
     """Whether mpiexec, or a cluster's own command, has started this process."""
     return any(name in os.environ for name in LAUNCHED)
+
+
+def find_mpiexec() -> str | None:
+    """The path of mpiexec: the one beside this Python, else the first on the PATH; None where there is none."""
+    folders = [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
+    return shutil.which("mpiexec", path=os.pathsep.join(folders))
 
 
 def reports(all_have_it: bool) -> bool:
@@ -201,11 +209,11 @@ def largest(*numbers: int) -> tuple[int, ...]:
     return numbers if _comm is None else tuple(map(max, zip(*_comm.allgather(numbers))))
 
 
-def check_same(facts: Mapping[str, Any]) -> None:
-    """Raises ProcessesError, in all processes, which names what is not the same in all."""
+def check_same(facts: Callable[[], Mapping[str, Any]]) -> None:
+    """Raises ProcessesError, in all processes, which names what of `facts()` is not the same in all."""
     if _comm is None:
         return
-    everyone = _comm.allgather(dict(facts))
+    everyone = _comm.allgather(dict(facts()))
     for number, theirs in enumerate(everyone):
         if different := [name for name, value in theirs.items() if value != everyone[0].get(name)]:
             raise ProcessesError(f"process {number} cannot work with process 0: other {', '.join(different)}")

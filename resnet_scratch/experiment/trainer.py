@@ -37,7 +37,7 @@ def finish(run: Run, echo: Callable[[str], None] = print) -> Evaluation | signal
     `echo` prints a heading, then a line per epoch. Raises RunError when a number is no longer finite; the state that
     was saved last is then kept.
     """
-    check_same(run.identity())
+    check_same(run.identity)
     recipe = run.settings.recipe
     batches = data.training_batches(run.dataset, recipe.batch_size, run.settings.seed, run.step, recipe.augment)
     learning_rates = recipe.learning_rates(run.total_steps)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from resnet_scratch.compute.batch import Sum, over_batch
-from resnet_scratch.compute.processes import number_of_processes, process_number, processes
+from resnet_scratch.compute.processes import find_mpiexec, number_of_processes, process_number, processes
 from resnet_scratch.data import Dataset, training_batches
 from resnet_scratch.experiment import run, storage
 from resnet_scratch.experiment.evaluation import evaluate
@@ -26,7 +25,7 @@ from resnet_scratch.schedules import constant
 from resnet_scratch.train import train
 
 RECIPE = Recipe("tiny", "resnet8", "shapes", "", batch_size=64, epochs=3, schedule="one_cycle", learning_rate=0.05)
-MPIEXEC = shutil.which("mpiexec", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+MPIEXEC = find_mpiexec()
 
 
 def together(number: int | None, *arguments: object, **environment: str) -> subprocess.CompletedProcess:
