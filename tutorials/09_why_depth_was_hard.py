@@ -257,8 +257,8 @@ task("9.2")
 # axis of $H$ pixels, a 3x3 window falls on $3H$ positions, and $3H - 2$ of them are inside. So per layer the norm is
 # multiplied by $s (3H - 2) / 3H$. $H$ is 16, 8 and 4 in our three stages.
 #
-# Now measure. `record` runs one forward and one backward pass, and notes the norm of the gradient at the input of every
-# layer, $\| \partial L / \partial x \|$. We read it at the last ReLU of each block.
+# Now measure. `record` runs one forward and one backward pass, and notes the norm of the gradient with respect to the
+# input of every layer, $\| \partial L / \partial x \|$. We read it at the last ReLU of each block.
 
 
 # %%

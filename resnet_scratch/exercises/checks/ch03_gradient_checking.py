@@ -128,7 +128,7 @@ def task_3_3(answer: Callable) -> None:
 
 
 def task_3_4(answer: Callable) -> None:
-    """`relative_error`, of arrays that are worked out by hand."""
+    """`relative_error`, of arrays whose errors are computed by hand."""
     nan, inf = math.nan, math.inf
     told = {  # what the mistake is, by its result
         2 / 3: "without the root mean square, a small number next to large ones counts as much as a large one",

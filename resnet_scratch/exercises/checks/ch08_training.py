@@ -15,7 +15,7 @@ from .compare import compare
 
 
 def task_8_1(answer: Callable) -> None:
-    """`sgd_step`: numbers worked out by hand, then the velocity after three steps as a sum of gradients."""
+    """`sgd_step`: numbers computed by hand, then the velocity after three steps as a sum of gradients."""
     given = w, grad, velocity = np.array([[2.0, -4, 1]]), np.array([[1.0, 0, 3]]), np.array([[5.0, -1, 2]])
     rate, momentum, decay = 0.1, 0.8, 0.5
     wanted_w, wanted_v = np.array([[1.4, -3.72, 0.49]]), np.array([[6.0, -2.8, 5.1]])

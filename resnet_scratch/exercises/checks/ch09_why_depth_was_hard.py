@@ -44,7 +44,7 @@ def task_9_1(answer: Callable) -> None:
 
 
 def task_9_2(answer: Callable) -> None:
-    """`signal_scale`: against values worked out by hand, and a simulation."""
+    """`signal_scale`: against values computed by hand, and a simulation."""
     cases = ((1, 2, 3.0, 3.0), (3, 8, 1.0, 8.0), (10, 72, 1 / 6, 1.0), (4, 32, 1 / 8, 1 / 16))
     for layers, fan_in, std, expected in cases:
         got = float(answer(layers, fan_in, std))

@@ -109,7 +109,7 @@ def task_10_2(answer: Callable) -> None:
 
 
 def _right(kinds: tuple[int, int, int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Who is right on which image, in random order: so many of both, A only, B only, neither."""
+    """Which images A and B classify correctly, in random order, given how many both, only A, only B, or neither do."""
     kind = np.random.default_rng(0).permutation(np.repeat([3, 1, 2, 0], kinds))
     return kind & 1 > 0, kind & 2 > 0
 
