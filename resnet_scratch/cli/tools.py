@@ -45,10 +45,11 @@ PIXELS_AT_ONCE = 2**19  # what `predict` puts through the network at once: 512 i
 @weights_argument
 @data_option(None, otherwise="the one it was trained on")
 @data_dir_option
+@option("--flip", is_flag=True, help="Average the logits of each image and its mirror image.")
 @device_option
 @threads_option
 @across_processes
-def evaluate_command(weights: Path, data: str | None, data_dir: Path | None, device: str) -> None:
+def evaluate_command(weights: Path, data: str | None, data_dir: Path | None, flip: bool, device: str) -> None:
     """Test loss and accuracy of the network in WEIGHTS, a run's folder or its model.safetensors.
 
     Data are read from where the run had them, unless --data-dir names another place."""
@@ -67,7 +68,7 @@ def evaluate_command(weights: Path, data: str | None, data_dir: Path | None, dev
     if about.classes not in (tuple(dataset.classes), tuple(map(str, range(len(dataset.classes))))):
         raise click.UsageError(f"{weights} knows the classes {', '.join(about.classes)}; {dataset.name} has others")
     dataset = dataset.to(device)
-    result = evaluate(model, dataset.test_images, dataset.test_labels, *about.normalisation())
+    result = evaluate(model, dataset.test_images, dataset.test_labels, *about.normalisation(), flip=flip)
     click.echo(
         f"{about.config['name']} on {dataset.name}, {len(dataset.test_images):,} test images: "
         f"accuracy {result.accuracy:.2%}, loss {result.loss:.4f}"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..checks import check_instance
-from .augment import normalise, random_crop, random_flip
+from .augment import normalise, random_crop, random_flip, resize
 from .batches import test_batches, training_batches
 from .cifar10 import load_cifar10
 from .cifar100 import load_cifar100
@@ -45,5 +45,5 @@ def load(name: str = "shapes", data_dir: str | os.PathLike | None = None, image_
 
 __all__ = [
     "DataError", "Dataset", "NAMES", "UnknownDataError", "load", "load_cifar10", "load_cifar100", "load_folder",
-    "load_shapes", "normalise", "random_crop", "random_flip", "test_batches", "training_batches",
+    "load_shapes", "normalise", "random_crop", "random_flip", "resize", "test_batches", "training_batches",
 ]  # fmt: skip

@@ -1,8 +1,8 @@
-"""Data augmentation (random crops and horizontal flips) and normalisation.
+"""Data augmentation (random crops and horizontal flips), normalisation and resizing.
 
-Source: He et al. 2015, "Deep Residual Learning", section 4.2: 4 pixels are padded on each side, and a crop of the
-original size is randomly sampled from the padded image or its horizontal flip. Random numbers are drawn on the host,
-also for images on a GPU, so both see the same crops.
+Source of the augmentation: He et al. 2015, "Deep Residual Learning", section 4.2: 4 pixels are padded on each side, and
+a crop of the original size is randomly sampled from the padded image or its horizontal flip. Random numbers are drawn
+on the host, also for images on a GPU, so both see the same crops.
 """
 
 from __future__ import annotations
@@ -62,3 +62,29 @@ def normalise(images: Array, mean: Array, std: Array) -> Array:
     shift = xp.asarray(-mean / std, dtype=xp.float32)
     scale_of_a_row = xp.tile(scale, images.shape[2]).reshape(-1, len(scale))  # (W, C): NumPy then multiplies long runs
     return images * scale_of_a_row + shift
+
+
+def resize(images: Array, size: int) -> Array:
+    """The images scaled to `size` pixels in height and width. (N, H, W, C) float -> (N, size, size, C) of that dtype.
+
+    Along an axis, a pixel of the result is a weighted mean of pixels: the weights decrease linearly with the distance
+    from its centre, to 0 at the distance of one pixel of the coarser of the two images. This is bilinear interpolation
+    with antialiasing, as of Pillow and of PyTorch. Raises ValueError for images that are no array of floats.
+    """
+    check_floats("images", images, IMAGES)
+    check_whole("size", size)
+    N, H, W, C = images.shape
+    if (H, W) == (size, size):
+        return images
+    rows, columns = (array_module(images).asarray(_resizing(n, size), dtype=images.dtype) for n in (H, W))
+    shorter = rows @ images.reshape(N, H, W * C)
+    return (columns @ shorter.reshape(N * size, W, C)).reshape(N, size, size, C)
+
+
+def _resizing(old: int, new: int) -> np.ndarray:
+    """(new, old): the weights with which `old` pixels in a row make `new` ones; those of each new pixel add up to 1."""
+    scale = old / new
+    centres = (np.arange(new) + 0.5) * scale
+    distances = abs(centres[:, None] - (np.arange(old) + 0.5)) / max(scale, 1.0)
+    weights = np.maximum(1 - distances, 0)
+    return weights / weights.sum(1, keepdims=True)

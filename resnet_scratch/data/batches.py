@@ -9,23 +9,30 @@ from collections.abc import Callable, Generator, Iterator
 
 import numpy as np
 
-from ..checks import check_array, check_flag, check_instance, check_integers, check_whole
+from ..checks import brief, check_array, check_flag, check_instance, check_integers, check_whole
 from ..compute.backend import Array, array_module, follow
 from ..compute.processes import part_of_batch
-from .augment import IMAGES, normalise, random_crop, random_flip
+from .augment import IMAGES, normalise, random_crop, random_flip, resize
 from .dataset import Dataset
 
 Batch = tuple[Array, Array]  # images (N, H, W, 3) float32, labels (N,) int64
+ImageSizes = Callable[[int], int | None]  # step, from 0 -> height and width of its images in pixels; None: their own
 PADDING = 4  # pixels on each side, of which a random crop removes as many: He et al. 2015, section 4.2
 
 
 def training_batches(
-    dataset: Dataset, batch_size: int, seed: int, start_step: int = 0, augment: bool = True
+    dataset: Dataset,
+    batch_size: int,
+    seed: int,
+    start_step: int = 0,
+    augment: bool = True,
+    image_sizes: ImageSizes | None = None,
 ) -> Generator[Batch, None, None]:
     """Training batches without end, from step `start_step` on: images (batch_size, H, W, 3) float32, labels int64.
 
-    With `augment` the images are randomly cropped, and flipped where the data set allows it. Batches are on the
-    device of the data set.
+    With `augment` the images are randomly cropped, and flipped where the data set allows it. `image_sizes`, a function
+    of the step, says to what height and width they are then resized, in pixels; None: they keep their size. Batches are
+    on the device of the data set.
 
     The order of an epoch is a function of (seed, epoch), the augmentation of a batch one of (seed, step). A run that
     is resumed at any step therefore sees the same batches as an uninterrupted one. An epoch has N // batch_size
@@ -43,11 +50,21 @@ def training_batches(
     check_whole("seed", seed, 0)
     check_whole("start_step", start_step, 0)
     check_flag("augment", augment)
-    return _prefetch(lambda step: _training_batches(dataset, batch_size, seed, step, augment, part), start_step)
+    if image_sizes is not None and not callable(image_sizes):
+        raise TypeError(f"image_sizes must be a function of the step, got {brief(image_sizes)}")
+    return _prefetch(
+        lambda step: _training_batches(dataset, batch_size, seed, step, augment, image_sizes, part), start_step
+    )
 
 
 def _training_batches(
-    dataset: Dataset, batch_size: int, seed: int, start_step: int, augment: bool, part: slice = slice(None)
+    dataset: Dataset,
+    batch_size: int,
+    seed: int,
+    start_step: int,
+    augment: bool,
+    image_sizes: ImageSizes | None = None,
+    part: slice = slice(None),
 ) -> Iterator[Batch]:
     """The same batches, a part of each of them, prepared when it is asked for."""
     follow(dataset.train_images)  # a new thread computes on GPU 0 until it is told otherwise
@@ -66,20 +83,31 @@ def _training_batches(
             images = random_crop(images, PADDING, rng)
         if augment and dataset.mirror:
             images = random_flip(images, rng)
-        yield normalise(images[part], dataset.mean, dataset.std), dataset.train_labels[indices[part]]
+        images = normalise(images[part], dataset.mean, dataset.std)
+        size = image_sizes(step) if image_sizes else None
+        yield images if size is None else resize(images, size), dataset.train_labels[indices[part]]
         step += 1
 
 
-def test_batches(images: Array, labels: Array, batch_size: int, mean: np.ndarray, std: np.ndarray) -> Iterator[Batch]:
+def test_batches(
+    images: Array, labels: Array, batch_size: int, mean: np.ndarray, std: np.ndarray, image_size: int | None = None
+) -> Iterator[Batch]:
     """All `images` (N, H, W, 3) uint8 with their labels (N,), in order, normalised; the last batch may be smaller.
 
-    Raises ValueError unless there is a label, an integer, for each image.
+    They are resized to `image_size` pixels in height and width; None: they keep their size. Raises ValueError unless
+    there is a label, an integer, for each image.
     """
     check_array("images", images, IMAGES)
     check_integers("labels", labels, images.shape[:1])
     check_whole("batch_size", batch_size)
-    parts = (slice(begin, begin + batch_size) for begin in range(0, len(images), batch_size))
-    return ((normalise(images[part], mean, std), labels[part]) for part in parts)
+    if image_size is not None:
+        check_whole("image_size", image_size)
+
+    def batch(part: slice) -> Batch:
+        x = normalise(images[part], mean, std)
+        return x if image_size is None else resize(x, image_size), labels[part]
+
+    return (batch(slice(begin, begin + batch_size)) for begin in range(0, len(images), batch_size))
 
 
 test_batches.__test__ = False  # type: ignore[attr-defined]  # tells pytest that this is not a test, despite its name

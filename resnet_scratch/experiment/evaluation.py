@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..checks import check_instance, check_integers
+from ..checks import check_flag, check_instance, check_integers
 from ..compute.backend import Array, to_device, to_numpy
 from ..compute.processes import share_out
 from ..data import normalise, test_batches
@@ -34,18 +34,31 @@ class Evaluation:
         return self.probabilities.argmax(1)
 
 
-def evaluate(model: Layer, images: Array, labels: Array, mean: np.ndarray, std: np.ndarray) -> Evaluation:
+def evaluate(
+    model: Layer,
+    images: Array,
+    labels: Array,
+    mean: np.ndarray,
+    std: np.ndarray,
+    image_size: int | None = None,
+    flip: bool = False,
+) -> Evaluation:
     """Loss, accuracy and probabilities for images uint8 (N, H, W, 3) with labels (N,), in evaluation mode.
 
-    Images and labels must be on the model's device; `mean` and `std` (3,) are those of its training images.
+    Images and labels must be on the model's device; `mean` and `std` (3,) are those of its training images. The images
+    are resized to `image_size` pixels in height and width; None: they keep their size. With `flip`, an image's logits
+    are the means of its own and of those of its mirror image: the two make different mistakes (Krizhevsky et al. 2012,
+    "ImageNet Classification with Deep Convolutional Neural Networks", section 4.1, average over flips and crops).
+    Raises ValueError unless there is a label, an integer, for each image.
     """
     check_instance("model", model, Layer)
     check_integers("labels", labels, images.shape[:1])
+    check_flag("flip", flip)
 
     def evaluate_from(begin: int) -> tuple[float, np.ndarray]:
         part = slice(begin, begin + BATCH_SIZE)
-        [(x, batch_labels)] = test_batches(images[part], labels[part], BATCH_SIZE, mean, std)
-        logits = model(x)
+        [(x, batch_labels)] = test_batches(images[part], labels[part], BATCH_SIZE, mean, std, image_size)
+        logits = (model(x) + model(x[:, :, ::-1])) / 2 if flip else model(x)
         return float(softmax_cross_entropy(logits, batch_labels)[0]) * len(x), to_numpy(softmax(logits))
 
     losses, parts = zip(*share_out(evaluate_from, range(0, len(images), BATCH_SIZE)))

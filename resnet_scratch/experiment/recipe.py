@@ -45,6 +45,9 @@ class Recipe:
     decay_biases_and_norms: bool = True
     label_smoothing: float = 0.0
     augment: bool = True  # random crops; random mirror images where the data set allows them
+    image_sizes: tuple[int, ...] = ()  # height and width of the images, one after the other; (): the data set's own
+    larger_at: tuple[float, ...] = ()  # when the next of these sizes begins
+    flip_in_evaluation: bool = False  # average the logits of each image and its mirror image
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "learning_rate", "epochs", "steps"):
@@ -58,6 +61,13 @@ class Recipe:
         if (self.epochs is None) == (self.steps is None):
             raise RecipeError(
                 f"a recipe has epochs or steps, one of them; got epochs={self.epochs}, steps={self.steps}"
+            )
+        if any(size < 1 for size in self.image_sizes):
+            raise RecipeError(f"image_sizes must be at least 1, got {self.image_sizes}")
+        if len(self.larger_at) != max(len(self.image_sizes) - 1, 0) or list(self.larger_at) != sorted(self.larger_at):
+            raise RecipeError(
+                f"larger_at must say in order when each of image_sizes but the first begins, got {self.larger_at} "
+                f"for {self.image_sizes}"
             )
         if self.schedule not in _SCHEDULES:
             raise RecipeError(f"schedule must be one of {', '.join(_SCHEDULES)}, got {self.schedule!r}")
@@ -78,6 +88,15 @@ class Recipe:
         schedule = _SCHEDULES[self.schedule](self, total_steps)
         warmup_steps = round(self.warmup * total_steps)
         return schedules.warmup(schedule, warmup_steps, self.warmup_learning_rate) if warmup_steps else schedule
+
+    def sizes_at(self, total_steps: int) -> Callable[[int], int | None]:
+        """From the step (from 0) of a run of `total_steps` to the height and width of its images in pixels, or None:
+        their own. Small images first is "progressive resizing" (Howard 2018, "Training ImageNet in 3 hours for $25").
+        """
+        if not self.image_sizes:
+            return lambda step: None
+        starts = [round(part * total_steps) for part in self.larger_at]
+        return lambda step: self.image_sizes[sum(step >= start for start in starts)]
 
     def make_optimizer(self, parameters: list[Parameter]) -> Optimizer:
         """The optimizer, before its first step."""

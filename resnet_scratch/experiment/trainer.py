@@ -39,7 +39,8 @@ def finish(run: Run, echo: Callable[[str], None] = print) -> Evaluation | signal
     """
     check_same(run.identity)
     recipe = run.settings.recipe
-    batches = data.training_batches(run.dataset, recipe.batch_size, run.settings.seed, run.step, recipe.augment)
+    sizes = recipe.sizes_at(run.total_steps)
+    batches = data.training_batches(run.dataset, recipe.batch_size, run.settings.seed, run.step, recipe.augment, sizes)
     learning_rates = recipe.learning_rates(run.total_steps)
     steps = train(run.model, run.optimizer, batches, learning_rates, run.total_steps, run.step, recipe.label_smoothing)
     evaluation = None
@@ -94,9 +95,18 @@ def _end_epoch(run: Run, learning_rate: float, training_means: tuple[float, floa
 
 
 def _evaluate(run: Run) -> Evaluation:
-    """Evaluate the run's model on the images that it does not train on. Raises RunError when the loss is not finite."""
-    dataset = run.dataset
-    evaluation = evaluate(run.model, dataset.test_images, dataset.test_labels, dataset.mean, dataset.std)
+    """Evaluate the run's model on the images that it does not train on, as large as those that it was last trained on.
+    Raises RunError when the loss is not finite."""
+    dataset, recipe = run.dataset, run.settings.recipe
+    evaluation = evaluate(
+        run.model,
+        dataset.test_images,
+        dataset.test_labels,
+        dataset.mean,
+        dataset.std,
+        recipe.sizes_at(run.total_steps)(max(run.step - 1, 0)),
+        recipe.flip_in_evaluation and dataset.mirror,
+    )
     if not math.isfinite(evaluation.loss):
         raise RunError(f"after step {run.step} the {run.evaluated_on} loss is {evaluation.loss}: the network's numbers "
                        "are too large; a lower --lr may help")  # fmt: skip

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from resnet_scratch.compute.backend import to_device, to_numpy
-from resnet_scratch.data import normalise, random_crop, random_flip
+from resnet_scratch.data import normalise, random_crop, random_flip, resize
 
 
 @pytest.fixture
@@ -39,3 +39,20 @@ def test_normalise_subtracts_the_mean_and_divides_by_the_standard_deviation(devi
     result = normalise(to_device(images, device), mean, std)
     assert result.dtype == np.float32
     np.testing.assert_allclose(to_numpy(result), (images.astype(np.float64) / 255 - mean) / std, atol=2e-6)
+
+
+def test_a_row_of_four_pixels_becomes_two_by_hand(device):
+    # A new pixel is two old ones wide. Its weights fall to 0 at a distance of two old pixels from its centre, 1:
+    # the old centres 0.5, 1.5, 2.5 get 1 - 0.25, 1 - 0.25, 1 - 0.75, in all 7/4.
+    images = np.array([7.0, 14, 28, 70])[None, None, :, None].repeat(4, axis=1)
+    expected = [(3 * 7 + 3 * 14 + 28) / 7, (14 + 3 * 28 + 3 * 70) / 7]
+    resized = to_numpy(resize(to_device(images, device), 2))
+    np.testing.assert_allclose(resized[0, :, :, 0], [expected] * 2, rtol=1e-14)
+
+
+def test_a_resized_image_of_one_colour_keeps_it(device):
+    images = np.ones((2, 9, 5, 3), np.float32) * np.float32([1, -2, 3])
+    for size in (1, 4, 7, 20):
+        resized = resize(to_device(images, device), size)
+        assert resized.shape == (2, size, size, 3) and resized.dtype == np.float32
+        np.testing.assert_allclose(to_numpy(resized), images[:, :1, :1].repeat(size, 1).repeat(size, 2), rtol=1e-6)

@@ -53,6 +53,21 @@ def test_resuming_at_any_step_gives_bitwise_the_same_batches(dataset, start):
     assert_same_batches(take(training_batches(dataset, 5, 7, start), 12 - start), whole[start:])
 
 
+def test_the_size_of_the_images_is_a_function_of_the_step(dataset):
+    plain = take(training_batches(dataset, 5, seed=7), 5)
+    batches = take(training_batches(dataset, 5, seed=7, image_sizes=[4, 4, 6, None, 16].__getitem__), 5)
+    assert [images.shape for images, _ in batches] == [(5, n, n, 3) for n in (4, 4, 6, 8, 16)]
+    assert [labels.tolist() for _, labels in batches] == [labels.tolist() for _, labels in plain]
+    assert_same_batches(batches[3:4], plain[3:4])
+
+
+def test_test_images_of_another_size(dataset):
+    [(images, labels)] = test_batches(dataset.test_images, dataset.test_labels, 5, dataset.mean, dataset.std, 4)
+    expected = (10 * to_numpy(labels) + 10) / 255 - dataset.mean[0]
+    assert images.shape == (5, 4, 4, 3)
+    np.testing.assert_allclose(to_numpy(images)[:, 2, 1, 0], expected / dataset.std[0], atol=1e-5)
+
+
 def test_another_seed_gives_another_order(dataset):
     (_, a), (_, b) = take(training_batches(dataset, 20, 0), 1)[0], take(training_batches(dataset, 20, 1), 1)[0]
     assert a.tolist() != b.tolist()

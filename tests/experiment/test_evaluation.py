@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from resnet_scratch.cli import main
 from resnet_scratch.errors import UserError
-from resnet_scratch.experiment.evaluation import predict
+from resnet_scratch.experiment.evaluation import evaluate, predict
 from resnet_scratch.experiment.exchange import UNKNOWN
 from resnet_scratch.experiment.weights import About, save_model
 from resnet_scratch.models import build
@@ -39,6 +39,18 @@ def test_a_grey_image_is_one_with_three_equal_channels(trained):
 def test_other_images_are_refused(trained, shape, dtype, message):
     with pytest.raises(UserError, match=message):
         predict(*trained[:1], np.zeros(shape, dtype), trained[1])
+
+
+def test_with_flips_the_logits_are_those_of_an_image_and_its_mirror_image_on_average(trained):
+    model, about = trained
+    images, labels = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 3), dtype=np.uint8), np.arange(3)
+    statistics = about.normalisation()
+    mirror_images = np.ascontiguousarray(images[:, :, ::-1])
+    once, mirrored = (np.log(evaluate(model, i, labels, *statistics).probabilities) for i in (images, mirror_images))
+    result = evaluate(model, images, labels, *statistics, flip=True)
+    expected = np.exp((once + mirrored) / 2)  # log-probabilities are logits up to a constant of each image
+    np.testing.assert_allclose(result.probabilities, expected / expected.sum(1, keepdims=True), rtol=1e-4)
+    assert abs(once - mirrored).max() > 1e-3
 
 
 @pytest.mark.parametrize("dataset, message", [

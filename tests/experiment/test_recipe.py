@@ -43,6 +43,13 @@ def test_another_length_stretches_the_schedule():
     assert [rates(399), rates(400), rates(599), rates(600)] == pytest.approx([0.1, 0.01, 0.01, 0.001])
 
 
+def test_images_become_larger_at_fractions_of_the_run():
+    recipe = dataclasses.replace(find("cifar10-fast"), image_sizes=(16, 24, 32), larger_at=(0.5, 0.75))
+    sizes = recipe.sizes_at(total_steps=8)
+    assert [sizes(step) for step in range(8)] == [16] * 4 + [24] * 2 + [32] * 2
+    assert find("cifar10-fast").sizes_at(8)(3) is None
+
+
 def test_every_recipe_names_a_model_and_says_what_to_expect():
     for name, recipe in RECIPES.items():
         assert recipe.name == name and recipe.model in NAMES and "%" in recipe.expect
@@ -75,6 +82,9 @@ def test_mistakes_are_told():
         (dict(epochs=1, learning_rate=-1), "learning_rate must be above 0"),
         (dict(epochs=1, schedule="zigzag"), "'zigzag'"),
         (dict(epochs=1, optimizer="lion"), "optimizer must be one of sgd, adam, got 'lion'"),
+        (dict(epochs=1, image_sizes=(0,)), "image_sizes must be at least 1"),
+        (dict(epochs=1, image_sizes=(16, 32)), r"larger_at must say in order .*, got \(\) for \(16, 32\)"),
+        (dict(epochs=1, image_sizes=(8, 16, 32), larger_at=(0.5, 0.2)), "in order"),
         (dict(epochs=1, optimizer="adam", nesterov=True), "nesterov is for sgd, got the optimizer 'adam'"),
     ]:
         with pytest.raises(RecipeError, match=message):

@@ -61,6 +61,20 @@ def test_a_run_with_adam_learns_and_is_resumed_to_the_bit(tmp_path, tiny_dataset
     assert_same_optimizer(resumed.optimizer, whole.optimizer)
 
 
+def test_a_run_on_growing_images_is_resumed_to_the_bit(tmp_path, tiny_dataset, monkeypatch):
+    recipe = dataclasses.replace(RECIPE, image_sizes=(5, 8), larger_at=(0.4,), flip_in_evaluation=True)
+    whole, evaluation = go(tmp_path / "whole", tiny_dataset, recipe=recipe)
+    plain, _ = go(tmp_path / "plain", tiny_dataset)
+    assert evaluation.accuracy > 0.5 and log(whole.folder) != log(plain.folder)
+    with monkeypatch.context() as patch:
+        press_ctrl_c_at(patch, 4)
+        go(tmp_path / "stopped", tiny_dataset, recipe=recipe)
+    resumed = storage.resume(tmp_path / "stopped", "cpu", dataset=tiny_dataset)
+    finish(resumed, lambda line: None)
+    assert log(resumed.folder) == log(whole.folder)
+    assert (resumed.folder / "model.safetensors").read_bytes() == (whole.folder / "model.safetensors").read_bytes()
+
+
 def test_the_sums_of_an_epoch_that_was_interrupted_come_back_bit_for_bit(tmp_path, tiny_dataset, monkeypatch, device):
     with monkeypatch.context() as patch:
         press_ctrl_c_at(patch, 8)

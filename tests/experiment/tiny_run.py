@@ -49,8 +49,8 @@ def do_at(monkeypatch, step: int, action) -> None:
     """Call `action` when the batch of that step (from 0) is asked for, in the run's own thread."""
     batches = data.training_batches
 
-    def acting(dataset, batch_size, seed, start_step=0, augment=True):
-        for k, batch in enumerate(batches(dataset, batch_size, seed, start_step, augment), start_step):
+    def acting(dataset, batch_size, seed, start_step=0, *rest):
+        for k, batch in enumerate(batches(dataset, batch_size, seed, start_step, *rest), start_step):
             if k == step:
                 action()
             yield batch
