@@ -1,0 +1,41 @@
+"""What the experiments of many runs share: each run is brought to its end, or found there, in a folder of its own."""
+
+import sys
+from pathlib import Path
+
+from resnet_scratch.experiment import storage
+from resnet_scratch.experiment.log import LOG_FILE, History, read_log
+from resnet_scratch.experiment.recipe import Recipe
+from resnet_scratch.experiment.run import STATE_FILE, RunError, Settings
+from resnet_scratch.experiment.trainer import finish
+
+DIVERGED = "diverged.txt"  # a run whose numbers are no longer finite has ended too, and says so in this file
+
+
+def bring_to_its_end(recipe: Recipe, seed: int, folder: Path, data_dir: str | None) -> None:
+    """Start this run, or continue it. Ctrl-C stops it within a step, saved, and ends the experiment."""
+    if (folder / DIVERGED).exists():
+        return
+    begun = (folder / STATE_FILE).exists()
+    run = storage.resume(folder) if begun else storage.start(Settings(recipe, seed, data_dir=data_dir), folder)
+    if run.finished:
+        return run.lock.release()
+    print(f"{folder.name}: {recipe.model}, {run.total_steps} steps of {recipe.batch_size} images", flush=True)
+    try:
+        finish(run, lambda line: print(line, flush=True))
+    except RunError as error:
+        (folder / DIVERGED).write_text(f"{error}\n")
+        return print(error, flush=True)
+    if not run.finished:
+        sys.exit(f"stopped after step {run.step}; the same command goes on from there")
+
+
+def logs(runs: Path, name: str, epochs: int) -> list[History]:
+    """The logs of the runs with this name, one for each seed, that have ended; an empty one for a run that diverged."""
+    found: list[History] = []
+    for folder in sorted(runs.glob(f"{name}-[0-9]*")):
+        if (folder / DIVERGED).exists():
+            found.append([])
+        elif (folder / LOG_FILE).exists() and len(log := read_log(folder)) == epochs:
+            found.append(log)
+    return found
