@@ -30,15 +30,15 @@ from itertools import count
 from pathlib import Path
 from statistics import median
 
-from resnet_scratch.compute.processes import INSTALL, find_mpiexec, is_first_process, processes, wait_for_all
-from resnet_scratch.compute.threads import set_num_threads
+from resnet_scratch.compute.processes import INSTALL, alone, find_mpiexec, processes, wait_for_all
 from resnet_scratch.measure import bench, network
+from resnet_scratch.models import configs
 from resnet_scratch.table import format_table
 
 NAMES, ADDRESSES = ("machine0", "machine1"), ("10.77.0.1", "10.77.0.2")
 MTU = 65000  # bytes of a packet at most; large, because Python handles each
 TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 0x0001, 0x1000  # of linux/if_tun.h
-TCP = {"MPIR_CVAR_CH4_NETMOD": "ofi", "FI_PROVIDER": "tcp", "RESNET_SCRATCH_THREADS": "1", "OMP_NUM_THREADS": "1"}
+TCP = {"MPIR_CVAR_CH4_NETMOD": "ofi", "FI_PROVIDER": "tcp", "RESNET_SCRATCH_THREADS": "1"}
 
 
 def ip(*arguments: str) -> None:
@@ -129,3 +129,85 @@ def output(command: list[str]) -> str:
     if done.returncode != 0:
         sys.exit(f"{' '.join(command)}\nends with status {done.returncode}\n{done.stdout}{done.stderr}")
     return done.stdout
+
+
+def bits(epochs: int) -> int:
+    """Train on both machines and on one, without MPI, and compare the weights."""
+    with tempfile.TemporaryDirectory() as temporary, two_machines(delay=2e-4, rate=125e6) as both:
+        train = [sys.executable, "-m", "resnet_scratch", "train", "--epochs", str(epochs), "--run-dir"]
+        hashes = {}
+        for name, command in (("one machine", []), ("two machines", both)):
+            folder = Path(temporary, name)
+            start = time.monotonic()
+            print(output([*command, *train, str(folder)]).splitlines()[-1])
+            hashes[name] = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+            print(f"{name}: sha256 of the weights {hashes[name]}, {time.monotonic() - start:.0f} s")
+        print(f"{bytes_sent(NAMES[0]) / 1e6:.0f} MB were sent from the first machine to the second")
+    return 0 if len(set(hashes.values())) == 1 else 1
+
+
+def bytes_sent(name: str) -> int:
+    """Through the cable, by one machine."""
+    path = f"/sys/class/net/{name}/statistics/tx_bytes"
+    return int(subprocess.run(["ip", "netns", "exec", name, "cat", path], capture_output=True, check=True).stdout)
+
+
+def cost(delays: list[float], rate: float, model: str, batch_size: int, repeats: int) -> int:
+    """What a step takes at each delay, and what the model predicts from the link and from what a process computes."""
+    lines = []
+    for delay in delays:
+        with two_machines(delay, rate) as both:
+            step = [sys.executable, __file__, "step", "--model", model]
+            step += ["--batch-size", str(batch_size), "--repeats", str(repeats)]
+            alone, latency, bandwidth, measured = map(float, output([*both, *step]).split())
+        link = network.Link(latency, bandwidth)
+        workload = bench.Workload(model, batch_size, configs.find(model).image_size)
+        messages = network.messages_of_step(workload.network(), workload.image_size)
+        predicted = alone + network.communication_seconds(messages, 2, link)
+        row = (delay, latency, alone, predicted, measured)
+        lines.append((*(1e3 * seconds for seconds in row), bandwidth / 1e6, measured / predicted - 1))
+    print(f"{model}, {len(messages)} messages a step, {batch_size} images on two machines, {8 * rate / 1e6:.0f} Mbit/s")
+    columns = {"delay ms": ".2f", "alpha ms": ".2f", "alone ms": ".0f", "predicted ms": ".0f", "measured ms": ".0f"}
+    print(format_table({**columns, "beta MB/s": ".0f", "error": "+.0%"}, lines))
+    return 0
+
+
+def step(model: str, batch_size: int, repeats: int) -> None:
+    """In both machines: the first prints seconds of a step of its images alone, alpha, beta, and seconds of a step."""
+    workload = bench.Workload(model, batch_size // 2, configs.find(model).image_size)
+    with processes():
+        job = bench.numpy_jobs(workload)["training step"]
+
+        def job_alone() -> None:
+            with alone():
+                job()
+
+        link = network.measure_link(repeats)
+        seconds = bench.race({"wait": wait_for_all, "alone": job_alone, "again": wait_for_all, "both": job}, repeats)
+        print(median(seconds["alone"]), link.latency, link.bandwidth, median(seconds["both"]))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("what", choices=("bits", "cost", "step"), help="step is what cost runs on each machine")
+    parser.add_argument("--epochs", type=int, default=1)
+    parser.add_argument("--delays", type=float, nargs="+", default=[0, 0.25, 0.5, 1, 2, 5], help="ms, one way")
+    parser.add_argument("--rate", type=float, default=1000, help="Mbit/s")
+    parser.add_argument("--model", default="resnet20")
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--repeats", type=int, default=10)
+    options = parser.parse_args()
+    if options.what == "step":
+        step(options.model, options.batch_size, options.repeats)
+        return 0
+    if sys.platform != "linux" or os.geteuid() != 0 or not all(map(shutil.which, ("ip", "taskset"))):
+        sys.exit("network namespaces need Linux, root, and the commands ip (iproute2) and taskset (util-linux)")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started ends, too
+    if options.what == "bits":
+        return bits(options.epochs)
+    delays, rate = [delay / 1e3 for delay in options.delays], options.rate * 1e6 / 8
+    return cost(delays, rate, options.model, options.batch_size, options.repeats)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
