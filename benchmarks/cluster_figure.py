@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from statistics import median
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -52,7 +51,7 @@ def main(path: str) -> None:
     figure = Figure(figsize=(9.5, 5.2), layout="constrained")
     axes = figure.subplots(2, 3, sharex=True, sharey="row")
     for column, (name, workload) in enumerate(MODELS.items()):
-        image = median(race({name: numpy_jobs(workload)["training step"]}, REPEATS)[name]) / workload.batch_size
+        image = min(race({name: numpy_jobs(workload)["training step"]}, REPEATS)[name]) / workload.batch_size
         model = build(name, CLASSES.get(name, 10), rng=np.random.default_rng(0))
         messages = messages_of_step(model, min(64, workload.image_size))
         about = f"{name}: {len(messages)} messages, {sum(message.size for message in messages) / 1e6:.1f} MB a step"
