@@ -3,8 +3,8 @@
 A message of n bytes takes alpha + n / beta seconds: alpha is the latency, beta the bandwidth. A `Sum` over k processes
 takes log2(k) messages, one after another, because `messages.all_sum` is recursive doubling.
 
-Source: Thakur, Rabenseifner and Gropp 2005, "Optimization of Collective Communication Operations in MPICH": the model
-in section 3, the cost of recursive doubling in section 4.5.
+Source: Thakur, Rabenseifner and Gropp 2005, "Optimization of Collective Communication Operations in MPICH", which has
+this model, and the cost of recursive doubling in it.
 """
 
 from __future__ import annotations
