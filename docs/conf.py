@@ -20,6 +20,7 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
     "accessible",
+    "bibliography",
     "docstrings",
     "links",
     "offline_maths",
