@@ -92,7 +92,7 @@ def _say_where(app, page: str, source: list[str]) -> None:
                 where[work][_link(path)] = None
     entries = re.split(r"\n(?=\* )", source[0])
     for k, work in enumerate(where, start=1):
-        entries[k] = f"{entries[k].rstrip()} *Cited in* {', '.join(where[work])}."
+        entries[k] = f"{entries[k].rstrip()} *Cited in:* {', '.join(where[work])}"
     source[0] = "\n".join(entries)
 
 
