@@ -50,6 +50,7 @@ nitpicky = False
 html_theme = "furo"
 html_title = "resnet_scratch"
 html_static_path = ["_static"]
+html_favicon = "_static/favicon.svg"
 templates_path = ["_templates"]
 html_css_files = ["site.css"]
 html_show_sphinx = False
