@@ -20,6 +20,7 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
     "accessible",
+    "bibliography",
     "docstrings",
     "links",
     "offline_maths",
@@ -49,6 +50,8 @@ nitpicky = False
 html_theme = "furo"
 html_title = "resnet_scratch"
 html_static_path = ["_static"]
+html_favicon = "_static/favicon.svg"
+templates_path = ["_templates"]
 html_css_files = ["site.css"]
 html_show_sphinx = False
 html_copy_source = False

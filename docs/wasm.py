@@ -2,13 +2,8 @@
 
 from collections.abc import Iterator
 
-CUSTOM, TYPES, IMPORTS, FUNCTIONS, CODE = (
-    0,
-    1,
-    2,
-    3,
-    10,
-)  # numbers of sections, as the WebAssembly specification has them
+# The numbers that the WebAssembly specification gives to sections.
+CUSTOM, TYPES, IMPORTS, FUNCTIONS, CODE = 0, 1, 2, 3, 10
 RETURN_NOTHING = b"\x02\x00\x0b"  # a body of two bytes: no local variables, end
 TRAP = b"\x03\x00\x00\x0b"  # no local variables, unreachable, end
 

@@ -73,7 +73,7 @@ def browser(chromium, address):
 
     chromium.get_log("browser"), chromium.get_log("performance")  # what earlier pages left
     yield open_page
-    messages = [entry["message"] for entry in chromium.get_log("browser") if "favicon" not in entry["message"]]
+    messages = [entry["message"] for entry in chromium.get_log("browser")]
     assert not messages, messages
 
 
