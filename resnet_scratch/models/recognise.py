@@ -20,7 +20,8 @@ from ..errors import UserError
 from .configs import CONFIGS, ResNetConfig
 
 Shape = tuple[int, ...]
-_STEMS = {3: ("cifar", 32), 7: ("imagenet", 224)}  # by the first kernel's size; with the usual size of the images
+# By the first kernel's size; with the usual size of the images.
+_STEMS = {3: ("cifar", 32), 4: ("patch", 32), 7: ("imagenet", 224)}
 
 
 class UnknownNetworkError(UserError):
@@ -51,7 +52,9 @@ def recognise(shapes: Mapping[str, Shape]) -> ResNetConfig:
             _demand(shapes, f"layer{stage}.{k}.conv2.weight", (width, width, 3, 3))
     kernel = (0, *shapes.get("conv1.weight", ()))[-1]
     if kernel not in _STEMS:
-        raise UnknownNetworkError(f"conv1.weight must be a 3x3 or a 7x7 convolution, got {shapes.get('conv1.weight')}")
+        raise UnknownNetworkError(
+            f"conv1.weight must be a 3x3, a 4x4 or a 7x7 convolution, got {shapes.get('conv1.weight')}"
+        )
     _demand(shapes, "conv1.weight", (widths[0], 3, kernel, kernel))
     channels = widths[-1] * (4 if bottleneck else 1)
     if "fc.weight" in shapes:

@@ -8,7 +8,7 @@ from ..checks import check_instance, check_rng, check_whole
 from ..errors import UserError
 from ..layers import BatchNorm2d, Conv2d, GlobalAvgPool2d, Linear, MaxPool2d, ReLU, Sequential
 from ..layers.layer import Layer
-from .blocks import BasicBlock, Block, Bottleneck, PlainBlock, conv3x3
+from .blocks import BasicBlock, Block, Bottleneck, PlainBlock
 from .configs import ResNetConfig, find
 from .variants import PreActBlock, ReluBeforeAddBlock
 
@@ -19,6 +19,8 @@ BLOCKS: dict[str, type[Block]] = {
     "preact": PreActBlock,
     "plain": PlainBlock,
 }
+
+STEM_CONVOLUTIONS = {"cifar": (3, 1, 1), "patch": (4, 2, 1), "imagenet": (7, 2, 3)}  # kernel size, stride, padding
 
 
 class ResNet(Sequential):
@@ -44,10 +46,8 @@ class ResNet(Sequential):
         block = BLOCKS[config.block]
         channels = config.widths[0]  # of the next layer's input
         layers: dict[str, Layer] = {}
-        if config.stem == "imagenet":
-            layers["conv1"] = Conv2d(3, channels, 7, stride=2, padding=3, bias=False, rng=rng)
-        else:
-            layers["conv1"] = conv3x3(3, channels, 1, rng)
+        kernel_size, stride, padding = STEM_CONVOLUTIONS[config.stem]
+        layers["conv1"] = Conv2d(3, channels, kernel_size, stride, padding, bias=False, rng=rng)
         if not block.norm_first:
             layers["bn1"], layers["relu"] = BatchNorm2d(channels), ReLU()
         if config.stem == "imagenet":

@@ -97,7 +97,8 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
                 layer = block(4, 4 if stride == 1 else 8, stride, shortcut, rng)
                 label = f"{block.__name__}, stride {stride}" + (f", option {shortcut}" if block.has_shortcut else "")
                 yield Case(label, _randomise_norms(layer, rng), (images(4, 5, 6),))
-    for name, stem, size in [*((name, "cifar", 8) for name in BLOCKS), ("basic", "imagenet", 16)]:
+    stems = [("basic", "patch", 8), ("basic", "imagenet", 16)]
+    for name, stem, size in [*((name, "cifar", 8) for name in BLOCKS), *stems]:
         config = ResNetConfig(f"small {name} net, {stem} stem", name, (1, 1), (4, 8), stem, "A", size)
         for training in (True, False):
             label = f"{config.name}, {'training' if training else 'evaluation'}"

@@ -55,8 +55,8 @@ def test_names_become_torchvision_s():
 
 
 @pytest.mark.parametrize("name, shape, message", [
-    ("conv1.weight", (64, 3, 5, 5), "conv1.weight must be a 3x3 or a 7x7"),
-    ("conv1.weight", (), "conv1.weight must be a 3x3 or a 7x7"),
+    ("conv1.weight", (64, 3, 5, 5), "conv1.weight must be a 3x3, a 4x4 or a 7x7"),
+    ("conv1.weight", (), "conv1.weight must be a 3x3, a 4x4 or a 7x7"),
     ("conv1.weight", (32, 3, 3, 3), r"conv1.weight must have the shape \(64, 3, 3, 3\), got \(32, 3, 3, 3\)"),
     ("layer2.1.conv2.weight", (128, 4, 3, 3), r"layer2.1.conv2.weight must have the shape \(128, 128, 3, 3\)"),
     ("layer2.0.conv2.weight", (), "layer2.0.conv2.weight must have the shape"),

@@ -33,7 +33,7 @@ def network(block="basic", stem="cifar", shortcut="A", size=15):
     return model, about
 
 
-@pytest.mark.parametrize("stem", ["cifar", "imagenet"])
+@pytest.mark.parametrize("stem", ["cifar", "patch", "imagenet"])
 @pytest.mark.parametrize("block, shortcut", [
     ("basic", "A"), ("basic", "B"), ("bottleneck", "A"), ("bottleneck", "B"), ("preact", "A"), ("preact", "B"),
     ("relu_before_add", "A"), ("relu_before_add", "B"), ("plain", "A"),
