@@ -154,25 +154,24 @@ def task_15_4(answer: Callable) -> None:
     except ZeroDivisionError:
         raise AssertionError(f"{told} = {cases[6][0]} you divide by zero; there is no warm-up") from None
 
-    def rates(curve: Callable, k: Callable = lambda k: k) -> list[float]:
-        """The rates with other formulas: base * curve(part of the warm-up that is over, factor), and k's factor."""
-        return [b * (curve((step / w if w else 1.0), k(K)) if step < w else k(K)) for (step, b, K, w), _ in cases]
+    def rates(curve: Callable) -> list[float]:
+        """The rates that another formula gives: `curve(step, k, warmup_steps)`, as multiples of base."""
+        return [b * (curve(step, k, w) if w else k) for (step, b, k, w), _ in cases]
 
     mistakes = {
         "the rate is not scaled: k times the batch, k times the rate": [b for (_, b, _, _), _ in cases],
-        "the linear rule multiplies by k, not by the square root of k": rates(lambda p, f: 1 + (f - 1) * p, np.sqrt),
-        "the warm-up is missing": [b * k for (_, b, k, _), _ in cases],
-        "the warm-up starts at base, not at 0": rates(lambda p, f: f * p),
-        "the rate rises by the same amount in every step, not by the same factor": rates(lambda p, f: f**p),
-        "after the warm-up the rate stays; yours goes on rising": [
-            b + (k * b - b) * step / w if w else k * b for (step, b, k, w), _ in cases
+        "the linear rule multiplies by k, not by the square root of k": [
+            b * (1 + (k**0.5 - 1) * (min(1, step / w) if w else 1)) for (step, b, k, w), _ in cases
         ],
-        "it reaches k * base at step warmup_steps, not one step earlier": [
-            b + (k * b - b) * min(1, step / (w - 1)) if w > 1 else k * b for (step, b, k, w), _ in cases
-        ],
-        "at step 0 the rate is base; yours has risen already": [
-            b + (k * b - b) * min(1, (step + 1) / w) if w else k * b for (step, b, k, w), _ in cases
-        ],
+        "the warm-up is missing": rates(lambda step, k, w: k),
+        "the warm-up starts at base, not at 0": rates(lambda step, k, w: k * min(1, step / w)),
+        "the rate rises by the same amount in every step, not by the same factor": rates(
+            lambda step, k, w: k ** min(1, step / w)
+        ),
+        "after the warm-up the rate stays; yours goes on rising": rates(lambda step, k, w: 1 + (k - 1) * step / w),
+        "at step 0 the rate is base; yours has risen already": rates(
+            lambda step, k, w: 1 + (k - 1) * min(1, (step + 1) / w)
+        ),
     }
     for (given, rate), mine in zip(cases, got):
         if not np.isclose(mine, rate):
@@ -203,13 +202,9 @@ def task_15_5(answer: Callable) -> None:
         return float(np.log2(k)) * (a + s / b)
 
     mistakes = {
-        "each process computes a part of the images only: divide the time by k": times(
-            ring, doubling, compute=lambda c, k: c
-        ),
+        "each process computes a part of the images: divide by k": times(ring, doubling, compute=lambda c, k: c),
         "this is the slower of the two all-reduces": times(ring, doubling, max),
-        "the ring's messages are pieces of size / k bytes": times(
-            lambda k, s, a, b: 2 * (k - 1) * (a + s / b), doubling
-        ),
+        "the ring's messages are pieces of size / k bytes": times(lambda k, s, a, b: ring(k, k * s, a, b), doubling),
         "every message has the latency, not only the first": times(
             lambda k, s, a, b: a * (k > 1) + 2 * (k - 1) * s / k / b,
             lambda k, s, a, b: a * (k > 1) + np.log2(k) * s / b,
