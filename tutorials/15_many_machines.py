@@ -1,0 +1,531 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation: {extension: .py, format_name: percent}
+#   kernelspec: {display_name: Python 3, language: python, name: python3}
+# ---
+
+# %% [markdown]
+# # 15 One batch, many machines
+#
+# The largest networks are trained on hundreds of machines at once. Most of what that takes fits into one idea: every
+# machine works on a part of the batch, and then all of them add up their gradients. In this tutorial you carry that out
+# by hand. You also find out what it costs, where it changes the result, and when another machine no longer helps.
+#
+# You need only one machine. The processes of most cells are entries of a list, so you can look into all of them. One
+# cell starts real processes, if MPI is installed.
+#
+# At the end you will be able to
+#
+# * say which parts of a training step are per image, and which need messages;
+# * write an all-reduce in two ways, and count its messages;
+# * explain why the same sum has other bits on another number of machines, and how to prevent it;
+# * keep batch norm exact over several machines, forward and backward, and say when that matters;
+# * adapt the learning rate to a larger batch, and say where that stops working;
+# * predict from four numbers how much faster k machines are.
+#
+# **Needs:** 04 (batch norm) and 08 (training, the linear scaling rule); 13 explains sums in a fixed order. For the one
+# cell with real processes: `pip install "resnet_scratch[mpi]"`.
+# **Time:** 60 minutes to read and try, and 95 minutes for the tasks. The cells run for about two minutes on two cores.
+
+# %%
+import hashlib
+import importlib.util
+import inspect
+import math
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from resnet_scratch.compute.messages import all_sum
+from resnet_scratch.compute.processes import INSTALL, find_mpiexec
+from resnet_scratch.data import load, normalise, training_batches
+from resnet_scratch.exercises import solutions, task
+from resnet_scratch.exercises.ch15_many_machines import Messages
+from resnet_scratch.figures.graphs import draw_graph
+from resnet_scratch.figures.processes import draw_messages, draw_ring, draw_scaling
+from resnet_scratch.layers import BatchNorm2d, Conv2d
+from resnet_scratch.losses import softmax_cross_entropy
+from resnet_scratch.measure.summary import summarise
+from resnet_scratch.models import build
+from resnet_scratch.optim import SGD
+from resnet_scratch.schedules import constant
+from resnet_scratch.train import train
+
+FAST = "RESNET_SCRATCH_FAST" in os.environ  # shorter runs, for automatic tests
+
+# %% [markdown]
+# ## The same model, another part of the batch
+#
+# In **data parallelism**, each of k processes holds a copy of the whole model. Of every batch, it gets its own part of
+# the images. A process is a running program with a memory of its own, on the same machine or on another one. It can
+# learn what another process knows only through a message.
+
+# %%
+K = 4
+boxes = {"batch": (0, 1.5), "sum": (4.4, 1.5)} | {f"model {r}": (2.2, 3 - r) for r in range(K)}
+fig, ax = plt.subplots(figsize=(6.5, 3), layout="constrained")
+draw_graph(ax, boxes, [arrow for r in range(K) for arrow in (("batch", f"model {r}", ""), (f"model {r}", "sum", ""))])
+ax.text(1.0, 3, "images", ha="center", fontsize=9)
+ax.text(3.5, 3, "gradients", ha="center", fontsize=9)
+plt.show()
+
+# %% [markdown]
+# Why may the gradients be added? The loss of a batch is the mean of the losses $\ell_i$ of its N images, and a gradient
+# is linear. Let process $r$ have the $n_r$ images of the part $P_r$, and let $L_r$ be the mean loss of these. Then
+#
+# $$ \nabla L = \frac1N \sum_{i} \nabla \ell_i
+#    = \sum_r \frac{1}{N} \sum_{i \in P_r} \nabla \ell_i = \sum_r \frac{n_r}{N} \nabla L_r $$
+#
+# Here are the steps of training with four processes, by hand. We compute in float64, so that rounding stays out of the
+# way. For now batch norm uses its running statistics, `training=False`. You will soon see why.
+
+# %%
+shapes = load()
+x = normalise(shapes.train_images[:64], shapes.mean, shapes.std).astype(np.float64)
+labels = shapes.train_labels[:64]
+
+
+def fresh_model():
+    """1. Initialise. Every process draws the same weights, because it uses the same seed: no message is needed."""
+    return build("resnet8", rng=np.random.default_rng(0)).astype(np.float64)
+
+
+def gradient(model, x, labels, training=False):
+    """2. Forward, 3. loss, 4. backward: the gradient of the mean loss, all parameters in one array."""
+    logits, cache = model.forward(x, training)
+    _, grad_logits = softmax_cross_entropy(logits, labels)
+    model.backward_to_parameters(grad_logits, cache)
+    return np.concatenate([parameter.grad.ravel() for parameter in model.parameters()])
+
+
+def difference(a, b):
+    """The distance of two arrays, relative to the size of the second."""
+    return float(np.linalg.norm(a - b) / np.linalg.norm(b))
+
+
+one = gradient(fresh_model(), x, labels)
+models = [fresh_model() for _ in range(K)]
+grads = [gradient(*process) for process in zip(models, np.split(x, K), np.split(labels, K))]
+print(f"each gradient has {one.size:,} numbers")
+print(f"process 0 alone against the whole batch: relative difference {difference(grads[0], one):.2f}")
+print(f"mean of the four against the whole batch: relative difference {difference(sum(grads) / K, one):.1e}")
+assert difference(sum(grads) / K, one) < 1e-12 < difference(grads[0], one), "the mean of the parts is the whole"
+
+# %% [markdown]
+# **Predict, then run:** 50 images cannot be divided evenly by four. The parts below have 20, 15, 10 and 5. Is the mean
+# of the four gradients still right?
+
+# %%
+edges = [0, 20, 35, 45, 50]
+parts = [slice(begin, end) for begin, end in zip(edges, edges[1:])]
+whole = gradient(fresh_model(), x[:50], labels[:50])
+grads = [gradient(fresh_model(), x[part], labels[part]) for part in parts]
+weighted = sum((part.stop - part.start) / 50 * grad for part, grad in zip(parts, grads))
+print(f"mean of the four: relative difference {difference(sum(grads) / 4, whole):.1e}")
+print(f"weighted by images: relative difference {difference(weighted, whole):.1e}")
+assert difference(weighted, whole) < 1e-12 < difference(sum(grads) / 4, whole), "each image must count the same"
+
+# %% [markdown]
+# The plain mean lets an image of a small part count for more. The library avoids the question: each process divides by
+# the number of images of the *whole* batch, so that the gradients only have to be added.
+#
+# The fifth step is the update. Every process gets the same sum and has the same weights, so every process makes the
+# same update. The copies stay equal, although no weights are ever sent.
+
+# %%
+steps = [slice(k, k + 16) for k in (0, 16, 32)]
+single, models = fresh_model(), [fresh_model() for _ in range(K)]
+optimizers = [SGD(model.parameters(), momentum=0.9) for model in (single, *models)]
+
+
+def take(model, gradient):
+    """Give each parameter its piece of a gradient that is one array."""
+    begin = 0
+    for parameter in model.parameters():
+        parameter.grad = gradient[begin : begin + parameter.value.size].reshape(parameter.value.shape)
+        begin += parameter.value.size
+
+
+for step in steps:
+    take(single, gradient(single, x[step], labels[step]))
+    grads = [gradient(*process) for process in zip(models, np.split(x[step], K), np.split(labels[step], K))]
+    total = sum(grads) / K  # this line needs messages
+    for model in models:
+        take(model, total)
+    for optimizer in optimizers:
+        optimizer.step(0.1)  # 5. update
+
+
+def weights(model):
+    return np.concatenate([parameter.value.ravel() for parameter in model.parameters()])
+
+
+equal = all(np.array_equal(weights(model), weights(models[0])) for model in models)
+print("after three steps, all four copies have the same bits:", equal)
+print(f"against one process with whole batches: relative difference {difference(weights(models[0]), weights(single)):.1e}")
+assert equal and difference(weights(models[0]), weights(single)) < 1e-12, "four processes must train as one does"
+
+# %% [markdown]
+# So one line of the whole loop needs messages. It costs most of the effort.
+#
+# **Predict, then run:** with `training=True`, batch norm uses the statistics of the images that it is given. Is the
+# mean of the four gradients still that of the whole batch?
+
+# %%
+one = gradient(fresh_model(), x, labels, training=True)
+grads = [gradient(fresh_model(), *part, training=True) for part in zip(np.split(x, K), np.split(labels, K))]
+print(f"with batch norm in training mode: relative difference {difference(sum(grads) / K, one):.2f}")
+assert difference(sum(grads) / K, one) > 0.01, "batch norm makes the images of a batch depend on one another"
+
+# %% [markdown]
+# It is not. The derivation assumed that the loss of an image depends on that image only, and batch norm breaks this. We
+# come back to it below. First, the line that needs messages.
+#
+# ## All-reduce
+#
+# Each of k processes has an array of n numbers, its gradient. Afterwards each needs the sum of all. This is called an
+# **all-reduce**. The obvious way is that all send their array to process 0, which adds them up and sends the sum back.
+# Then process 0 receives $k - 1$ arrays and sends $k - 1$, while the others wait.
+#
+# A simple model says how long a message takes. Its first number arrives after a **latency** $\alpha$, and each number
+# takes $\beta$ more: $\alpha + \beta n$ seconds for n numbers. A process can send one message and receive another at
+# the same time, but not two of a kind. The obvious way then takes
+#
+# $$ 2 \, (k - 1) \, (\alpha + \beta n) $$
+#
+# With 100 machines, it takes 50 times as long as with three. There are two better ways, and both are yours to write.
+#
+# ### Around a ring
+#
+# Arrange the processes in a ring. Cut every array into k pieces. Then all links of the ring can be busy at once, each
+# with another piece.
+
+# %% tags=["task"]
+task("15.1")
+
+# %% [markdown]
+# Here is what each process has, round by round. A row is a process, and a column is one of four pieces. A cell says
+# whose parts are in the sum.
+
+# %%
+holds = [[{r} for _ in range(K)] for r in range(K)]  # process r has its own part of every piece
+rounds = [holds]
+for t in range(2 * (K - 1)):
+    after = [list(pieces) for pieces in holds]
+    for r in range(K):
+        right, piece = (r + 1) % K, (r - t) % K
+        after[right][piece] = holds[right][piece] | holds[r][piece]
+    holds = after
+    rounds.append(holds)
+draw_ring(rounds)
+plt.show()
+complete = [sum(parts == set(range(K)) for pieces in holds for parts in pieces) for holds in rounds]
+print("complete sums after each round:", complete)
+assert complete == [0, 0, 0, 4, 8, 12, 16], "the first half completes one piece per process, the second passes them on"
+
+# %% [markdown]
+# The first half of the rounds is called a **reduce-scatter**: afterwards each process has the total of one piece. The
+# second half is an **all-gather**: the totals go around once more.
+#
+# ### By doubling
+#
+# The other way is **recursive doubling**. Partners exchange all that they have. In every round, the number of parts in
+# each sum doubles.
+
+# %% tags=["task"]
+task("15.2")
+
+# %% [markdown]
+# **Predict, then run:** with eight processes, which of the two finishes first? Time goes down in the drawing, and a
+# horizontal line is the end of a round. All four are drawn to the same scale: 1 is the time that the n numbers of an
+# array need on the way. Only the latency differs.
+
+# %%
+ring, doubling = solutions()["15.1"], solutions()["15.2"]
+
+
+def messages_of(all_reduce, k, n):
+    """What k processes send to add up arrays of n numbers, after a check that the sum is right."""
+    parts = [np.random.default_rng(r).integers(0, 100, n).astype(float) for r in range(k)]
+    messages = Messages()
+    for result in all_reduce(parts, messages.send):
+        assert np.array_equal(result, sum(parts)), "every process must have the sum"
+    return messages.sent
+
+
+fig, axes = plt.subplots(1, 4, figsize=(10, 4.2), layout="constrained", sharey=True)
+ends = {}
+for ax, (latency, name) in zip(axes, [(low, name) for low in (0.02, 0.3) for name in ("ring", "doubling")]):
+    sent = messages_of({"ring": ring, "doubling": doubling}[name], 8, 800)
+    ends[latency, name] = draw_messages(ax, sent, 800, latency, f"{name}\nlatency {latency}")
+    print(f"latency {latency:4}: the {name} takes {ends[latency, name]:.2f}")
+axes[0].set_ylim(max(ends.values()) + 0.2, 0)
+axes[0].set_ylabel("time (down)")
+plt.show()
+assert ends[0.02, "ring"] < ends[0.02, "doubling"] and ends[0.3, "doubling"] < ends[0.3, "ring"]
+
+# %% [markdown]
+# The ring sends many short messages, and doubling sends few long ones. So a small latency favours the ring, and a large
+# one favours doubling. Count what each process sends:
+
+# %%
+n = 960  # a multiple of every k below
+print(" k   ring: messages, numbers   doubling: messages, numbers   at process 0, the obvious way: numbers")
+for k in (2, 4, 8, 16, 32):
+    counts = {}
+    for name, all_reduce in (("ring", ring), ("doubling", doubling)):
+        own = [numbers for sender, _, numbers in messages_of(all_reduce, k, n) if sender == 0]
+        counts[name] = len(own), sum(own)
+    print(f"{k:2} {counts['ring'][0]:16} {counts['ring'][1]:8} {counts['doubling'][0]:20} {counts['doubling'][1]:8} "
+          f"{(k - 1) * n:42}")  # fmt: skip
+    assert counts["ring"] == (2 * (k - 1), 2 * (k - 1) * n / k), "2 (k - 1) pieces of n / k numbers"
+    assert counts["doubling"] == (math.log2(k), n * math.log2(k)), "one whole array per round"
+
+# %% [markdown]
+# | | rounds | numbers sent by each process | time |
+# |---|---|---|---|
+# | ring | $2(k-1)$ | $2 \frac{k-1}{k} n$ | $2(k-1) \, \alpha + 2 \frac{k-1}{k} \, n \beta$ |
+# | recursive doubling | $\log_2 k$ | $n \log_2 k$ | $\log_2 k \; (\alpha + n \beta)$ |
+#
+# No all-reduce can send fewer numbers than the ring does (Patarasuk and Yuan 2009). However many processes there are,
+# each sends fewer than $2n$.
+#
+# **Predict, then run:** 16 machines add up arrays of more and more bytes. From which size on is the ring faster?
+
+# %%
+LATENCY, BANDWIDTH = 50e-6, 125e6  # an assumption: 50 microseconds, and 125 million bytes per second (1 Gb/s)
+sizes = [4 * 4**j for j in range(14)]
+
+
+def all_reduce_times(k, size, latency, bandwidth):
+    """Seconds of the three ways to add up arrays of `size` bytes."""
+    return {
+        "through process 0": 2 * (k - 1) * (latency + size / bandwidth),
+        "ring": 2 * (k - 1) * (latency + size / k / bandwidth),
+        "doubling": math.log2(k) * (latency + size / bandwidth),
+    }
+
+
+times = {size: all_reduce_times(16, size, LATENCY, BANDWIDTH) for size in sizes}
+fig, ax = plt.subplots(figsize=(6.5, 3), layout="constrained")
+draw_scaling(ax, {name: {size: times[size][name] for size in sizes} for name in times[4]}, "bytes", "seconds")
+plt.show()
+crossing = next(size for size in sizes if times[size]["ring"] < times[size]["doubling"])
+print(f"among these sizes, the ring is faster from {crossing:,} bytes on")
+assert times[4]["doubling"] < times[4]["ring"] and times[sizes[-1]]["ring"] < times[sizes[-1]]["doubling"]
+
+# %% [markdown]
+# MPI libraries choose by size in the same manner. MPICH uses recursive doubling for short arrays. For long ones it uses
+# a reduce-scatter and an all-gather in $\log_2 k$ rounds each, which send as little as the ring (Rabenseifner 2004;
+# Thakur, Rabenseifner and Gropp 2005).
+#
+# ## A sum must have an order
+#
+# Floating-point addition is not associative (13). Here are four float32 numbers; near $10^8$, neighbouring float32
+# numbers are 8 apart. **Predict, then run:** what is the sum, one after the other, and in a tree?
+
+# %%
+a, b, c, d = np.array([1e8, 1, -1e8, 1], np.float32)
+print(f"one after the other: {((a + b) + c) + d};  as a tree: {(a + b) + (c + d)};  exact: 2")
+assert ((a + b) + c) + d == 1 and (a + b) + (c + d) == 0, "both are wrong, and not equally"
+
+# %% [markdown]
+# Does that happen to gradients? Let eight chunks of a batch have a gradient each, in float32. With k processes, each
+# has $8/k$ of the chunks. It adds its own chunks in a binary tree, and then an all-reduce adds the processes. We look at
+# the SHA-256 hash of the result, which changes if a single bit does. **Predict:** which of the eight hashes are equal?
+
+# %%
+float32 = build("resnet8", rng=np.random.default_rng(0))
+chunks = [gradient(float32, x[j : j + 8].astype(np.float32), labels[j : j + 8]) for j in range(0, 64, 8)]
+assert chunks[0].dtype == np.float32
+
+
+def tree(values):
+    """((v0 + v1) + (v2 + v3)) + ..., for a power of two of values."""
+    while len(values) > 1:
+        values = [a + b for a, b in zip(values[::2], values[1::2])]
+    return values[0]
+
+
+def digest(array):
+    return hashlib.sha256(array.tobytes()).hexdigest()[:12]
+
+
+hashes = {"ring": [], "doubling": []}
+print("processes   tree, then ring   tree, then doubling")
+for k in (1, 2, 4, 8):
+    own = [tree(chunks[r * 8 // k : (r + 1) * 8 // k]) for r in range(k)]
+    for name, all_reduce in (("ring", ring), ("doubling", doubling)):
+        results = [digest(result) for result in all_reduce(own, Messages().send)]
+        assert len(set(results)) == 1, "either way, all processes agree"
+        hashes[name].append(results[0])
+    print(f"{k:9}   {hashes['ring'][-1]:15}   {hashes['doubling'][-1]}")
+assert len(set(hashes["doubling"])) == 1, "doubling continues the tree, so the number of processes does not show"
+assert len(set(hashes["ring"])) > 1, "the ring has another order for every number of processes"
+
+# %% [markdown]
+# Doubling continues the binary tree over the chunks. So the tree is always the same, and the number of processes only
+# decides which of its branches are added where. The ring adds piece $c$ in the order in which it comes around: it
+# starts at process $c$. With two processes that is the tree's order but for $a + b = b + a$, which holds to the bit.
+# With four it is not.
+#
+# Does it matter? Both results are equally exact. But a run that gives the same bits on one machine and on eight can be
+# checked, continued elsewhere and debugged. That is why the library always uses doubling:
+
+# %%
+print(inspect.getsource(all_sum))
+
+# %% [markdown]
+# The number of processes need not be a power of two. If it is another, the extra processes hand their values to others
+# first. The sum is then another tree.
+#
+# ## The real thing
+#
+# This script is all that a training run on several processes takes. Inside `processes()`, `training_batches` gives each
+# process its part of every batch, and each `Sum` over a batch (13) ends with an `all_sum`. No layer knows about it.
+#
+# MPI starts the processes: `mpiexec -n 2 python script.py`. The script prints a hash of all weights after a few steps.
+
+# %%
+SCRIPT = """
+import hashlib
+import numpy as np
+from resnet_scratch.compute.processes import number_of_processes, part_of_batch, processes
+from resnet_scratch.data import load, training_batches
+from resnet_scratch.models import build
+from resnet_scratch.optim import SGD
+from resnet_scratch.schedules import constant
+from resnet_scratch.train import train
+
+with processes():
+    model = build("resnet8", rng=np.random.default_rng(0))
+    optimizer = SGD(model.parameters(), momentum=0.9)
+    batches = training_batches(load(), 64, seed=0)
+    for step in train(model, optimizer, batches, constant(0.1), total_steps=4):
+        pass
+    weights = b"".join(buffer.value.tobytes() for _, buffer in model.named_buffers())
+    part = part_of_batch(64)
+    print(f"{number_of_processes()} process(es), {part.stop - part.start} images each: "
+          f"loss {float(step.loss):.6f}, weights {hashlib.sha256(weights).hexdigest()[:16]}")
+"""
+mpiexec = find_mpiexec()
+numbers = (1, 2) if FAST else (1, 2, 4)
+if mpiexec is None or importlib.util.find_spec("mpi4py") is None:
+    print(f"MPI is not installed here, so one process has to do; to see more: {INSTALL}")
+    numbers = (1,)
+
+outputs = []
+with tempfile.TemporaryDirectory() as folder:
+    script = Path(folder, "script.py")
+    script.write_text(SCRIPT, encoding="utf-8")
+    for number in numbers:
+        command = [*([mpiexec, "-n", str(number)] if number > 1 else []), sys.executable, str(script)]
+        one_thread = {**os.environ, "RESNET_SCRATCH_THREADS": "1", "OMP_NUM_THREADS": "1"}
+        done = subprocess.run(command, capture_output=True, text=True, env=one_thread)
+        assert done.returncode == 0, done.stderr
+        outputs.append(done.stdout.strip())
+        print(outputs[-1])
+assert len({output.split(": ")[1] for output in outputs}) == 1, "the number of processes must not change a single bit"
+
+# %% [markdown]
+# On the command line the same is `resnet-scratch train --processes 2`, and on several machines `mpiexec --hosts ...
+# resnet-scratch train`. The bits are those of one process for 2, 4 and 8 processes, if each has as many images as
+# another and at least 8 (`compute/batch.py`).
+#
+# ## Batch norm over several machines
+#
+# Now back to the layer that is not per image. Batch norm in training divides by the standard deviation of the batch. A
+# process knows its own images only. So there are two possibilities:
+#
+# * **Local statistics.** Each process uses the mean and variance of its own part. That needs no message, and is a
+#   different computation: the network behaves as if the batch were $N/k$ images large.
+# * **Whole-batch statistics.** The processes exchange sums. The result is that of one process, and each layer has to
+#   wait for messages.
+#
+# **Predict, then run:** how far is the gradient with local statistics from that of the whole batch, when 64 images are
+# divided among more and more processes?
+
+# %%
+one = gradient(fresh_model(), x, labels, training=True)
+local = {}
+for k in (2, 4, 8, 16, 32):
+    grads = [gradient(fresh_model(), *part, training=True) for part in zip(np.split(x, k), np.split(labels, k))]
+    local[k] = difference(sum(grads) / k, one)
+    print(f"{k:2} processes with {64 // k:2} images each: relative difference {local[k]:.2f}")
+assert local[2] < local[8] < local[32], "the fewer images a process has, the further its statistics are off"
+
+# %% [markdown]
+# With many images per process the difference is small, and its noise may even do some good: Ioffe and Szegedy (2015,
+# section 3.4) found that batch norm regularises. Goyal et al. (2017, section 2.3) trained with 256 GPUs and *wanted*
+# local statistics over 32 images each. The loss that is minimised then does not change with the number of GPUs. With
+# two images per GPU, as in object detection, local statistics are too noisy. Peng et al. (2018, "MegDet") computed them
+# over all GPUs. Group normalisation avoids the question, since it uses one image only (Wu and He 2018).
+#
+# What has to be sent? Each process can compute how many values it has per channel, their mean and their variance.
+
+# %% tags=["task"]
+task("15.3")
+
+# %% [markdown]
+# The task's formula is that of Chan, Golub and LeVeque (1983): the mean of the variances, plus the variance of the
+# means. **Predict, then run:** why not simply send $\sum x$ and $\sum x^2$? Here is the variance of values around 1000,
+# in float32:
+
+# %%
+values = (1000 + np.random.default_rng(0).standard_normal(4096)).astype(np.float32).reshape(4, 1024, 1)
+known = [(len(own), own.mean(0), own.var(0)) for own in values]
+total = sum(len(own) for own in values)
+squares, mean = sum((own**2).sum(0) for own in values) / total, sum(own.sum(0) for own in values) / total
+exact = values.astype(np.float64).var()
+combined = solutions()["15.3"](known)[1]
+print(f"exact {exact:.5f};  sum of squares {(squares - mean**2)[0]:.5f};  combined variances {combined[0]:.5f}")
+assert abs(combined[0] / exact - 1) < 1e-4 < abs((squares - mean**2)[0] / exact - 1), "large squares cancel"
+
+# %% [markdown]
+# The library subtracts a number near the mean first, the mean of the first image, which process 0 sends to all. After
+# that the two sums are small, and nothing cancels (`layers/batchnorm.py`). Either way a layer sends a few numbers per
+# channel.
+#
+# The backward pass needs sums as well. Tutorial 04 derived
+#
+# $$ \frac{\partial L}{\partial x_i} = \gamma s \, \Big( g_i - \frac1M \sum_j g_j
+#    - \hat x_i \frac1M \sum_j g_j \hat x_j \Big) $$
+#
+# and the two sums over $j$ are over the whole batch. Here are both passes with eight processes, against the library's
+# layer with one.
+
+# %%
+features = Conv2d(3, 4, 3, padding=1, bias=False, rng=np.random.default_rng(0)).astype(np.float64)(x)
+norm = BatchNorm2d(4).astype(np.float64)
+y, cache = norm.forward(features, training=True)
+grad_y = np.random.default_rng(1).standard_normal(y.shape)
+grad_x = norm.backward(grad_y, cache)
+
+parts, grad_parts = np.split(features, 8), np.split(grad_y, 8)
+pixels = (0, 1, 2)  # the axes of images, rows and columns
+known = [(part[..., 0].size, part.mean(pixels), part.var(pixels)) for part in parts]
+mean, var = solutions()["15.3"](known)  # messages: three numbers per channel
+s = 1 / np.sqrt(var + norm.eps)
+hats = [(part - mean) * s for part in parts]  # per image (gamma is 1 and beta is 0)
+
+M = features[..., 0].size
+sum_g = sum(g.sum(pixels) for g in grad_parts)  # messages: two numbers per channel
+sum_g_hat = sum((g * hat).sum(pixels) for g, hat in zip(grad_parts, hats))
+back = [s * (g - sum_g / M - hat * sum_g_hat / M) for g, hat in zip(grad_parts, hats)]  # per image
+print(f"forward:  relative difference {difference(np.concatenate(hats), y):.1e}")
+print(f"backward: relative difference {difference(np.concatenate(back), grad_x):.1e}")
+assert difference(np.concatenate(hats), y) < 1e-12 and difference(np.concatenate(back), grad_x) < 1e-12
+
+# %% [markdown]
+# **Check yourself:** the two sums of the backward pass must be sent anyway. Why? They are the gradients of $\beta$ and
+# $\gamma$.
+#
+# Only small messages are added, but many: at least two for every batch norm in every step, and nobody can go on before
+# they have arrived. Whether that is much depends on the latency. We compute it at the end.
