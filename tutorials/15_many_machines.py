@@ -169,7 +169,9 @@ def weights(model):
 
 equal = all(np.array_equal(weights(model), weights(models[0])) for model in models)
 print("after three steps, all four copies have the same bits:", equal)
-print(f"against one process with whole batches: relative difference {difference(weights(models[0]), weights(single)):.1e}")
+print(
+    f"against one process with whole batches: relative difference {difference(weights(models[0]), weights(single)):.1e}"
+)
 assert equal and difference(weights(models[0]), weights(single)) < 1e-12, "four processes must train as one does"
 
 # %% [markdown]
@@ -529,3 +531,316 @@ assert difference(np.concatenate(hats), y) < 1e-12 and difference(np.concatenate
 #
 # Only small messages are added, but many: at least two for every batch norm in every step, and nobody can go on before
 # they have arrived. Whether that is much depends on the latency. We compute it at the end.
+
+# %% [markdown]
+# ## More machines, larger batches
+#
+# Each process needs enough images to be busy. So with more machines one usually takes larger batches, and makes fewer
+# steps per epoch. What learning rate does that need? Compare k steps with batches $B_0, \dots, B_{k-1}$ and the rate
+# $\eta$ with one step of all k batches together, at the rate $\hat\eta$. Here $L_j$ is the mean loss of $B_j$:
+#
+# $$ w_k = w_0 - \eta \sum_{j < k} \nabla L_j(w_j), \qquad
+#    \hat w = w_0 - \hat\eta \, \frac1k \sum_{j < k} \nabla L_j(w_0) $$
+#
+# If the gradient hardly changes on the way, $\nabla L_j(w_j) \approx \nabla L_j(w_0)$, then both arrive at the same
+# weights for $\hat\eta = k \eta$. This is the **linear scaling rule**: *multiply the batch by k, and the learning rate
+# too* (Goyal et al. 2017, section 2.1; tutorial 08).
+#
+# **Predict, then run:** how far apart are $w_k$ and $\hat w$, relative to the length of the way, for small and for
+# large $\eta$? We take eight batches of 16 images. Batch norm uses the statistics of each batch of 16, on both ways.
+
+
+# %%
+def shrink(images):
+    """uint8 (N, 32, 32, 3) -> (N, 16, 16, 3): the mean of each 2x2 pixels."""
+    return images.reshape(len(images), 16, 2, 16, 2, 3).mean((2, 4)).round().astype(np.uint8)
+
+
+small = replace(shapes, train_images=shrink(shapes.train_images[:512]), train_labels=shapes.train_labels[:512])
+small_x, small_labels = normalise(small.train_images, small.mean, small.std), small.train_labels
+batches = [(small_x[j : j + 16], small_labels[j : j + 16]) for j in range(0, 128, 16)]
+
+
+def two_ways(learning_rate):
+    """How far k steps and one k-times larger step lead: two arrays of all weights, minus those at the start."""
+    model = build("resnet8", rng=np.random.default_rng(0))
+    optimizer, start = SGD(model.parameters()), weights(model)
+    together = sum(gradient(model, *batch, training=True) for batch in batches)  # all at the first weights
+    for batch in batches:
+        gradient(model, *batch, training=True)  # at the weights as they are by now
+        optimizer.step(learning_rate)
+    return weights(model) - start, -learning_rate * together
+
+
+apart = {rate: difference(*reversed(two_ways(rate))) for rate in (0.0003, 0.003, 0.03, 0.3)}
+for rate, value in apart.items():
+    print(f"learning rate {rate:6}: eight small steps and one large step end {value:.0%} of the way apart")
+assert apart[0.0003] < 0.05 and apart[0.3] > 0.5, "the rule holds as long as the gradient hardly changes on the way"
+
+# %% [markdown]
+# For small rates the two ways are one. For large rates they are not, and no choice of $\hat\eta$ can repair that: the
+# large step follows a gradient that is no longer right. This limits k.
+#
+# The gradient changes fastest at the beginning of training. So Goyal et al. (section 2.2) start with the rate $\eta$
+# of one machine, and let it grow to $k \eta$ over the first five epochs, by the same amount in each step.
+
+# %% tags=["task"]
+task("15.4")
+
+# %% [markdown]
+# Does the rule work? We train a ResNet-8 on 512 small images for the same number of epochs: with batches of 32, and
+# with batches that are 4 and 16 times as large. Each is tried with the rate of the small batches, with the linear rule,
+# and with the linear rule and a warm-up over the first third of the steps. One run proves nothing (10), so there are
+# three seeds. **Predict:** which of the losses will be close to that of the small batches?
+
+# %%
+EPOCHS, BASE = (1 if FAST else 12), 0.05
+SEEDS = range(1 if FAST else 3)
+scaled_learning_rate = solutions()["15.4"]
+
+
+def final_loss(k, schedule, steps, seed):
+    """The mean training loss of the last epoch, with batches of 32 k images."""
+    model = build("resnet8", rng=np.random.default_rng(seed))
+    losses = []
+    for step in train(
+        model, SGD(model.parameters()), training_batches(small, 32 * k, seed, augment=False), schedule, steps
+    ):
+        losses.append(float(step.loss))
+    return float(np.mean(losses[-(512 // (32 * k)) :]))
+
+
+losses = {}
+for k in (1, 4, 16):
+    steps = EPOCHS * (512 // (32 * k))
+    schedules = {
+        "the same rate": constant(BASE),
+        "linear rule": constant(k * BASE),
+        "linear rule, warm-up": lambda step, k=k, steps=steps: scaled_learning_rate(step, BASE, k, steps // 3),
+    }
+    for name, schedule in schedules.items() if k > 1 else [("the same rate", constant(BASE))]:
+        runs = losses[k, name] = [final_loss(k, schedule, steps, seed) for seed in SEEDS]
+        print(f"batches of {32 * k:3}, {steps:3} steps, {name:21}: loss {np.mean(runs):.2f}, "
+              f"from {min(runs):.2f} to {max(runs):.2f}")  # fmt: skip
+
+# %% [markdown]
+# @@LARGE@@
+#
+# ## When do more machines help?
+#
+# A step of k processes takes the time of the computation divided by k, and then that of the messages. Everything that
+# is not divided by k limits the gain. If a fraction s of the work cannot be divided, then k machines are at most $1/s$
+# times as fast, however many there are (**Amdahl's law**).
+
+# %% tags=["task"]
+task("15.5")
+
+# %% [markdown]
+# Now predict it for two networks of the ResNet paper. The library knows what they cost: the gradient has four bytes for
+# each parameter. A training step takes about three times as many multiply-adds as the forward pass, one third for each
+# of y, grad_x and grad_weight. A multiply-add is two operations.
+#
+# The speeds are assumptions: a processor core with Gigabit Ethernet, and a GPU with a fast network. **Change them** to
+# those of your machines.
+
+# %%
+networks = {}
+for name, size, classes in (("resnet20", 32, 10), ("resnet50", 224, 1000)):
+    rows = summarise(build(name, classes, rng=np.random.default_rng(0)), size)
+    networks[name] = {
+        "bytes": 4 * sum(row.parameters for row in rows),
+        "operations": 6 * sum(row.multiply_adds for row in rows),  # of one image
+        "norms": sum(row.kind == "BatchNorm2d" for row in rows),
+    }
+    print(
+        f"{name}: {networks[name]['bytes'] / 1e6:6.1f} MB of gradients, "
+        f"{networks[name]['operations'] / 1e9:6.2f} billion operations per image, {networks[name]['norms']} batch norms"
+    )
+
+MACHINES = {  # operations per second, latency in seconds, bytes per second: assumptions
+    "core, 1 Gb/s": (50e9, 50e-6, 125e6),
+    "GPU, 100 Gb/s": (10e12, 5e-6, 12.5e9),
+}
+step_time = solutions()["15.5"]
+
+
+def seconds(network, machine, k, images):
+    """Of a step with so many images in all."""
+    (speed, latency, bandwidth), cost = MACHINES[machine], networks[network]
+    return step_time(k, images * cost["operations"] / speed, cost["bytes"], latency, bandwidth)
+
+
+# %% [markdown]
+# **Predict:** the gradients of ResNet-50 have 95 times as many bytes as those of ResNet-20. Which of the two gains less
+# from more machines? On the left a batch has 1,024 images, however many machines share it. On the right each machine
+# has 32 images, so the batch grows with their number.
+
+# %%
+COUNTS = [2**j for j in range(11)]
+speed_up, efficiency = {}, {}
+for machine in MACHINES:
+    for network in networks:
+        alone, label = seconds(network, machine, 1, 1024), f"{network}, {machine}"
+        speed_up[label] = {k: alone / seconds(network, machine, k, 1024) for k in COUNTS}
+        efficiency[label] = {
+            k: k * seconds(network, machine, 1, 32) / seconds(network, machine, k, 32 * k) for k in COUNTS
+        }
+
+fig, axes = plt.subplots(1, 2, figsize=(9.5, 3.6), layout="constrained")
+ideal = {k: k for k in COUNTS}
+draw_scaling(axes[0], speed_up, "processes", "times as many images per second", ideal)
+axes[0].set_title("one batch of 1,024 images", fontsize=10)
+draw_scaling(axes[1], efficiency, "processes", "", ideal)
+axes[1].set_title("32 images for each process", fontsize=10)
+plt.show()
+for label, values in speed_up.items():
+    best = max(values, key=values.__getitem__)
+    print(f"{label:23}: a batch of 1,024 is fastest with {best:5,} processes, {values[best]:4.0f} times as fast as one")
+
+# %% [markdown]
+# With a fixed batch, each curve leaves the ideal line, and the curves of small steps fall again in the end: the latency
+# of the messages grows with k, while the computation has almost vanished. With a batch that grows, the curves go on
+# rising, but then you depend on the linear scaling rule.
+#
+# The two networks are closer than their bytes suggest, because ResNet-50 also computes more. What counts is the number
+# of operations for each byte that is sent:
+
+# %%
+for name, cost in networks.items():
+    print(f"{name}: {cost['operations'] / cost['bytes']:.0f} operations per image for each byte of gradients")
+    for machine, (speed, _, bandwidth) in MACHINES.items():
+        limit = 1024 * cost["operations"] / speed / (2 * cost["bytes"] / bandwidth)
+        print(f"    {machine:14}: at most {limit:4.0f} times as fast with 1,024 images, without any latency")
+        assert max(speed_up[f"{name}, {machine}"].values()) < limit
+
+# %% [markdown]
+# That limit is Amdahl's law. For large k, each process sends almost $2n$ numbers, and their time is not divided by k:
+# so s is $2 n \beta$ over the time that one machine computes. The longest possible answer to "when do more machines
+# help" is therefore short: as long as the computation of a *part* of the batch takes longer than sending the gradient
+# twice.
+#
+# And batch norm? Whole-batch statistics add at least two small all-reduces per layer. **Predict, then run:** for which
+# of the four does that matter, with 64 processes and a batch of 1,024?
+
+# %%
+for machine, (_, latency, _) in MACHINES.items():
+    for name, cost in networks.items():
+        local = seconds(name, machine, 64, 1024)
+        extra = 2 * cost["norms"] * math.log2(64) * latency  # doubling; the few bytes hardly count
+        print(f"{name}, {machine:14}: a step takes {1e3 * local:8.2f} ms with local statistics, "
+              f"{1e3 * (local + extra):8.2f} ms with those of the whole batch")  # fmt: skip
+
+# %% [markdown]
+# Where steps are short, waiting for batch norm can cost more than all else. The library pays that price, because then
+# any number of processes computes the same function, and a run can be checked against one process. Large systems
+# usually choose local statistics.
+#
+# ## Questions to think about
+#
+# <details><summary>You have one machine, and a paper uses batches that need the memory of eight. Can you do the same
+# steps?</summary>
+#
+# Yes, if each image counts for itself: compute the gradients of eight small batches one after the other, add them up,
+# and make one update. This is called *gradient accumulation*, and it is data parallelism in time instead of space.
+# Batch norm then has the statistics of the small batches. That is what eight machines with local statistics compute.
+#
+# </details>
+#
+# <details><summary>Could the processes average their weights after the update, instead of their gradients before it?
+# </summary>
+#
+# After one step it is the same: the update of SGD is linear in the gradient, also with momentum and weight decay, if
+# all began with the same weights and velocities. For Adam it is not, because it divides by the root of the squares. Some
+# methods let each process make several steps before they average. That needs fewer messages and is another algorithm.
+#
+# </details>
+#
+# <details><summary>With local statistics, which running mean and variance belong to the trained network?</summary>
+#
+# Every process has its own, and the copies of the model are no longer equal. One can save those of process 0, or
+# average them. With whole-batch statistics the question does not arise.
+#
+# </details>
+#
+# <details><summary>Augmentation draws random numbers. What must the processes do so that eight of them see the same
+# images as one?</summary>
+#
+# The random numbers must not depend on the number of processes. The library draws those of the whole batch in every
+# process, as a function of the seed and the step, and each process uses its part (`data/batches.py`).
+#
+# </details>
+#
+# <details><summary>Can an all-reduce send as little as the ring and still have the bits of the tree?</summary>
+#
+# Yes. Let partners at distance 1 exchange *halves* of their arrays, so that each adds one half. Then partners at
+# distance 2 exchange quarters, and so on. Each piece is added in the order of the tree. The totals go back the same
+# way. It takes $2 \log_2 k$ messages. The cell below does it.
+#
+# </details>
+
+
+# %%
+def halving_all_reduce(parts, send):
+    """A reduce-scatter and an all-gather between the partners of recursive doubling."""
+    k, sums = len(parts), [part.copy() for part in parts]
+    owned = [slice(0, part.size) for part in parts]  # what each process is still adding up
+    distance, history = 1, []
+    while distance < k:
+        history.append((distance, owned))
+        halves = [
+            (slice(own.start, (own.start + own.stop) // 2), slice((own.start + own.stop) // 2, own.stop))
+            for own in owned
+        ]
+        owned = [halves[r][bool(r & distance)] for r in range(k)]
+        received = [send(r ^ distance, r, sums[r ^ distance][owned[r]]) for r in range(k)]
+        for r in range(k):
+            sums[r][owned[r]] += received[r]
+        distance *= 2
+    for distance, before in reversed(history):
+        received = [send(r ^ distance, r, sums[r ^ distance][owned[r ^ distance]]) for r in range(k)]
+        for r in range(k):
+            sums[r][owned[r ^ distance]] = received[r]
+        owned = before
+    return sums
+
+
+messages = Messages()
+results = {digest(result) for result in halving_all_reduce(chunks, messages.send)}
+numbers = sum(size for sender, _, size in messages.sent if sender == 0)
+print(
+    f"the bits of the tree: {results == {hashes['doubling'][0]}}; process 0 sent {numbers / chunks[0].size:.2f} n numbers"
+)
+assert results == {hashes["doubling"][0]} and abs(numbers / chunks[0].size - 2 * 7 / 8) < 0.01
+
+# %% [markdown]
+# ## What PyTorch calls this
+#
+# | here | PyTorch |
+# |---|---|
+# | `mpiexec -n 4 python script.py` | `torchrun --nproc-per-node 4 script.py` |
+# | `with processes():` | `torch.distributed.init_process_group()`, and `DistributedDataParallel(model)` |
+# | `process_number()`, `number_of_processes()` | `torch.distributed.get_rank()`, `get_world_size()` |
+# | `all_sum` | `torch.distributed.all_reduce`, by NCCL on GPUs or Gloo on processors |
+# | `training_batches` gives each process its part | `torch.utils.data.distributed.DistributedSampler` |
+# | a `Sum` in each layer's backward | gradients in buckets, sent while backward goes on |
+# | batch norm over all processes | `torch.nn.SyncBatchNorm`; `BatchNorm2d` uses local statistics |
+#
+# `DistributedDataParallel` averages the gradients of the processes. If the parts are not equal, that is the plain mean
+# of the second cell, not the gradient of the whole batch.
+#
+# ## Sources
+#
+# * Rabenseifner 2004, "Optimization of Collective Reduction Operations", ICCS 2004, LNCS 3036: reduce-scatter by
+#   halving, all-gather by doubling.
+# * Thakur, Rabenseifner and Gropp 2005, "Optimization of Collective Communication Operations in MPICH", International
+#   Journal of High Performance Computing Applications 19(1): the cost model, and which algorithm for which size.
+# * Patarasuk and Yuan 2009, "Bandwidth optimal all-reduce algorithms for clusters of workstations", Journal of Parallel
+#   and Distributed Computing 69(2): the ring.
+# * Goyal et al. 2017, "Accurate, Large Minibatch SGD: Training ImageNet in 1 Hour", arXiv:1706.02677, section 2.
+# * Chan, Golub and LeVeque 1983, "Algorithms for Computing the Sample Variance", The American Statistician 37(3).
+# * Ioffe and Szegedy 2015, "Batch Normalization". Peng et al. 2018, "MegDet: A Large Mini-Batch Object Detector",
+#   arXiv:1711.07240. Wu and He 2018, "Group Normalization", arXiv:1803.08494.
+# * Shallue et al. 2019, "Measuring the Effects of Data Parallelism on Neural Network Training", arXiv:1811.03600.
+# * Amdahl 1967, "Validity of the single processor approach to achieving large scale computing capabilities".
+#
+# This was the last tutorial. What now? Break something, build something: [the README](../README.md) says what there is.
