@@ -23,11 +23,11 @@ def task_15_1(answer: Callable) -> None:
         wanted: Any = sum(parts)
         pieces = [slice(piece[0], piece[-1] + 1) for piece in np.array_split(np.arange(n), k)]
         right = np.array([[np.array_equal(own[piece], wanted[piece]) for piece in pieces] for own in got])
-        assert right.all() or not (right.sum(0) == 1).all(), (
-            f"{case}: in the end each total is in one process only; send the totals around once more, in {k - 1} rounds"
-        )
-        added = "\nin the second half of the rounds a total replaces the receiver's piece, and is not added"
-        hint = added if right.any(0).all() else ""
+        hint = ""
+        if right.any(0).all():  # every total is in some process
+            hint = "\nin the second half of the rounds a total replaces the receiver's piece, and is not added"
+            if len(messages.sent) <= k * (k - 1):
+                hint = f"\neach total is in one process only; send the totals around once more, in {k - 1} rounds"
         for r, own in enumerate(got):
             assert np.array_equal(own, wanted), f"{case}: process {r} must have\n{wanted}\ngot\n{own}{hint}"
         away = [(r, t) for r, t, _ in messages.sent if t != (r + 1) % k]
@@ -120,8 +120,7 @@ def task_15_3(answer: Callable) -> None:
     compare(got[1], wanted[1], mistakes, f"for {counts} values in 4 processes the variance")
     far = [(4096 + 0.5 * rng.standard_normal((n, 2))).astype(np.float32) for n in (60, 40)]
     exact = [own.astype(np.float64) for own in far]
-    given = [(len(own), own.mean(0).astype(np.float32), own.var(0).astype(np.float32)) for own in exact]
-    mean, var = _two(answer(given))
+    mean, var = _two(answer([(len(own), *(f(own, 0).astype(np.float32) for f in (np.mean, np.var))) for own in exact]))
     wanted = np.concatenate(exact).mean(0), np.concatenate(exact).var(0)
     assert mean.dtype == var.dtype == np.float32, f"float32 must give float32, got {mean.dtype} and {var.dtype}"
     assert np.allclose(var, wanted[1], rtol=0.01), (
@@ -140,10 +139,8 @@ def task_15_4(answer: Callable) -> None:
     """`scaled_learning_rate`: at steps whose rates are computed by hand."""
     cases = [  # (step, base, k, warmup_steps): learning rate
         ((0, 0.1, 9, 4), 0.1),
-        ((1, 0.1, 9, 4), 0.3),
         ((2, 0.1, 9, 4), 0.5),
         ((4, 0.1, 9, 4), 0.9),
-        ((5, 0.1, 9, 4), 0.9),
         ((1000, 0.1, 9, 4), 0.9),
         ((0, 0.2, 16, 0), 3.2),
         ((3, 0.5, 1, 10), 0.5),
@@ -152,7 +149,7 @@ def task_15_4(answer: Callable) -> None:
     try:
         got = [float(answer(*given)) for given, _ in cases]
     except ZeroDivisionError:
-        raise AssertionError(f"{told} = {cases[6][0]} you divide by zero; there is no warm-up") from None
+        raise AssertionError(f"{told} = {cases[4][0]} you divide by zero; there is no warm-up") from None
 
     def rates(curve: Callable) -> list[float]:
         """The rates that another formula gives: `curve(step, k, warmup_steps)`, as multiples of base."""
