@@ -119,8 +119,8 @@ print(f"mean of the four against the whole batch: relative difference {differenc
 assert difference(sum(grads) / K, one) < 1e-12 < difference(grads[0], one), "the mean of the parts is the whole"
 
 # %% [markdown]
-# **Predict, then run:** 50 images cannot be divided evenly by four. The parts below have 20, 15, 10 and 5. Is the mean
-# of the four gradients still right?
+# **Predict, then run:** the parts need not have the same size. Let 50 images be divided into 20, 15, 10 and 5. Is the
+# mean of the four gradients still right?
 
 # %%
 edges = [0, 20, 35, 45, 50]
@@ -175,7 +175,7 @@ print(
 assert equal and difference(weights(models[0]), weights(single)) < 1e-12, "four processes must train as one does"
 
 # %% [markdown]
-# So one line of the whole loop needs messages. It costs most of the effort.
+# So one line of the whole loop needs messages. Most of this chapter is about that line.
 #
 # **Predict, then run:** with `training=True`, batch norm uses the statistics of the images that it is given. Is the
 # mean of the four gradients still that of the whole batch?
@@ -437,8 +437,8 @@ with tempfile.TemporaryDirectory() as folder:
 assert len({output.split(": ")[1] for output in outputs}) == 1, "the number of processes must not change a single bit"
 
 # %% [markdown]
-# On the command line the same is `resnet-scratch train --processes 2`, and on several machines `mpiexec --hosts ...
-# resnet-scratch train`. The bits are those of one process for 2, 4 and 8 processes, if each has as many images as
+# On the command line the same is `resnet-scratch train --processes 2`. On several machines it is, with MPICH,
+# `mpiexec -n 4 -hosts first,second resnet-scratch train`. The bits are those of one process for 2, 4 and 8 processes, if each has as many images as
 # another and at least 8 (`compute/batch.py`).
 #
 # ## Batch norm over several machines
@@ -529,8 +529,8 @@ assert difference(np.concatenate(hats), y) < 1e-12 and difference(np.concatenate
 # **Check yourself:** the two sums of the backward pass must be sent anyway. Why? They are the gradients of $\beta$ and
 # $\gamma$.
 #
-# Only small messages are added, but many: at least two for every batch norm in every step, and nobody can go on before
-# they have arrived. Whether that is much depends on the latency. We compute it at the end.
+# These messages are small, but there are many of them: at least two for every batch norm in every step, and no process
+# can continue before they have arrived. Whether that is much depends on the latency. We compute it at the end.
 
 # %% [markdown]
 # ## More machines, larger batches
@@ -572,17 +572,22 @@ def two_ways(learning_rate):
     return weights(model) - start, -learning_rate * together
 
 
-apart = {rate: difference(*reversed(two_ways(rate))) for rate in (0.0003, 0.003, 0.03, 0.3)}
-for rate, value in apart.items():
-    print(f"learning rate {rate:6}: eight small steps and one large step end {value:.0%} of the way apart")
+apart = {}
+for rate in (0.0003, 0.003, 0.03, 0.3):
+    small_steps, large_step = two_ways(rate)
+    apart[rate] = difference(large_step, small_steps)
+    cosine = small_steps @ large_step / np.linalg.norm(small_steps) / np.linalg.norm(large_step)
+    print(f"learning rate {rate:6}: the two ends are {apart[rate]:4.0%} of the way apart; "
+          f"with any other length of the large step at least {math.sqrt(1 - cosine**2):3.0%}")  # fmt: skip
 assert apart[0.0003] < 0.05 and apart[0.3] > 0.5, "the rule holds as long as the gradient hardly changes on the way"
 
 # %% [markdown]
-# For small rates the two ways are one. For large rates they are not, and no choice of $\hat\eta$ can repair that: the
-# large step follows a gradient that is no longer right. This limits k.
+# For small rates the two ends are almost the same. For large rates they are not, and no choice of $\hat\eta$ repairs
+# that, because the large step has another direction. This limits k.
 #
-# The gradient changes fastest at the beginning of training. So Goyal et al. (section 2.2) start with the rate $\eta$
-# of one machine, and let it grow to $k \eta$ over the first five epochs, by the same amount in each step.
+# Goyal et al. (section 2.2) found the rule to fail early in training, when the network changes rapidly. So they start
+# with the rate $\eta$ of one machine, and let it grow to $k \eta$ over the first five epochs, by the same amount in each
+# step. This is a **warm-up** (08).
 
 # %% tags=["task"]
 task("15.4")
@@ -671,7 +676,7 @@ def seconds(network, machine, k, images):
 
 
 # %% [markdown]
-# **Predict:** the gradients of ResNet-50 have 95 times as many bytes as those of ResNet-20. Which of the two gains less
+# **Predict:** the gradients of ResNet-50 have about 95 times as many bytes as those of ResNet-20. Which of the two gains less
 # from more machines? On the left a batch has 1,024 images, however many machines share it. On the right each machine
 # has 32 images, so the batch grows with their number.
 
@@ -698,8 +703,8 @@ for label, values in speed_up.items():
     print(f"{label:23}: a batch of 1,024 is fastest with {best:5,} processes, {values[best]:4.0f} times as fast as one")
 
 # %% [markdown]
-# With a fixed batch, each curve leaves the ideal line, and the curves of small steps fall again in the end: the latency
-# of the messages grows with k, while the computation has almost vanished. With a batch that grows, the curves go on
+# With a fixed batch, each curve leaves the ideal line, and most of them fall again in the end: the time that
+# messages wait grows with k, while the computation has almost vanished. With a batch that grows, the curves go on
 # rising, but then you depend on the linear scaling rule.
 #
 # The two networks are closer than their bytes suggest, because ResNet-50 also computes more. What counts is the number
@@ -731,8 +736,8 @@ for machine, (_, latency, _) in MACHINES.items():
 
 # %% [markdown]
 # Where steps are short, waiting for batch norm can cost more than all else. The library pays that price, because then
-# any number of processes computes the same function, and a run can be checked against one process. Large systems
-# usually choose local statistics.
+# any number of processes computes the same function, and a run can be checked against one process. PyTorch uses local
+# statistics unless it is told otherwise.
 #
 # ## Questions to think about
 #
