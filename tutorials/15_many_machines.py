@@ -267,7 +267,7 @@ ends = {}
 for ax, (latency, name) in zip(axes, [(low, name) for low in (0.02, 0.3) for name in ("ring", "doubling")]):
     sent = messages_of({"ring": ring, "doubling": doubling}[name], 8, 800)
     ends[latency, name] = draw_messages(ax, sent, 800, latency, f"{name}\nlatency {latency}")
-    print(f"latency {latency:4}: the {name} takes {ends[latency, name]:.2f}")
+    print(f"latency {latency:4}, {name:8}: {ends[latency, name]:.2f}")
 axes[0].set_ylim(max(ends.values()) + 0.2, 0)
 axes[0].set_ylabel("time (down)")
 plt.show()
@@ -464,11 +464,12 @@ for k in (2, 4, 8, 16, 32):
 assert local[2] < local[8] < local[32], "the fewer images a process has, the further its statistics are off"
 
 # %% [markdown]
-# With many images per process the difference is small, and its noise may even do some good: Ioffe and Szegedy (2015,
-# section 3.4) found that batch norm regularises. Goyal et al. (2017, section 2.3) trained with 256 GPUs and *wanted*
-# local statistics over 32 images each. The loss that is minimised then does not change with the number of GPUs. With
-# two images per GPU, as in object detection, local statistics are too noisy. Peng et al. (2018, "MegDet") computed them
-# over all GPUs. Group normalisation avoids the question, since it uses one image only (Wu and He 2018).
+# The more images a process has, the smaller is the difference. It need not be harmful: Ioffe and Szegedy (2015, section
+# 3.4) found that the noise of batch statistics regularises. Goyal et al. (2017, section 2.3) trained with 256 GPUs and
+# *wanted* local statistics over 32 images each, because the loss that is minimised then does not change with the number
+# of GPUs. With two images per GPU, as in object detection, local statistics are too noisy. Peng et al. (2018, "MegDet")
+# computed them over several GPUs. Group normalisation avoids the question, since it uses one image only (Wu and He
+# 2018).
 #
 # What has to be sent? Each process can compute how many values it has per channel, their mean and their variance.
 
@@ -564,7 +565,7 @@ batches = [(small_x[j : j + 16], small_labels[j : j + 16]) for j in range(0, 128
 def two_ways(learning_rate):
     """How far k steps and one k-times larger step lead: two arrays of all weights, minus those at the start."""
     model = build("resnet8", rng=np.random.default_rng(0))
-    optimizer, start = SGD(model.parameters()), weights(model)
+    optimizer, start = SGD(model.parameters(), momentum=0.0), weights(model)
     together = sum(gradient(model, *batch, training=True) for batch in batches)  # all at the first weights
     for batch in batches:
         gradient(model, *batch, training=True)  # at the weights as they are by now
@@ -607,8 +608,9 @@ scaled_learning_rate = solutions()["15.4"]
 def final_loss(k, schedule, steps, seed):
     """The mean training loss of the last epoch, with batches of 32 k images."""
     model = build("resnet8", rng=np.random.default_rng(seed))
+    optimizer = SGD(model.parameters(), momentum=0.0)
     batches = training_batches(small, 32 * k, seed, augment=False)
-    losses = [float(step.loss) for step in train(model, SGD(model.parameters()), batches, schedule, steps)]
+    losses = [float(step.loss) for step in train(model, optimizer, batches, schedule, steps)]
     return float(np.mean(losses[-(512 // (32 * k)) :]))
 
 

@@ -8,7 +8,6 @@ from collections.abc import Collection, Mapping, Sequence
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
 
 from .style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE
 
@@ -79,17 +78,18 @@ def draw_messages(ax: Axes, sent: Sequence[tuple[int, int, int]], size: int, lat
 def draw_scaling(
     ax: Axes, curves: Mapping[str, Mapping[float, float]], x: str, y: str, ideal: Mapping[float, float] | None = None
 ) -> None:
-    """Up to four curves {x: y} on logarithmic axes; `ideal`, what they are to be compared with, is a thin line."""
+    """Up to four curves {x: y} on logarithmic axes. `ideal`, a thin line to compare them with, also says where the ticks
+    of both axes are: at every other one of its points."""
     if ideal:
         ax.plot(list(ideal), list(ideal.values()), color=BLACK, lw=0.8, label="ideal")
     for (label, values), (colour, line) in zip(curves.items(), LINES, strict=False):
         ax.plot(list(values), list(values.values()), line, color=colour, ms=4, label=label)
-    ax.set_xscale("log", base=2)
-    ax.set_yscale("log", base=10 if ideal is None else 2)
-    plain = FuncFormatter(lambda value, _: f"{value:,.10g}")
-    ax.xaxis.set_major_formatter(plain)
-    if ideal is not None:
-        ax.yaxis.set_major_formatter(plain)
+    ax.set(xscale="log", yscale="log")
+    if ideal:
+        ticks = list(ideal)[::2]
+        ax.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+        ax.set_yticks(ticks, [f"{tick:,}" for tick in ticks])
+        ax.minorticks_off()
     ax.set(xlabel=x, ylabel=y)
     ax.tick_params(labelsize=8)
     ax.grid(alpha=0.3)
