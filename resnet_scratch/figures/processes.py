@@ -78,8 +78,10 @@ def draw_messages(ax: Axes, sent: Sequence[tuple[int, int, int]], size: int, lat
 def draw_scaling(
     ax: Axes, curves: Mapping[str, Mapping[float, float]], x: str, y: str, ideal: Mapping[float, float] | None = None
 ) -> None:
-    """Up to four curves {x: y} on logarithmic axes. `ideal`, a thin line to compare them with, also says where the ticks
-    of both axes are: at every other one of its points."""
+    """Up to four curves {x: y} on logarithmic axes.
+
+    `ideal` is a thin line to compare them with. The ticks of both axes are then at every other one of its points.
+    """
     if ideal:
         ax.plot(list(ideal), list(ideal.values()), color=BLACK, lw=0.8, label="ideal")
     for (label, values), (colour, line) in zip(curves.items(), LINES, strict=False):
