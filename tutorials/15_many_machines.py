@@ -626,12 +626,19 @@ for k in (1, 4, 16):
         runs = losses[k, name] = [final_loss(k, schedule, steps, seed) for seed in SEEDS]
         print(f"batches of {32 * k:3}, {steps:3} steps, {name:21}: loss {np.mean(runs):.2f}, "
               f"from {min(runs):.2f} to {max(runs):.2f}")  # fmt: skip
+if not FAST:
+    mean_loss = {key: np.mean(runs) for key, runs in losses.items()}
+    assert mean_loss[4, "linear rule"] < mean_loss[4, "the same rate"] - 0.03, "the rate must grow with the batch"
+    assert mean_loss[4, "linear rule"] < mean_loss[16, "linear rule"] - 0.03, "but the rule breaks for large k"
 
 # %% [markdown]
 # Compare every line with the first. Where the loss is about the same, k times fewer steps have done the same work. The
 # batches of 512 make one step per epoch. The rule makes these steps 16 times as long, and the experiment before this
-# one shows what happens to long steps. Shallue et al. (2019) measured on many problems how far one can go: up to some
-# batch size, twice the batch needs half the steps; after that it helps less and less, and in the end not at all.
+# one shows what happens to long steps. In so few steps a warm-up does not help either, because it takes its steps from
+# those at the full rate; it is meant for long runs with large rates.
+#
+# Shallue et al. (2019) measured on many problems how far one can go. Up to some batch size, twice the batch needs half
+# the steps. After that it helps less and less, and in the end not at all.
 #
 # ## When do more machines help?
 #
