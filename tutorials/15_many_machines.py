@@ -77,8 +77,8 @@ ax.text(3.5, 3, "gradients", ha="center", fontsize=9)
 plt.show()
 
 # %% [markdown]
-# Why may the gradients be added? The loss of a batch is the mean of the losses $\ell_i$ of its N images, and a gradient
-# is linear. Let process $r$ have the $n_r$ images of the part $P_r$, and let $L_r$ be the mean loss of these. Then
+# Why may the gradients be added? The loss of a batch is the mean of the losses $\ell_i$ of its N images, and the gradient
+# of a sum is the sum of the gradients. Let process $r$ have the $n_r$ images of the part $P_r$, and let $L_r$ be the mean loss of these. Then
 #
 # $$ \nabla L = \frac1N \sum_{i} \nabla \ell_i
 #    = \sum_r \frac{1}{N} \sum_{i \in P_r} \nabla \ell_i = \sum_r \frac{n_r}{N} \nabla L_r $$
@@ -527,8 +527,8 @@ print(f"backward: relative difference {difference(np.concatenate(back), grad_x):
 assert difference(np.concatenate(hats), y) < 1e-12 and difference(np.concatenate(back), grad_x) < 1e-12
 
 # %% [markdown]
-# **Check yourself:** the two sums of the backward pass must be sent anyway. Why? They are the gradients of $\beta$ and
-# $\gamma$.
+# **Check yourself:** the two sums of the backward pass must be sent anyway. Why? They are the gradients of batch
+# norm's own parameters, $\beta$ and $\gamma$.
 #
 # These messages are small, but there are many of them: at least two for every batch norm in every step, and no process
 # can continue before they have arrived. Whether that is much depends on the latency. We compute it at the end.
