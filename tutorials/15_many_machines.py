@@ -77,8 +77,9 @@ ax.text(3.5, 3, "gradients", ha="center", fontsize=9)
 plt.show()
 
 # %% [markdown]
-# Why may the gradients be added? The loss of a batch is the mean of the losses $\ell_i$ of its N images, and the gradient
-# of a sum is the sum of the gradients. Let process $r$ have the $n_r$ images of the part $P_r$, and let $L_r$ be the mean loss of these. Then
+# Why may the gradients be added? The loss of a batch is the mean of the losses $\ell_i$ of its N images, and the
+# gradient of a sum is the sum of the gradients. Let process $r$ have the $n_r$ images of the part $P_r$, and let $L_r$
+# be the mean loss of these. Then
 #
 # $$ \nabla L = \frac1N \sum_{i} \nabla \ell_i
 #    = \sum_r \frac{1}{N} \sum_{i \in P_r} \nabla \ell_i = \sum_r \frac{n_r}{N} \nabla L_r $$
