@@ -341,8 +341,9 @@ assert ((a + b) + c) + d == 1 and (a + b) + (c + d) == 0, "both are wrong, and n
 
 # %% [markdown]
 # Does that happen to gradients? Let eight chunks of a batch have a gradient each, in float32. With k processes, each
-# has $8/k$ of the chunks. It adds its own chunks in a binary tree, and then an all-reduce adds the processes. We look at
-# the SHA-256 hash of the result, which changes if a single bit does. **Predict:** which of the eight hashes are equal?
+# has $8/k$ of the chunks. It adds its own chunks in a binary tree, and then an all-reduce adds the processes' sums. We
+# look at the SHA-256 hash of the result, which changes if a single bit does. **Predict:** which of the eight hashes are
+# equal?
 
 # %%
 float32 = build("resnet8", rng=np.random.default_rng(0))
@@ -439,8 +440,8 @@ assert len({output.split(": ")[1] for output in outputs}) == 1, "the number of p
 
 # %% [markdown]
 # On the command line the same is `resnet-scratch train --processes 2`. On several machines it is, with MPICH,
-# `mpiexec -n 4 -hosts first,second resnet-scratch train`. The bits are those of one process for 2, 4 and 8 processes, if each has as many images as
-# another and at least 8 (`compute/batch.py`).
+# `mpiexec -n 4 -hosts first,second resnet-scratch train`. With 2, 4 or 8 processes the bits
+# are those of one process, if each has as many images as another and at least 8 (`compute/batch.py`).
 #
 # ## Batch norm over several machines
 #
@@ -588,8 +589,8 @@ assert apart[0.0003] < 0.05 and apart[0.3] > 0.5, "the rule holds as long as the
 # that, because the large step has another direction. This limits k.
 #
 # Goyal et al. (section 2.2) found the rule to fail early in training, when the network changes rapidly. So they start
-# with the rate $\eta$ of one machine, and let it grow to $k \eta$ over the first five epochs, by the same amount in each
-# step. This is a **warm-up** (08).
+# with the rate $\eta$ of one machine, and let it grow to $k \eta$ over the first five epochs, by the same amount in
+# each step. This is a **warm-up** (08).
 
 # %% tags=["task"]
 task("15.4")
@@ -686,9 +687,9 @@ def seconds(network, machine, k, images):
 
 
 # %% [markdown]
-# **Predict:** the gradients of ResNet-50 have about 95 times as many bytes as those of ResNet-20. Which of the two gains less
-# from more machines? On the left a batch has 1,024 images, however many machines share it. On the right each machine
-# has 32 images, so the batch grows with their number.
+# **Predict:** the gradients of ResNet-50 have about 95 times as many bytes as those of ResNet-20. Which of the two
+# gains less from more machines? On the left a batch has 1,024 images, however many machines share it. On the right each
+# machine has 32 images, so the batch grows with their number.
 
 # %%
 COUNTS = [2**j for j in range(11)]
@@ -764,8 +765,9 @@ for machine, (_, latency, _) in MACHINES.items():
 # </summary>
 #
 # After one step it is the same: the update of SGD is linear in the gradient, also with momentum and weight decay, if
-# all began with the same weights and velocities. For Adam it is not, because it divides by the root of the squares. Some
-# methods let each process make several steps before they average. That needs fewer messages and is another algorithm.
+# all began with the same weights and velocities. For Adam it is not, because it divides by the root of the squares.
+# Some methods let each process make several steps before they average. That needs fewer messages and is another
+# algorithm.
 #
 # </details>
 #
@@ -818,11 +820,9 @@ def halving_all_reduce(parts, send):
 
 messages = Messages()
 results = {digest(result) for result in halving_all_reduce(chunks, messages.send)}
-numbers = sum(size for sender, _, size in messages.sent if sender == 0)
-print(
-    f"the bits of the tree: {results == {hashes['doubling'][0]}}; process 0 sent {numbers / chunks[0].size:.2f} n numbers"
-)
-assert results == {hashes["doubling"][0]} and abs(numbers / chunks[0].size - 2 * 7 / 8) < 0.01
+share = sum(size for sender, _, size in messages.sent if sender == 0) / chunks[0].size
+print(f"the bits of the tree: {results == {hashes['doubling'][0]}}; process 0 sent {share:.2f} n numbers")
+assert results == {hashes["doubling"][0]} and abs(share - 2 * 7 / 8) < 0.01, "the ring's cost, and the tree's bits"
 
 # %% [markdown]
 # ## What PyTorch calls this
