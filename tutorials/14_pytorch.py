@@ -382,4 +382,4 @@ task("14.4")
 # * Baydin et al. 2018, "Automatic Differentiation in Machine Learning: a Survey", section 3.2 (the reverse mode).
 # * PyTorch's documentation, "Autograd mechanics" and `torch.optim.SGD`.
 #
-# This was the last tutorial. What now? Break something, build something: [the README](../README.md) says what there is.
+# Next: [15 One batch, many machines](15_many_machines.py), where the processes of a network add up their gradients.
