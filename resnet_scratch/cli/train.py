@@ -68,6 +68,13 @@ def _recipe_list() -> str:
     type=click.Choice(list(OPTIMIZERS)),
     help="adam wants a smaller --lr, 0.001 to 0.01.  [default: the recipe's]",
 )
+@option(
+    "--batch-norm-group",
+    type=Integer(min=1),
+    metavar="N",
+    help="Batch norm's statistics are those of N successive images: what each of several processes that share no "
+    "statistics would have. [default: the whole batch's]",
+)
 @option("--seed", default=0, type=Integer(min=0), help="Decides everything random: same seed, same run, to the bit.")
 @option(
     "--validation",
@@ -155,7 +162,16 @@ def _settings(
     recipe: str, data: str | None, data_dir: Path | None, seed: int, validation: int, image_size: int, **choices: Any
 ) -> Settings:
     """The settings of a run: the recipe, with what was chosen differently."""
-    names = ("model", "batch_size", "learning_rate", "momentum", "weight_decay", "epochs", "optimizer")
+    names = (
+        "model",
+        "batch_size",
+        "learning_rate",
+        "momentum",
+        "weight_decay",
+        "epochs",
+        "optimizer",
+        "batch_norm_group",
+    )
     changes = {name: choices[name] for name in names if choices[name] is not None}
     if data is not None:
         changes["dataset"] = data

@@ -47,6 +47,7 @@ class Recipe:
     augment: bool = True  # random crops; random mirror images where the data set allows them
     image_sizes: tuple[int, ...] = ()  # height and width of the images, one after the other; (): the data set's own
     larger_at: tuple[float, ...] = ()  # when the next of these sizes begins
+    batch_norm_group: int | None = None  # images that share batch norm's statistics; None: the whole batch
     flip_in_evaluation: bool = False  # average the logits of each image and its mirror image
 
     def __post_init__(self) -> None:
@@ -69,6 +70,9 @@ class Recipe:
                 f"larger_at must say in order when each of image_sizes but the first begins, got {self.larger_at} "
                 f"for {self.image_sizes}"
             )
+        group = self.batch_norm_group
+        if group is not None and (group < 1 or self.batch_size % group):
+            raise RecipeError(f"batch_norm_group must divide batch_size, {self.batch_size}, got {group}")
         if self.schedule not in _SCHEDULES:
             raise RecipeError(f"schedule must be one of {', '.join(_SCHEDULES)}, got {self.schedule!r}")
         if self.optimizer not in OPTIMIZERS:

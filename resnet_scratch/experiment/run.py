@@ -16,8 +16,9 @@ import numpy as np
 
 from .. import __version__, data
 from ..compute.backend import resolve_device, to_numpy
-from ..compute.processes import part_of_batch
+from ..compute.processes import number_of_processes, part_of_batch
 from ..errors import UserError
+from ..layers import BatchNorm2d
 from ..models import ResNet, build
 from ..optim import Optimizer
 from .checkpoint import not_finite
@@ -144,7 +145,7 @@ def build_run(settings: Settings, lock: FolderLock, device: str, dataset: data.D
     Raises RunError when the settings do not suit the data.
     """
     recipe, device = settings.recipe, resolve_device(device)
-    part_of_batch(recipe.batch_size)  # raises where there are more processes
+    _check_parts(recipe)
     if dataset is None:
         dataset = data.load(recipe.dataset, settings.data_dir, settings.image_size)
     images = f"the number of training images, {len(dataset.train_images)}"
@@ -156,10 +157,24 @@ def build_run(settings: Settings, lock: FolderLock, device: str, dataset: data.D
     if recipe.batch_size > len(dataset.train_images):
         raise RunError(f"batch_size must be at most {images}, got {recipe.batch_size}")
     model = build(recipe.model, len(dataset.classes), rng=np.random.default_rng(settings.seed))
+    for _, layer in model.named_layers():
+        if isinstance(layer, BatchNorm2d):
+            layer.group = recipe.batch_norm_group
     model.to(device)
     optimizer = recipe.make_optimizer(model.parameters())
     checksums, sums = _data_checksums(dataset), EpochSums.zeros(device)
     return Run(lock, settings, dataset.to(device), checksums, device, model, optimizer, sums)
+
+
+def _check_parts(recipe: Recipe) -> None:
+    """Raises where a process would have no image of a batch, or a part of a group of batch norm's."""
+    part_of_batch(recipe.batch_size)
+    group, number = recipe.batch_norm_group, number_of_processes()
+    if group is not None and recipe.batch_size % (group * number):
+        raise RunError(
+            f"batch_size must be a multiple of {group * number}, so that each of the {number} processes has whole "
+            f"groups of {group} images for batch norm; got {recipe.batch_size}"
+        )
 
 
 def _data_checksums(dataset: data.Dataset) -> dict[str, Any]:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import copy
+import math
+
 import numpy as np
 
 from ..checks import check_number, check_whole
-from ..compute.backend import Array
+from ..compute.backend import Array, array_module
 from ..compute.batch import Sum, of_first_image, over_batch
 from ..compute.channels import channel_sum, per_channel
+from ..compute.processes import alone
+from ..errors import UserError
 from .layer import Buffer, Layer, Parameter, check_gradient, check_images
 
 
@@ -18,26 +23,38 @@ class BatchNorm2d(Layer):
     kept: running = (1 - momentum) * running + momentum * batch, with the unbiased variance, as PyTorch has it. In
     evaluation the running averages are used.
 
-    Source: Ioffe and Szegedy 2015, "Batch Normalization", algorithm 1; its section 3 has the backward pass.
+    With `group`, training normalises each group of so many successive images by its own statistics: "ghost batch norm".
+    A group must lie within one process. The running averages then move towards the mean of the groups' means, and of
+    their variances, once per batch; the source moves them towards one group after another.
+
+    Source: Ioffe and Szegedy 2015, "Batch Normalization", algorithm 1; its section 3 has the backward pass. Groups:
+    Hoffer, Hubara and Soudry 2017, "Train longer, generalize better", section 4, algorithm 1.
     """
 
-    def __init__(self, channels: int, eps: float = 1e-5, momentum: float = 0.1) -> None:
+    def __init__(self, channels: int, eps: float = 1e-5, momentum: float = 0.1, group: int | None = None) -> None:
         check_whole("channels", channels)
         check_number("eps", eps, at_least=0)
         check_number("momentum", momentum, at_least=0, at_most=1)
+        if group is not None:
+            check_whole("group", group)
         self.channels, self.eps, self.momentum = int(channels), float(eps), float(momentum)  # no NumPy float64
+        self.group = group
         self.weight = Parameter(np.ones(channels, np.float32))  # the paper's gamma
         self.bias = Parameter(np.zeros(channels, np.float32))  # the paper's beta
         self.running_mean = Buffer(np.zeros(channels, np.float32))
         self.running_var = Buffer(np.ones(channels, np.float32))
 
-    def forward(self, x: Array, training: bool = False) -> tuple[Array, tuple]:
-        """x (N, H, W, C) -> y (N, H, W, C). The cache is (x, mean, 1 / sqrt(var + eps), training).
+    def forward(self, x: Array, training: bool = False) -> tuple[Array, tuple | list[tuple]]:
+        """x (N, H, W, C) -> y (N, H, W, C). The cache is (x, mean, 1 / sqrt(var + eps), training); in training with
+        groups, a list of what it is for each group.
 
         A channel that never varies becomes its bias. Raises ValueError when C is not `channels`, and in training when
-        there is one value per channel only: it would be its own mean.
+        there is one value per channel only: it would be its own mean. Raises UserError when N is no multiple of
+        `group`.
         """
         check_images(x, self.channels)
+        if training and self.group is not None:
+            return self._forward_groups(x, self.group)
         mean, var = self._batch_statistics(x) if training else (self.running_mean.value, self.running_var.value)
         inverse_std = (var + self.eps) ** -0.5
         cache = x, mean, inverse_std, training
@@ -64,7 +81,25 @@ class BatchNorm2d(Layer):
             running.value += self.momentum * (batch - running.value)
         return mean, var
 
-    def backward(self, grad_y: Array, cache: tuple) -> Array:
+    def _forward_groups(self, x: Array, group: int) -> tuple[Array, list[tuple]]:
+        """`forward` in training, where each group is a batch of its own."""
+        if len(x) % group:
+            raise UserError(f"batch normalisation over groups of {group} images needs whole groups in every process, "
+                            f"got {len(x)} images")  # fmt: skip
+        layer = copy.copy(self)  # it has the same weights, and its running averages start anew for each group
+        layer.group, results, averages = None, [], []
+        with alone():
+            for images in _groups(x, group):
+                layer.running_mean = Buffer(self.running_mean.value.copy())
+                layer.running_var = Buffer(self.running_var.value.copy())
+                results.append(layer.forward(images, training=True))
+                averages.append((layer.running_mean.value, layer.running_var.value))
+        sum_mean, sum_var, count = _sums_over_groups(averages)
+        self.running_mean.value, self.running_var.value = sum_mean / count, sum_var / count
+        ys, caches = zip(*results)
+        return array_module(x).concatenate(ys), list(caches)
+
+    def backward(self, grad_y: Array, cache: tuple | list[tuple]) -> Array:
         """grad_y (N, H, W, C) -> grad_x (N, H, W, C); sets the gradients of weight and bias.
 
         With xhat = (x - mean) / std:  grad_weight = sum(grad_y * xhat),  grad_bias = sum(grad_y),  and
@@ -74,6 +109,8 @@ class BatchNorm2d(Layer):
         where the two means come from the batch's mean and variance, which depend on x. In evaluation these are
         constants, and grad_x = weight / std * grad_y.
         """
+        if isinstance(cache, list):
+            return self._backward_groups(grad_y, cache)
         x, mean, inverse_std, training = cache
         check_gradient(grad_y, x.shape)
         mean, scale = (per_channel(values, x.shape) for values in (mean, self.weight.value * inverse_std))
@@ -92,6 +129,30 @@ class BatchNorm2d(Layer):
             return scale * (grad_y - mean_grad - (x - mean) * slope)
 
         return over_batch(gradient, grad_y, x)
+
+    def _backward_groups(self, grad_y: Array, caches: list[tuple]) -> Array:
+        """`backward` for each group; the gradients of weight and bias are summed over all groups."""
+        group, *image = caches[0][0].shape
+        check_gradient(grad_y, (group * len(caches), *image))
+        results, gradients = [], []
+        with alone():
+            for grads, cache in zip(_groups(grad_y, group), caches):
+                results.append(self.backward(grads, cache))
+                gradients.append((self.weight.grad, self.bias.grad))
+        self.weight.grad, self.bias.grad, _ = _sums_over_groups(gradients)
+        return array_module(grad_y).concatenate(results)
+
+
+def _groups(images: Array, group: int) -> list[Array]:
+    """The images, `group` of them at a time."""
+    return [images[start : start + group] for start in range(0, len(images), group)]
+
+
+def _sums_over_groups(pairs: list[tuple[Array, Array]]) -> tuple[Array, Array, int]:
+    """Both arrays, and 1, summed over the groups of the whole batch. `pairs` has those of this process's groups."""
+    # A footprint without end makes as many chunks as groups, as far as a power of two can, so the tree fixes the order.
+    first, second = (array_module(a[0]).concatenate([value[None] for value in a]) for a in zip(*pairs))
+    return over_batch(lambda a, b: (Sum(a.sum(0)), Sum(b.sum(0)), Sum(len(a))), first, second, footprint=math.inf)
 
 
 def _mean_of_pixels(image: Array) -> Array:

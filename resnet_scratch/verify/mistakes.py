@@ -109,8 +109,11 @@ def conv_grad_x_shifted(conv: Conv2d, right: Backward, grad_y: Array, x: Array) 
     return array_module(grad_x).concatenate([grad_x[:, 1:], grad_x[:, :1]], 1)
 
 
-def _batchnorm(layer: BatchNorm2d, grad_y: Array, cache: Any, a: float, b: float) -> Array:
+def _batchnorm(layer: BatchNorm2d, right: Backward, grad_y: Array, cache: Any, a: float, b: float) -> Array:
     """weight / std * (grad_y - a * mean(grad_y) - b * xhat * mean(grad_y * xhat)), which is right for a = b = 1."""
+    grad_x = right(grad_y, cache)  # sets the gradients of weight and bias
+    if isinstance(cache, list):
+        return grad_x  # put together from groups, each of which has come here with its own cache
     x, mean, inverse_std, training = cache
     xhat = (x - mean) * inverse_std
     g = grad_y - a * grad_y.mean((0, 1, 2)) - b * xhat * (grad_y * xhat).mean((0, 1, 2))
@@ -119,27 +122,23 @@ def _batchnorm(layer: BatchNorm2d, grad_y: Array, cache: Any, a: float, b: float
 
 @_mistake(BatchNorm2d, "no gradient flows through the batch's mean", "the mean looks like a constant")
 def batchnorm_mean_constant(layer: BatchNorm2d, right: Backward, grad_y: Array, cache: Any) -> Array:
-    right(grad_y, cache)
-    return _batchnorm(layer, grad_y, cache, 0, 1)
+    return _batchnorm(layer, right, grad_y, cache, 0, 1)
 
 
 @_mistake(BatchNorm2d, "no gradient flows through the batch's variance", "the variance looks like a constant")
 def batchnorm_variance_constant(layer: BatchNorm2d, right: Backward, grad_y: Array, cache: Any) -> Array:
-    right(grad_y, cache)
-    return _batchnorm(layer, grad_y, cache, 1, 0)
+    return _batchnorm(layer, right, grad_y, cache, 1, 0)
 
 
 @_mistake(BatchNorm2d, "the means are divided by n - 1 in place of n", "the running variance is divided by n - 1")
 def batchnorm_means_unbiased(layer: BatchNorm2d, right: Backward, grad_y: Array, cache: Any) -> Array:
-    right(grad_y, cache)
     n = grad_y.size / grad_y.shape[3]
-    return _batchnorm(layer, grad_y, cache, n / (n - 1), n / (n - 1))
+    return _batchnorm(layer, right, grad_y, cache, n / (n - 1), n / (n - 1))
 
 
 @_mistake(BatchNorm2d, "training uses the backward of evaluation", "in evaluation the statistics are constants")
 def batchnorm_evaluation_backward(layer: BatchNorm2d, right: Backward, grad_y: Array, cache: Any) -> Array:
-    right(grad_y, cache)
-    return _batchnorm(layer, grad_y, cache, 0, 0)
+    return _batchnorm(layer, right, grad_y, cache, 0, 0)
 
 
 @_mistake(ReLU, "the gradient passes also where x was negative", "the mask was forgotten")

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from resnet_scratch.experiment import run, storage
 from resnet_scratch.experiment.evaluation import evaluate
 from resnet_scratch.experiment.recipe import Recipe
 from resnet_scratch.experiment.trainer import finish
+from resnet_scratch.layers import BatchNorm2d
 from resnet_scratch.models import build
 from resnet_scratch.optim import SGD
 from resnet_scratch.schedules import constant
@@ -44,10 +46,13 @@ def noise() -> Dataset:
     return Dataset("noise", tuple("abcd"), images[:192], labels[:192], images[192:], labels[192:], mirror=True)
 
 
-def weights(batch_size: str) -> None:
+def weights(batch_size: str, group: str | None = None) -> None:
     """Print a hash of what four steps and an evaluation give; then the last loss and the number of correct images."""
     dataset, hashed = noise(), hashlib.sha256()
     model = build("resnet8", 4, rng=np.random.default_rng(0))
+    for _, layer in model.named_layers():
+        if isinstance(layer, BatchNorm2d) and group is not None:
+            layer.group = int(group)
     batches = training_batches(dataset, int(batch_size), seed=0)
     *_, step = train(model, SGD(model.parameters()), batches, constant(0.05), 4)
     result = evaluate(model, dataset.test_images, dataset.test_labels, dataset.mean, dataset.std)
@@ -68,6 +73,8 @@ def whole_run(folder: str, what: str = "", when: str = "0", who: str = "0") -> N
     recipe = RECIPE
     if what == "diverge":
         recipe = Recipe("tiny", "resnet8", "shapes", "", 64, 1e30, "constant", epochs=3)
+    if what == "groups":
+        recipe = replace(RECIPE, batch_norm_group=32)
     if what == "other" and process_number() == int(who):
         recipe = Recipe("tiny", "resnet8", "shapes", "", 64, 0.06, "one_cycle", epochs=3)
     dataset = noise()

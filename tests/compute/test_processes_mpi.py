@@ -48,6 +48,26 @@ def test_the_weights_are_those_of_one_process_to_the_bit(batch_size, numbers):
         assert printed(number, "weights", batch_size) == alone, number
 
 
+@pytest.mark.parametrize("batch_size, group, numbers", [(64, 16, (2, 4)), (48, 8, (2,)), (64, 4, (8,))])
+def test_with_groups_too_they_are_those_of_one_process_to_the_bit(batch_size, group, numbers):
+    """48 images have 6 groups: no power of two."""
+    alone = printed(None, "weights", batch_size, group)
+    assert alone != printed(None, "weights", batch_size)
+    for number in numbers:
+        assert printed(number, "weights", batch_size, group) == alone, number
+
+
+def test_a_group_must_lie_within_one_process(tmp_path):
+    """64 images in 4 processes are 16 each."""
+    assert "result finished" in printed(2, "run", tmp_path / "two", "groups")
+    result = together(4, "run", tmp_path / "four", "groups")
+    assert result.returncode != 0 and not (tmp_path / "four" / "state.safetensors").exists()
+    assert result.stderr.count("RunError: batch_size must be a multiple of 128, so that each of the 4 processes") == 4
+    assert "ends all of them" not in result.stderr  # because all have seen it
+    result = together(4, "weights", 64, 32)
+    assert result.returncode != 0 and "needs whole groups in every process, got 16 images" in result.stderr
+
+
 def test_another_number_of_processes_gives_the_same_but_for_rounding():
     (alone, *numbers), (three, *others) = (printed(number, "weights", 64).split() for number in (None, 3))
     assert alone != three  # so the hash can tell

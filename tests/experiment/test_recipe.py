@@ -85,6 +85,8 @@ def test_mistakes_are_told():
         (dict(epochs=1, image_sizes=(0,)), "image_sizes must be at least 1"),
         (dict(epochs=1, image_sizes=(16, 32)), r"larger_at must say in order .*, got \(\) for \(16, 32\)"),
         (dict(epochs=1, image_sizes=(8, 16, 32), larger_at=(0.5, 0.2)), "in order"),
+        (dict(epochs=1, batch_norm_group=3), "batch_norm_group must divide batch_size, 8, got 3"),
+        (dict(epochs=1, batch_norm_group=0), "batch_norm_group must divide batch_size, 8, got 0"),
         (dict(epochs=1, optimizer="adam", nesterov=True), "nesterov is for sgd, got the optimizer 'adam'"),
     ]:
         with pytest.raises(RecipeError, match=message):

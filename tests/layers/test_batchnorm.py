@@ -4,6 +4,7 @@ from reference import assert_same
 
 from resnet_scratch.compute import batch
 from resnet_scratch.compute.backend import to_numpy
+from resnet_scratch.errors import UserError
 from resnet_scratch.layers import BatchNorm2d
 from resnet_scratch.verify import definitions
 
@@ -155,6 +156,56 @@ def test_the_gradient_at_the_input_has_no_mean_and_no_share_of_x(rng, put):
     grad = layer.backward(put(rng.standard_normal(y.shape)), cache)
     assert_same(grad.sum((0, 1, 2)), np.zeros(2))
     assert_same((grad * x).sum((0, 1, 2)), np.zeros(2))
+
+
+@pytest.mark.parametrize("shape, group", [((6, 5, 4, 3), 2), ((9, 1, 1, 2), 3), ((4, 3, 3, 2), 4), ((3, 4, 2, 5), 1)])
+def test_each_group_is_a_batch_of_its_own_by_the_definition(rng, put, shape, group):
+    """Forward, backward and the sums of the weights' gradients, against the definition in float64 for each group."""
+    layer = BatchNorm2d(shape[-1], group=group).astype(np.float64)
+    weight, bias = layer.weight.value, layer.bias.value = rng.standard_normal((2, shape[-1]))
+    x, grad_y = rng.standard_normal((2, *shape))
+    x += 7 * np.arange(len(x))[:, None, None, None]  # so that the groups differ
+    y, cache = put(layer).forward(put(x), training=True)
+    grad_x = layer.backward(put(grad_y), cache)
+    parts = [slice(start, start + group) for start in range(0, len(x), group)]
+    expected = [in_float64(x[part], weight, bias, grad_y[part], layer.eps) for part in parts]
+    ys, grads, grad_weights = zip(*expected)
+    assert_same(y, np.concatenate(ys))
+    assert_same(grad_x, np.concatenate(grads))
+    assert_same(layer.weight.grad, sum(grad_weights))
+    assert_same(layer.bias.grad, grad_y.sum((0, 1, 2)))
+
+
+def test_running_statistics_of_groups_by_hand(put):
+    """Groups (0, 2) and (10, 16): means 1 and 13, unbiased variances 2 and 18. Their means are 7 and 10; with momentum
+    0.1 from 0 and 1. One group after another, as in the paper, it would be 1.39 for the mean."""
+    layer = put(BatchNorm2d(1, group=2), np.float32)
+    layer.forward(put([0, 2, 10, 16], np.float32).reshape(4, 1, 1, 1), training=True)
+    assert layer.running_mean.value.tolist() == pytest.approx([0.7])
+    assert layer.running_var.value.tolist() == pytest.approx([1.9])
+    assert layer.running_mean.value.dtype == np.float32
+
+
+def test_in_evaluation_groups_change_nothing(put):
+    layer = BatchNorm2d(1, eps=0, group=2)
+    layer.running_mean.value[:], layer.running_var.value[:] = 2, 4
+    x = put([2, 4, 0]).reshape(3, 1, 1, 1)  # no whole groups
+    y, cache = put(layer).forward(x)
+    assert y[:, 0, 0, 0].tolist() == [0, 1, -1]
+    assert layer.backward(x, cache)[:, 0, 0, 0].tolist() == [1, 2, 0]
+
+
+def test_errors_of_groups():
+    with pytest.raises(UserError, match="groups of 4 images needs whole groups in every process, got 6 images"):
+        BatchNorm2d(3, group=4).forward(np.zeros((6, 4, 4, 3)), training=True)
+    with pytest.raises(UserError, match="group must be a whole number of at least 1, got 0"):
+        BatchNorm2d(3, group=0)
+    layer = BatchNorm2d(3, group=2)
+    _, cache = layer.forward(np.zeros((6, 4, 4, 3)), training=True)
+    with pytest.raises(
+        ValueError, match=r"grad_y must have the shape of the output, \(6, 4, 4, 3\), got \(4, 4, 4, 3\)"
+    ):
+        layer.backward(np.zeros((4, 4, 4, 3)), cache)
 
 
 def test_errors_name_the_argument():

@@ -16,6 +16,7 @@ def test_a_layer_shows_the_arguments_that_are_not_the_defaults():
          "Conv2d(3, 16, kernel_size=(1, 5), stride=(2, 2), padding=(1, 1), bias=False)"),
         (Linear(4, 2, rng=rng), "Linear(4, 2)"),
         (BatchNorm2d(4, momentum=0.5), "BatchNorm2d(4, momentum=0.5)"),
+        (BatchNorm2d(4, group=32), "BatchNorm2d(4, group=32)"),
         (MaxPool2d(3, 2, 1), "MaxPool2d(kernel_size=(3, 3), stride=(2, 2), padding=(1, 1))"),
         (SubsamplePad(2, 4, 2), "SubsamplePad(2, 4, 2)"),
         (ReLU(), "ReLU()"),

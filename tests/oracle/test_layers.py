@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+import torch
 from compare import assert_layers_agree
 from torch import nn
+from torch.nn.functional import batch_norm
 
 from resnet_scratch.layers import AvgPool2d, BatchNorm2d, Conv2d, GlobalAvgPool2d, Linear, MaxPool2d, ReLU
 
@@ -39,6 +41,32 @@ def test_batch_norm(shape, offset, training):
     ours.running_var.value = rng.uniform(0.5, 2, channels).astype(np.float32)
     x = images(*shape) + np.float32(offset)
     assert_layers_agree(ours, theirs, x, training)
+
+
+class GhostBatchNorm(nn.BatchNorm2d):
+    """PyTorch's own for each group in turn, from the same running statistics; then their means over the groups."""
+
+    group = 4
+
+    def forward(self, x):
+        results, after = [], []
+        for part in x.split(self.group):
+            mean, var = self.running_mean.clone(), self.running_var.clone()
+            results.append(batch_norm(part, mean, var, self.weight, self.bias, True, self.momentum, self.eps))
+            after.append([mean, var])
+        self.running_mean, self.running_var = (torch.stack(values).mean(0) for values in zip(*after))
+        return torch.cat(results)
+
+
+@pytest.mark.parametrize("shape, offset", [((8, 5, 6, 3), 0), ((12, 1, 1, 4), 0), ((16, 8, 8, 7), 5)])
+def test_batch_norm_over_groups(shape, offset):
+    rng, channels = np.random.default_rng(3), shape[3]
+    ours, theirs = BatchNorm2d(channels, group=4), GhostBatchNorm(channels)
+    ours.weight.value, ours.bias.value = (rng.standard_normal(channels).astype(np.float32) for _ in range(2))
+    ours.running_mean.value = rng.standard_normal(channels).astype(np.float32)
+    ours.running_var.value = rng.uniform(0.5, 2, channels).astype(np.float32)
+    x = images(*shape) + np.float32(offset) * np.arange(shape[0], dtype=np.float32)[:, None, None, None]
+    assert_layers_agree(ours, theirs, x)
 
 
 POOLS = [(3, 2, 1), (2, None, 0), ((3, 2), (1, 2), (1, 1)), (3, 1, 1), (2, 3, 0), (5, 2, 2)]
