@@ -162,16 +162,8 @@ def _settings(
     recipe: str, data: str | None, data_dir: Path | None, seed: int, validation: int, image_size: int, **choices: Any
 ) -> Settings:
     """The settings of a run: the recipe, with what was chosen differently."""
-    names = (
-        "model",
-        "batch_size",
-        "learning_rate",
-        "momentum",
-        "weight_decay",
-        "epochs",
-        "optimizer",
-        "batch_norm_group",
-    )
+    names = ("model", "batch_size", "learning_rate", "momentum", "weight_decay", "epochs", "optimizer",
+             "batch_norm_group")  # fmt: skip
     changes = {name: choices[name] for name in names if choices[name] is not None}
     if data is not None:
         changes["dataset"] = data

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import copy
-import math
-
 import numpy as np
 
 from ..checks import check_number, check_whole
-from ..compute.backend import Array, array_module
+from ..compute.backend import Array
 from ..compute.batch import Sum, of_first_image, over_batch
 from ..compute.channels import channel_sum, per_channel
-from ..compute.processes import alone
-from ..errors import UserError
+from .groups import backward_groups, forward_groups
 from .layer import Buffer, Layer, Parameter, check_gradient, check_images
 
 
@@ -54,7 +50,7 @@ class BatchNorm2d(Layer):
         """
         check_images(x, self.channels)
         if training and self.group is not None:
-            return self._forward_groups(x, self.group)
+            return forward_groups(self, x, self.group)
         mean, var = self._batch_statistics(x) if training else (self.running_mean.value, self.running_var.value)
         inverse_std = (var + self.eps) ** -0.5
         cache = x, mean, inverse_std, training
@@ -81,24 +77,6 @@ class BatchNorm2d(Layer):
             running.value += self.momentum * (batch - running.value)
         return mean, var
 
-    def _forward_groups(self, x: Array, group: int) -> tuple[Array, list[tuple]]:
-        """`forward` in training, where each group is a batch of its own."""
-        if len(x) % group:
-            raise UserError(f"batch normalisation over groups of {group} images needs whole groups in every process, "
-                            f"got {len(x)} images")  # fmt: skip
-        layer = copy.copy(self)  # it has the same weights, and its running averages start anew for each group
-        layer.group, results, averages = None, [], []
-        with alone():
-            for images in _groups(x, group):
-                layer.running_mean = Buffer(self.running_mean.value.copy())
-                layer.running_var = Buffer(self.running_var.value.copy())
-                results.append(layer.forward(images, training=True))
-                averages.append((layer.running_mean.value, layer.running_var.value))
-        sum_mean, sum_var, count = _sums_over_groups(averages)
-        self.running_mean.value, self.running_var.value = sum_mean / count, sum_var / count
-        ys, caches = zip(*results)
-        return array_module(x).concatenate(ys), list(caches)
-
     def backward(self, grad_y: Array, cache: tuple | list[tuple]) -> Array:
         """grad_y (N, H, W, C) -> grad_x (N, H, W, C); sets the gradients of weight and bias.
 
@@ -110,7 +88,7 @@ class BatchNorm2d(Layer):
         constants, and grad_x = weight / std * grad_y.
         """
         if isinstance(cache, list):
-            return self._backward_groups(grad_y, cache)
+            return backward_groups(self, grad_y, cache)
         x, mean, inverse_std, training = cache
         check_gradient(grad_y, x.shape)
         mean, scale = (per_channel(values, x.shape) for values in (mean, self.weight.value * inverse_std))
@@ -129,30 +107,6 @@ class BatchNorm2d(Layer):
             return scale * (grad_y - mean_grad - (x - mean) * slope)
 
         return over_batch(gradient, grad_y, x)
-
-    def _backward_groups(self, grad_y: Array, caches: list[tuple]) -> Array:
-        """`backward` for each group; the gradients of weight and bias are summed over all groups."""
-        group, *image = caches[0][0].shape
-        check_gradient(grad_y, (group * len(caches), *image))
-        results, gradients = [], []
-        with alone():
-            for grads, cache in zip(_groups(grad_y, group), caches):
-                results.append(self.backward(grads, cache))
-                gradients.append((self.weight.grad, self.bias.grad))
-        self.weight.grad, self.bias.grad, _ = _sums_over_groups(gradients)
-        return array_module(grad_y).concatenate(results)
-
-
-def _groups(images: Array, group: int) -> list[Array]:
-    """The images, `group` of them at a time."""
-    return [images[start : start + group] for start in range(0, len(images), group)]
-
-
-def _sums_over_groups(pairs: list[tuple[Array, Array]]) -> tuple[Array, Array, int]:
-    """Both arrays, and 1, summed over the groups of the whole batch. `pairs` has those of this process's groups."""
-    # A footprint without end makes as many chunks as groups, as far as a power of two can, so the tree fixes the order.
-    first, second = (array_module(a[0]).concatenate([value[None] for value in a]) for a in zip(*pairs))
-    return over_batch(lambda a, b: (Sum(a.sum(0)), Sum(b.sum(0)), Sum(len(a))), first, second, footprint=math.inf)
 
 
 def _mean_of_pixels(image: Array) -> Array:
