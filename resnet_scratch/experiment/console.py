@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 
 from ..compute.processes import is_first_process
 from .run import Run
 
+COLUMNS_VARIABLE = "RESNET_SCRATCH_COLUMNS"  # of the terminal in which the standard output, a pipe, ends
 REFRESH_SECONDS = 0.5  # between two looks at the loss: each reads it from the device, which makes a GPU wait
 
 
@@ -44,24 +47,26 @@ def duration(seconds: float) -> str:
 
 
 class ProgressBar:
-    """The images of the current epoch as a bar on the standard error. It shows nothing unless that is a terminal: in a
-    log file it would be noise."""
+    """The images of the current epoch as a bar in the terminal. In a log file it would be noise, so none is shown."""
 
     def __init__(self, run: Run) -> None:
         from tqdm import tqdm
 
         images = run.steps_per_epoch * run.settings.recipe.batch_size
+        columns = int(os.environ.get(COLUMNS_VARIABLE, 0))
         self._bar = tqdm(
             total=images,
+            file=sys.stdout if columns else sys.stderr,  # two pipes would lose the order of bar and lines
             unit=" images",
             unit_scale=True,
             leave=False,
-            disable=None if is_first_process() else True,  # None: unless the standard error is a terminal
-            dynamic_ncols=True,  # the terminal's width, also after it has changed
+            delay=1e-9,  # shows nothing before an epoch begins
+            disable=not is_first_process() or not (columns or sys.stderr.isatty()),
+            ncols=columns - 1 if columns else None,  # the last column stays free, as tqdm has it
+            dynamic_ncols=not columns,  # the terminal's width, also after it has changed
             bar_format="{desc} |{bar}| {remaining} left, {rate_fmt}{postfix}",  # leaves room for a bar in 80 columns
         )
         self._refreshed = time.perf_counter()
-        self.begin_epoch(run)
 
     def begin_epoch(self, run: Run) -> None:
         """Begin at the run's position in its epoch, which is not 0 in a run that was resumed."""

@@ -47,6 +47,7 @@ def finish(run: Run, echo: Callable[[str], None] = print) -> Evaluation | signal
     with run.lock, closing(batches), _signals() as received, closing(ProgressBar(run)) as bar:
         if not run.finished:
             echo(heading(run))
+            bar.begin_epoch(run)
         then = saved = time.perf_counter()
         for step in steps:
             run.step = step.number

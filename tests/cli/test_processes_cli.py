@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
+import re
 import shutil
+import signal
+import struct
 import subprocess
 import sys
 
 import pytest
 from in_process import TRAIN, is_one_message
 
+from resnet_scratch.cli import processes as cli_processes
 from resnet_scratch.compute.processes import find_mpiexec
 
 MPIEXEC = find_mpiexec()
@@ -26,22 +31,22 @@ def command(*arguments, mpiexec=()):
 
 
 @pytest.fixture
-def pictures(tmp_path):
+def images(tmp_path):
     """A folder of 80 images of 8x8 pixels in two classes."""
     import numpy as np
     from PIL import Image
 
     rng = np.random.default_rng(0)
     for k in range(80):
-        folder = tmp_path / "pictures" / "ab"[k % 2]
+        folder = tmp_path / "images" / "ab"[k % 2]
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(rng.integers(0, 256, (8, 8, 3), np.uint8)).save(folder / f"{k}.png")
-    return tmp_path / "pictures"
+    return tmp_path / "images"
 
 
 @needs_mpi
-def test_two_processes_print_and_write_what_one_does(tmp_path, pictures):
-    train = ("train", "--model", "resnet8", "--data", pictures, "--image-size", 8, "--epochs", 2, "--batch-size", 16)
+def test_two_processes_print_and_write_what_one_does(tmp_path, images):
+    train = ("train", "--model", "resnet8", "--data", images, "--image-size", 8, "--epochs", 2, "--batch-size", 16)
     texts = {}
     for number in (1, 2):
         result = command(*train, "--device", "cpu", "--processes", number, "--run-dir", tmp_path / str(number))
@@ -69,14 +74,9 @@ def test_a_mistake_is_told_once(tmp_path, wrong, message):
 
 @pytest.fixture
 def started(monkeypatch):
-    """The commands by which this process would have been replaced."""
+    """The commands that would have been run."""
     lines = []
-
-    def execv(path, arguments):
-        lines.append((path, arguments))
-        raise SystemExit(0)
-
-    monkeypatch.setattr(os, "execv", execv)
+    monkeypatch.setattr(cli_processes, "_run", lambda command: lines.append(command) or 0)
     monkeypatch.setattr(shutil, "which", lambda name, path=None: f"/bin/{name}")
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
     return lines
@@ -90,7 +90,7 @@ def test_mpiexec_starts_the_same_command(invoke, started, monkeypatch, called, p
     monkeypatch.setattr(sys, "argv", [called, "train", "--processes", "3"])
     assert invoke("train", "--processes", 3).exit_code == 0
     arguments = ["/bin/mpiexec", "-n", "3", sys.executable, *program, "train", "--processes", "3"]
-    assert started == [("/bin/mpiexec", arguments)]
+    assert started == [arguments]
 
 
 def test_what_is_missing_is_named(invoke, started, monkeypatch):
@@ -109,6 +109,44 @@ def test_one_process_needs_no_mpi(invoke, started):
 def test_a_run_can_be_resumed_in_other_processes(invoke, started, trained):
     assert invoke("train", "--resume", "run", "--processes", 2).exit_code == 0 and len(started) == 1
     assert invoke("train", "--resume", "run", "--processes", 1).exit_code == 0
+
+
+@needs_mpi
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are for POSIX")
+@pytest.mark.parametrize("end, status", [("close", signal.SIGTERM), ("ctrl-c", signal.SIGINT)])
+def test_in_a_terminal_they_show_a_bar_and_save_when_it_is_closed_or_at_ctrl_c(tmp_path, images, end, status):
+    import fcntl
+    import pty
+    import termios
+
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 24, 90, 0, 0))  # rows, columns
+    train = ("train", "--model", "resnet8", "--data", images, "--image-size", 8, "--epochs", 5000, "--batch-size", 16)
+    job = subprocess.Popen(
+        [sys.executable, "-m", "resnet_scratch", *map(str, train), "--processes", "2", "--run-dir", tmp_path / "run"],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # it is their terminal: Ctrl-C and its end reach them
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    os.close(theirs)
+    shown = ""
+    while "epoch 4/5000 |" not in shown:
+        shown += os.read(ours, 1000).decode(errors="replace")
+    lines = re.split("[\r\n]+", shown)
+    assert {len(line) for line in lines if line.startswith("epoch 2/5000 |")} == {89}  # the last column is left free
+    assert [line.split()[0] for line in lines if "/5000   " in line] == ["1/5000", "2/5000", "3/5000"]
+    if end == "ctrl-c":
+        os.write(ours, b"\x03")
+        with contextlib.suppress(OSError):  # that is how a terminal ends which nobody writes to any more
+            while True:
+                shown += os.read(ours, 1000).decode(errors="replace")
+        assert "To continue:" in shown
+    os.close(ours)
+    assert job.wait(timeout=60) == 128 + status
+    assert (tmp_path / "run" / "state.safetensors").exists()
 
 
 @needs_mpi
