@@ -26,22 +26,22 @@ def command(*arguments, mpiexec=()):
 
 
 @pytest.fixture
-def pictures(tmp_path):
+def images(tmp_path):
     """A folder of 80 images of 8x8 pixels in two classes."""
     import numpy as np
     from PIL import Image
 
     rng = np.random.default_rng(0)
     for k in range(80):
-        folder = tmp_path / "pictures" / "ab"[k % 2]
+        folder = tmp_path / "images" / "ab"[k % 2]
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(rng.integers(0, 256, (8, 8, 3), np.uint8)).save(folder / f"{k}.png")
-    return tmp_path / "pictures"
+    return tmp_path / "images"
 
 
 @needs_mpi
-def test_two_processes_print_and_write_what_one_does(tmp_path, pictures):
-    train = ("train", "--model", "resnet8", "--data", pictures, "--image-size", 8, "--epochs", 2, "--batch-size", 16)
+def test_two_processes_print_and_write_what_one_does(tmp_path, images):
+    train = ("train", "--model", "resnet8", "--data", images, "--image-size", 8, "--epochs", 2, "--batch-size", 16)
     texts = {}
     for number in (1, 2):
         result = command(*train, "--device", "cpu", "--processes", number, "--run-dir", tmp_path / str(number))
