@@ -6,8 +6,11 @@ functions on it, so one layer file serves both, and both can live in one process
 
 from __future__ import annotations
 
+import importlib
+import os
 import re
 import sys
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -19,6 +22,10 @@ Array = Any  # a numpy.ndarray or a cupy.ndarray: one name for both, for signatu
 INSTALL = "pip install 'resnet_scratch[cuda12x]' (or [cuda13x]; nvidia-smi shows which CUDA the driver has)"
 NOT_INSTALLED = f"CuPy is not installed: with an NVIDIA GPU and its driver, {INSTALL}"
 NO_DRIVER = "it needs an NVIDIA GPU and its driver; on Colab choose Runtime, Change runtime type, GPU"
+
+NO_NCCL = "several processes on GPUs need NCCL: pip install nvidia-nccl-cu12 (or nvidia-nccl-cu13)"
+# in the environment, by mpiexec: which of the processes on this machine this one is, from 0
+NUMBERS_HERE = ("MPI_LOCALRANKID", "OMPI_COMM_WORLD_LOCAL_RANK", "MV2_COMM_WORLD_LOCAL_RANK", "SLURM_LOCALID")
 
 
 class DeviceError(UserError):
@@ -101,6 +108,7 @@ def cupy_packages() -> list[str]:
 def resolve_device(device: str) -> str:
     """`"cpu"`, `"cuda"`, `"cuda:1"` or `"auto"` (a GPU if one works) as the name of a device that works here.
 
+    Several processes of MPI on this machine share its GPUs: for `"cuda"` and `"auto"` each gets the next one.
     Raises DeviceError, saying what to install or change, when there is no such device.
     """
     if device == "cpu":
@@ -108,8 +116,11 @@ def resolve_device(device: str) -> str:
     if device != "auto" and not (isinstance(device, str) and re.fullmatch(r"cuda(:\d+)?", device)):
         raise DeviceError(f"device must be 'cpu', 'cuda', 'cuda:<number>' or 'auto', got {device!r}")
     found, why = _look_for_gpus()
+    if device in ("auto", "cuda") and len(found) > 1:
+        process = next((int(os.environ[name]) for name in NUMBERS_HERE if name in os.environ), 0)
+        return found[1 + process % (len(found) - 1)]
     if device == "auto":
-        return found[1] if len(found) > 1 else "cpu"
+        return "cpu"
     name = "cuda:0" if device == "cuda" else device
     if name in found:
         return name
@@ -154,6 +165,17 @@ def follow(x: Array) -> None:
     """Make the device of `x` this thread's current one: every thread begins with GPU 0."""
     if array_module(x) is not np:
         x.device.use()
+
+
+def load_nccl() -> Any:
+    """CuPy's module for NCCL, NVIDIA's library by which GPUs exchange messages. Raises DeviceError without it."""
+    import cupy
+
+    with suppress(ImportError):
+        importlib.import_module("cupy.cuda.nccl")  # from CuPy 14 on it is a file of its own
+    if not cupy.cuda.nccl.available:
+        raise DeviceError(NO_NCCL)
+    return cupy.cuda.nccl
 
 
 def wait_for(device: str) -> None:

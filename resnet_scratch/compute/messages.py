@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from . import gpus
 from .backend import array_module, to_numpy
 
 
@@ -17,7 +18,14 @@ def all_sum(comm: Any, values: list[Any]) -> list[Any]:
     and each round doubles the number of processes that a value is the sum of. (MPI's own Allreduce may add in any
     order.) Where the number of processes is no power of two, those above one give their values to others first, and are
     given the result at the end.
+
+    Arrays on GPUs are added by NCCL, in an order that it chooses: see `gpus.py`.
     """
+    if any(on_gpu := [gpus.is_for_nccl(value) for value in values]):
+        there = iter(gpus.all_sum(comm, [value for value, is_there in zip(values, on_gpu) if is_there]))
+        others = [value for value, is_there in zip(values, on_gpu) if not is_there]
+        here = iter(all_sum(comm, others) if others else ())
+        return [next(there) if is_there else next(here) for is_there in on_gpu]
     size, rank = comm.size, comm.rank
     power = 1 << (size.bit_length() - 1)  # the largest power of two of processes
     if rank >= power:
@@ -34,6 +42,8 @@ def all_sum(comm: Any, values: list[Any]) -> list[Any]:
 
 def broadcast(comm: Any, value: Any) -> Any:
     """The first process's `value`, which has the same type and shape in all."""
+    if gpus.is_for_nccl(value):
+        return gpus.broadcast(comm, value)
     message = _packed([value])
     comm.Bcast(message)
     return _unpacked(message, [value])[0]

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from resnet_scratch.compute.backend import resolve_device
 from resnet_scratch.compute.batch import Sum, over_batch
 from resnet_scratch.compute.processes import find_mpiexec, number_of_processes, process_number, processes
 from resnet_scratch.data import Dataset, training_batches
@@ -68,6 +69,26 @@ def tree(*values: str) -> None:
     os.write(1, f"{float(total)} {images!r} {type(total).__name__}\n".encode())
 
 
+def on_gpus() -> None:
+    """Three steps on the stand-in for CuPy, whose NCCL sends its messages over MPI. Every process prints its device,
+    the last loss, a weight, how often the last step went over the host, and sums of float32, int64 and Python's int."""
+    sys.path.append(str(Path(__file__).parents[1]))
+    from standin import STANDIN
+
+    sys.modules["cupy"] = STANDIN
+    device = resolve_device("auto")
+    dataset = noise().to(device)
+    model = build("resnet8", 4, rng=np.random.default_rng(0)).to(device)
+    batches = training_batches(dataset, 64, seed=0)
+    steps = train(model, SGD(model.parameters()), batches, constant(0.05), 3)
+    _, (_, before), (step, after) = [(step, STANDIN._counts.to_host) for step in steps]
+    x = STANDIN.asarray(np.arange(1, 4, dtype=np.float32) * (1 + process_number()))
+    total, whole, count = over_batch(lambda x: (Sum(x.sum()), Sum((x.astype(int)).sum()), Sum(len(x))), x)
+    weight = float(model.fc.weight.value[0, 0])
+    sums = f"{float(total)} {int(whole)} {count}"
+    os.write(1, f"{device} {float(step.loss):.5f} {weight:.6f} {after - before} {sums}\n".encode())
+
+
 def whole_run(folder: str, what: str = "", when: str = "0", who: str = "0") -> None:
     """Start or resume the run in the folder; `what` happens in process `who` when it begins step `when`."""
     recipe = RECIPE
@@ -109,4 +130,4 @@ def happen(what: str) -> None:
 
 if __name__ == "__main__":
     with processes():
-        {"weights": weights, "tree": tree, "run": whole_run}[sys.argv[1]](*sys.argv[2:])
+        {"weights": weights, "tree": tree, "run": whole_run, "gpus": on_gpus}[sys.argv[1]](*sys.argv[2:])

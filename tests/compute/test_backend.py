@@ -114,6 +114,20 @@ def test_gpus_are_found_and_named(two_gpus):
     assert describe("cuda:1") == "cuda:1 (Stand-in, 16.0 GB)"
 
 
+@pytest.mark.parametrize("number, expected", [("0", "cuda:0"), ("1", "cuda:1"), ("2", "cuda:0"), ("5", "cuda:1")])
+@pytest.mark.parametrize("name", ["MPI_LOCALRANKID", "OMPI_COMM_WORLD_LOCAL_RANK"])
+def test_the_processes_of_a_machine_share_its_two_gpus(two_gpus, monkeypatch, name, number, expected):
+    monkeypatch.setenv(name, number)
+    assert resolve_device("cuda") == resolve_device("auto") == expected
+    assert resolve_device("cuda:1") == "cuda:1" and resolve_device("cpu") == "cpu"
+
+
+def test_without_nccl_the_message_says_what_to_install(gpu, monkeypatch):
+    monkeypatch.setattr(gpu.cuda.nccl, "available", False)
+    with pytest.raises(DeviceError, match="need NCCL: pip install nvidia-nccl-cu12"):
+        backend.load_nccl()
+
+
 def test_a_gpu_that_cannot_compute_is_left_out(two_gpus, monkeypatch):
     right = two_gpus.arange
     monkeypatch.setattr(two_gpus, "arange", lambda n: right(n) * two_gpus._current.device)  # on GPU 0 always 0

@@ -21,6 +21,8 @@ def dotted(node):
     while isinstance(node, ast.Attribute):
         names.insert(0, node.attr)
         node = node.value
+    if names and isinstance(node, ast.Name) and node.id == "nccl":  # what `load_nccl` returns
+        return ["cuda", "nccl", *names]
     of_module = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "array_module"
     return names if names and (of_module or isinstance(node, ast.Name) and node.id in ROOTS) else None
 
@@ -125,7 +127,9 @@ def check_signature(name, standin, real):
 
 @pytest.fixture(scope="module")
 def cupy():
-    return pytest.importorskip("cupy")
+    cupy = pytest.importorskip("cupy")
+    pytest.importorskip("cupy.cuda.nccl")
+    return cupy
 
 
 def test_every_name_of_the_stand_in_is_cupys(cupy):
@@ -139,7 +143,7 @@ def test_every_name_of_the_stand_in_is_cupys(cupy):
     assert checked > 20
 
 
-@pytest.mark.parametrize("kind", ["ndarray", "cuda.Device"])
+@pytest.mark.parametrize("kind", ["ndarray", "cuda.Device", "cuda.nccl.NcclCommunicator"])
 def test_every_method_of_the_stand_ins_classes_is_cupys(cupy, kind):
     standin, real = STANDIN, cupy
     for part in kind.split("."):

@@ -142,8 +142,9 @@ class Mailbox:
 
 @pytest.mark.parametrize("rank", [0, 1])
 def test_values_of_all_kinds_in_one_message_keep_type_shape_and_device(xp, rank):
-    """By hand. The first value has an odd number of bytes, so that the others are not aligned in the message."""
-    ours = [xp.asarray([1, 2, 3], np.uint8), xp.asarray([[0.5], [1.5]]), 7, np.float32(0.25), 1.5, xp.asarray(2.0)]
+    """By hand. The first value has an odd number of bytes, so that the others are not aligned in the message. It is of
+    a dtype that does not go by NCCL from a GPU."""
+    ours = [xp.asarray([1, 2, 3], np.uint8), np.asarray([[0.5], [1.5]]), 7, np.float32(0.25), 1.5, np.asarray(2.0)]
     theirs = b"\x01\x01\x02" + np.float64([10, 20]).tobytes() + np.int64(5).tobytes()
     theirs += np.float32(1).tobytes() + np.float64([2.25, 3]).tobytes()
     total = messages.all_sum(Mailbox(rank, theirs), ours)

@@ -68,6 +68,16 @@ def test_a_group_must_lie_within_one_process(tmp_path):
     assert result.returncode != 0 and "needs whole groups in every process, got 16 images" in result.stderr
 
 
+def test_each_process_has_a_gpu_and_nccl_adds():
+    """On the stand-in for CuPy, which refuses two processes on one GPU. A step takes nothing over the host."""
+    (alone,), both = (sorted(printed(number, "gpus").splitlines()) for number in (None, 2))
+    assert [line.split()[0] for line in both] == ["cuda:0", "cuda:1"]
+    first, second = (line.split()[1:] for line in both)
+    assert first == second and first[2:] == ["0", "18.0", "18", "6"]  # 1 + 2 + 3, and twice as much
+    loss, weight = map(float, alone.split()[1:3])
+    assert [float(n) for n in first[:2]] == pytest.approx([loss, weight], rel=1e-3)
+
+
 def test_another_number_of_processes_gives_the_same_but_for_rounding():
     (alone, *numbers), (three, *others) = (printed(number, "weights", 64).split() for number in (None, 3))
     assert alone != three  # so the hash can tell

@@ -9,6 +9,7 @@ launches, transfers, waiting; and the devices' memory in use, and at its peak.
 
 from __future__ import annotations
 
+import ctypes
 import threading
 import types
 from typing import Any
@@ -73,6 +74,7 @@ class ndarray:  # CuPy's name
     strides = property(lambda self: self._host.strides)
     flags = property(lambda self: self._host.flags)
     device = property(lambda self: _Device(self._buffer.device))
+    data = property(lambda self: types.SimpleNamespace(ptr=self._host.ctypes.data))
     T = property(lambda self: _view(self, self._host.T))
 
     def __array__(self, *arguments: Any, **keywords: Any) -> Any:
@@ -349,8 +351,65 @@ def _runtime_get_version() -> int:
     return 12080
 
 
+def _get_unique_id() -> tuple:
+    return (7,) * 128
+
+
+def _group_start() -> None: ...
+
+
+def _group_end() -> None: ...
+
+
+def _memory(pointer: int, count: int, datatype: int) -> _np.ndarray:
+    dtype = {2: _np.dtype("int32"), 4: _np.dtype("int64"), 7: _np.dtype("float32"), 8: _np.dtype("float64")}[datatype]
+    return _np.frombuffer((ctypes.c_byte * (count * dtype.itemsize)).from_address(pointer), dtype)
+
+
+class _NcclCommunicator:
+    """Between the processes of MPI, whose messages it sends."""
+
+    def __init__(self, ndev: int, commId: tuple, rank: int) -> None:  # CuPy's name
+        from mpi4py import MPI
+
+        if commId != _get_unique_id() or (ndev, rank) != (MPI.COMM_WORLD.size, MPI.COMM_WORLD.rank):
+            raise RuntimeError(f"NCCL cannot bring together {ndev}, {commId}, {rank}")
+        self._comm = MPI.COMM_WORLD.Dup()
+        if len(set(self._comm.allgather(_current.device))) < min(ndev, 2):  # two devices on this machine
+            raise RuntimeError("NCCL_ERROR_INVALID_USAGE: two processes on one GPU")
+
+    def allReduce(  # CuPy's name
+        self, sendbuf: int, recvbuf: int, count: int, datatype: int, op: int, stream: int
+    ) -> None:
+        if op != 0 or stream != 11:
+            raise RuntimeError("no sum, or not in the current stream")
+        _counts.launches += 1
+        self._comm.Allreduce(_memory(sendbuf, count, datatype), _memory(recvbuf, count, datatype))
+
+    def bcast(self, buff: int, count: int, datatype: int, root: int, stream: int) -> None:
+        _counts.launches += 1
+        self._comm.Bcast(_memory(buff, count, datatype), root)
+
+
+def _get_current_stream() -> types.SimpleNamespace:
+    return types.SimpleNamespace(ptr=11)
+
+
 cuda = types.SimpleNamespace(
     Device=_Device,
+    get_current_stream=_get_current_stream,
+    nccl=types.SimpleNamespace(
+        available=True,
+        NCCL_SUM=0,
+        NCCL_INT32=2,
+        NCCL_INT64=4,
+        NCCL_FLOAT32=7,
+        NCCL_FLOAT64=8,
+        NcclCommunicator=_NcclCommunicator,
+        get_unique_id=_get_unique_id,
+        groupStart=_group_start,
+        groupEnd=_group_end,
+    ),
     runtime=types.SimpleNamespace(
         getDeviceCount=_get_device_count,
         getDeviceProperties=_get_device_properties,
