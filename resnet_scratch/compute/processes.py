@@ -7,8 +7,8 @@ optimizers and the training loop know nothing about processes.
     with processes():      # with `mpiexec -n 4 python script.py`: four processes that work together; else one alone
         ...
 
-Inside, all processes must do the same things in the same order, because each waits for the messages of the others;
-`alone()` is the exception. mpi4py is imported only in a process that MPI has started.
+Inside, all must do the same things in the same order, because each waits for the messages of the others; `alone()` is
+the exception. mpi4py is imported only in a process that MPI has started.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from .threads import processors, share_processors
 
 T = TypeVar("T")
 LAUNCHED = ("PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK", "MV2_COMM_WORLD_RANK")  # in the environment, by mpiexec
+SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE")  # likewise
 INSTALL = "pip install 'resnet_scratch[mpi]'"
 PATIENCE = 3.0  # seconds that a process with an error waits for the others to have one too
 
@@ -50,8 +51,8 @@ def launched_by_mpi() -> bool:
 
 def find_mpiexec() -> str | None:
     """The path of mpiexec: the one beside this Python, else the first on the PATH; None where there is none."""
-    folders = [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
-    return shutil.which("mpiexec", path=os.pathsep.join(folders))
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    return shutil.which("mpiexec", path=path)
 
 
 def reports(all_have_it: bool) -> bool:
@@ -81,7 +82,7 @@ def processes() -> Iterator[None]:
 
     What is printed inside is printed by the first of them only. Each uses as many threads as it has processors to
     itself, unless a number was chosen. An exception that not all have ends them all: none waits for ever for messages
-    of one that is gone. Raises ProcessesError where mpi4py or its MPI library is missing.
+    of one that is gone. Raises ProcessesError where mpi4py or its MPI library is missing, or is not mpiexec's.
     """
     global _comm, _is_first, _all_failed
     if _comm is not None or not launched_by_mpi():
@@ -112,6 +113,10 @@ def _import_mpi() -> Any:
     except (ImportError, RuntimeError) as error:  # mpi4py raises RuntimeError where it finds no MPI library
         reason = str(error).partition("\n")[0]
         raise ProcessesError(f"several processes need mpi4py and an MPI library ({reason}): {INSTALL}") from error
+    seen = MPI.COMM_WORLD.size
+    if (started := next((int(os.environ[name]) for name in SIZES if name in os.environ), seen)) != seen:
+        raise ProcessesError(f"mpiexec has started {started} processes, mpi4py sees {seen}: its MPI library is another; "
+                             "use the mpiexec beside this Python, or set MPI4PY_LIBMPI")  # fmt: skip
     return MPI
 
 
@@ -160,10 +165,9 @@ def part_of_batch(images: int) -> slice:
 
     Raises ProcessesError when there are fewer images than processes.
     """
-    size, rank = number_of_processes(), process_number()
-    if images < size:
+    if images < (size := number_of_processes()):
         raise ProcessesError(f"a batch must have an image for each of the {size} processes, got {images}")
-    return slice(images * rank // size, images * (rank + 1) // size)
+    return slice(images * process_number() // size, images * (process_number() + 1) // size)
 
 
 def sum_over_processes(values: list[Any]) -> list[Any]:
@@ -178,12 +182,10 @@ def from_first_process(value: Array) -> Array:
 
 def share_out(function: Callable[[Any], T], items: Sequence[Any]) -> list[T]:
     """`[function(item) for item in items]` in every process, where each item's result is computed by one, alone."""
-    comm, size, rank = _comm, number_of_processes(), process_number()
+    size, rank = number_of_processes(), process_number()
     with alone():
         results = [function(item) for item in items[rank::size]]
-    if comm is None:
-        return results
-    everyone = comm.allgather(results)
+    everyone = [results] if _comm is None else _comm.allgather(results)
     return [everyone[k % size][k // size] for k in range(len(items))]
 
 
@@ -191,16 +193,15 @@ def by_first_process(function: Callable[[], T]) -> T:
     """In all processes what `function()` returns in the first, which alone calls it. What it raises, all raise."""
     if _comm is None:
         return function()
-    result: Any = None
-    error: Exception | None = None
+    answer: tuple[Any, Exception | None] = None, None
     if _is_first:
         try:
-            result = function()
-        except Exception as raised:
-            error = raised
-    result, error = _comm.bcast((result, error))
-    if error is not None:
-        raise error
+            answer = function(), None
+        except Exception as error:
+            answer = None, error
+    result, raised = _comm.bcast(answer)
+    if raised is not None:
+        raise raised
     return result
 
 

@@ -39,6 +39,11 @@ def test_a_sum_is_that_of_the_tree_in_every_process(values, expected):
     assert lines == [f"{expected} float32"] * len(values)
 
 
+def test_another_library_s_mpiexec_is_an_error_not_two_runs_of_one_process():
+    result = together(2, "tree", 1, 2, OMPI_COMM_WORLD_SIZE="4")
+    assert result.returncode != 0 and "has started 4 processes, mpi4py sees 2" in result.stderr
+
+
 @pytest.mark.parametrize("batch_size, numbers", [(64, (1, 2, 4, 8)), (48, (2,)), (16, (2,))])
 def test_the_weights_are_those_of_one_process_to_the_bit(batch_size, numbers):
     """Those of one process with two threads, too."""
