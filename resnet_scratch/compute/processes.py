@@ -115,7 +115,7 @@ def _import_mpi() -> Any:
         raise ProcessesError(f"several processes need mpi4py and an MPI library ({reason}): {INSTALL}") from error
     seen = MPI.COMM_WORLD.size
     if (started := next((int(os.environ[name]) for name in SIZES if name in os.environ), seen)) != seen:
-        raise ProcessesError(f"mpiexec has started {started} processes, mpi4py sees {seen}: its MPI library is another; "
+        raise ProcessesError(f"mpiexec has started {started} processes, mpi4py sees {seen}: its MPI library differs; "
                              "use the mpiexec beside this Python, or set MPI4PY_LIBMPI")  # fmt: skip
     return MPI
 
