@@ -10,6 +10,7 @@ import importlib
 import os
 import re
 import sys
+import warnings
 from contextlib import suppress
 from functools import cache
 from typing import Any
@@ -171,7 +172,8 @@ def load_nccl() -> Any:
     """CuPy's module for NCCL, NVIDIA's library by which GPUs exchange messages. Raises DeviceError without it."""
     import cupy
 
-    with suppress(ImportError):
+    with suppress(ImportError), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a library that is missing: below
         importlib.import_module("cupy.cuda.nccl")  # from CuPy 14 on it is a file of its own
     if not cupy.cuda.nccl.available:
         raise DeviceError(NO_NCCL)
