@@ -167,6 +167,22 @@ _RECIPES = [
         weight_decay=5e-4,
     ),
     Recipe(
+        name="cifar10-quick",
+        model="resnet8-wide",
+        dataset="cifar10",
+        expect="not measured yet",
+        batch_size=128,
+        epochs=12,
+        schedule="one_cycle",
+        peak_at=0.2,
+        learning_rate=0.4,
+        nesterov=True,
+        weight_decay=5e-4,
+        decay_biases_and_norms=False,
+        label_smoothing=0.1,
+        flip_in_evaluation=True,
+    ),
+    Recipe(
         name="paper",
         model="resnet20",
         expect="91.25 % for resnet20, 92.49 % for resnet32, 92.83 % for resnet44, 93.03 % for resnet56 "

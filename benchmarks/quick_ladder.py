@@ -1,0 +1,101 @@
+"""From `cifar10-fast` to `cifar10-quick`, idea by idea: what each gives, in accuracy and in time.
+
+    python benchmarks/quick_ladder.py runs/ladder --data-dir DIR           trains, or goes on where it stopped
+    python benchmarks/quick_ladder.py runs/ladder --figure docs/images/quick.png
+
+Each rung adds its idea to the rung before. All rungs are run with seed 0, then with seed 1, and so on: times of a round
+can be compared, if nothing else runs. With --pytorch FOLDER, the figure also has the run that pytorch_recipe.py left.
+"""
+
+import argparse
+import dataclasses
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+from many_runs import bring_to_its_end, logs
+from matplotlib.figure import Figure
+
+from resnet_scratch.experiment.log import read_log
+from resnet_scratch.experiment.recipe import Recipe, find
+from resnet_scratch.figures.style import BLUE, GREY, ORANGE
+from resnet_scratch.table import format_table
+
+RUNGS: dict[str, tuple[str, dict[str, Any]]] = {  # name of the runs: the idea, and what it changes in the recipe
+    "fast": ("cifar10-fast: ResNet-20, ten epochs", {}),
+    "flips": ("flips in evaluation", {"flip_in_evaluation": True}),
+    "model": ("ResNet-8, wide, with patches", {"model": "resnet8-wide"}),
+    "epochs": ("twelve epochs", {"epochs": 12}),
+    "rate": ("a rate of 0.4, highest after a fifth", {"learning_rate": 0.4, "peak_at": 0.2}),
+    "nesterov": ("Nesterov; no decay of biases and norms", {"nesterov": True, "decay_biases_and_norms": False}),
+    "smoothing": ("label smoothing: cifar10-quick", {"label_smoothing": 0.1}),
+}
+
+
+def recipes() -> dict[str, Recipe]:
+    """The recipe of each rung. Raises AssertionError unless the last one is cifar10-quick."""
+    made, recipe = {}, find("cifar10-fast")
+    for name, (_, changes) in RUNGS.items():
+        made[name] = recipe = dataclasses.replace(recipe, **changes)
+    quick = find("cifar10-quick")
+    assert dataclasses.replace(recipe, name=quick.name, expect=quick.expect) == quick, "the ladder ends elsewhere"
+    return made
+
+
+def spread(values: list[float], form: str) -> str:
+    """Mean and standard deviation; of one value, the value."""
+    if len(values) < 2:
+        return format(values[0], form) if values else ""
+    return f"{mean(values):{form}} +- {stdev(values):{form}}"
+
+
+def table(runs: Path) -> str:
+    """A row for each rung: accuracy, and minutes with evaluation, over the seeds."""
+    rows = []
+    for name, recipe in recipes().items():
+        assert recipe.epochs is not None
+        ended = [log for log in logs(runs, name, recipe.epochs) if log]
+        accuracies = [100 * log[-1]["test_accuracy"] for log in ended]
+        minutes = [log[-1]["seconds"] / 60 for log in ended]
+        rows.append([RUNGS[name][0], len(ended), spread(accuracies, ".2f"), spread(minutes, ".1f")])
+    return format_table({"idea": "", "seeds": "d", "test accuracy (%)": "", "minutes": ""}, rows)
+
+
+def draw(runs: Path, pytorch: Path | None) -> Figure:
+    """Test accuracy over time: the first rung, the last one, and PyTorch with the first one's recipe."""
+    figure = Figure(figsize=(6.4, 3.8), layout="constrained")
+    axes = figure.subplots()
+    made = recipes()
+    curves = [(name, logs(runs, name, made[name].epochs or 0)) for name in ("fast", "smoothing")]
+    styles = {"fast": (GREY, "cifar10-fast"), "smoothing": (BLUE, "cifar10-quick")}
+    drawn = [(*styles[name], log) for name, found in curves for log in found if log]
+    if pytorch is not None:
+        drawn.append((ORANGE, "cifar10-fast in PyTorch", read_log(pytorch)))
+    for colour, label, log in drawn:
+        minutes, accuracy = [row["seconds"] / 60 for row in log], [100 * row["test_accuracy"] for row in log]
+        known = label in [line.get_label() for line in axes.lines]
+        axes.plot(minutes, accuracy, color=colour, marker="o", markersize=3, label=None if known else label)
+    axes.set(xlabel="minutes, evaluation included", ylabel="test accuracy (%)", xlim=(0, None))
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", color="#e5e5e5")
+    axes.legend(frameon=False)
+    return figure
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", type=Path)
+    parser.add_argument("--data-dir")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--rungs", nargs="+", choices=list(RUNGS), default=list(RUNGS))
+    parser.add_argument("--figure", type=Path, help="draw what has been run, and train nothing")
+    parser.add_argument("--pytorch", type=Path, metavar="FOLDER")
+    options = parser.parse_args()
+    if options.figure:
+        draw(options.runs, options.pytorch).savefig(options.figure, dpi=130)
+    else:
+        made = recipes()
+        for seed in range(options.seeds):
+            for name in options.rungs:
+                bring_to_its_end(made[name], seed, options.runs / f"{name}-{seed}", options.data_dir)
+    print(table(options.runs))
