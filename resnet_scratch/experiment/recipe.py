@@ -95,7 +95,7 @@ class Recipe:
 
     def sizes_at(self, total_steps: int) -> Callable[[int], int | None]:
         """From the step (from 0) of a run of `total_steps` to the height and width of its images in pixels, or None:
-        their own. Small images first is "progressive resizing" (Howard 2018, "Training ImageNet in 3 hours for $25").
+        their own. Small images first is "progressive resizing" (Howard 2018, "Training Imagenet in 3 hours for USD 25").
         """
         if not self.image_sizes:
             return lambda step: None

@@ -21,7 +21,7 @@ def saliency(model: Layer, images: Array, classes: Array | None = None) -> Array
     `classes` (N,) says which class's logit to take for each image; None takes the predicted class. Raises ValueError
     for classes that do not exist.
 
-    Source: Simonyan, Vedaldi and Zisserman 2013, "Deep Inside Convolutional Networks", section 3.
+    Source: Simonyan, Vedaldi and Zisserman 2014, "Deep Inside Convolutional Networks", section 3.
     """
     logits, cache = model.forward(images)
     return abs(model.backward(one_hot(logits, classes), cache)).max(3)
