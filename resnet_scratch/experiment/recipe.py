@@ -95,8 +95,7 @@ class Recipe:
 
     def sizes_at(self, total_steps: int) -> Callable[[int], int | None]:
         """From the step (from 0) of a run of `total_steps` to the height and width of its images in pixels, or None:
-        their own. Small images first is "progressive resizing" (Howard 2018, "Training Imagenet in 3 hours for USD 25").
-        """
+        their own. Source: Howard 2018, "Training Imagenet in 3 hours for USD 25" ("progressive resizing")."""
         if not self.image_sizes:
             return lambda step: None
         starts = [round(part * total_steps) for part in self.larger_at]
