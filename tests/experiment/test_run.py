@@ -14,6 +14,7 @@ from resnet_scratch.experiment import run, storage
 from resnet_scratch.experiment.log import LogError, read_log
 from resnet_scratch.experiment.trainer import finish, write_figures
 from resnet_scratch.experiment.weights import load_model
+from resnet_scratch.layers import BatchNorm2d
 
 
 def test_a_run_learns_logs_and_writes_its_files(finished):
@@ -53,6 +54,16 @@ def test_the_same_seed_gives_the_same_run_and_another_seed_another(finished, tmp
     weights = [(r.folder / "model.safetensors").read_bytes() for r in (finished[0], again, other)]
     assert weights[0] == weights[1] != weights[2]
     assert log(finished[0].folder) == log(again.folder) != log(other.folder)
+
+
+def test_a_recipe_with_groups_sets_them_in_every_batch_norm(finished, tmp_path, tiny_dataset):
+    """Also in a run that is resumed."""
+    done, _ = go(tmp_path / "run", tiny_dataset, recipe=dataclasses.replace(RECIPE, batch_norm_group=4))
+    again = storage.resume(done.folder, "cpu", dataset=tiny_dataset)
+    for ours in (done, again):
+        groups = [layer.group for _, layer in ours.model.named_layers() if isinstance(layer, BatchNorm2d)]
+        assert groups == [4] * 7  # resnet8: one in the stem, 2 in each of 3 blocks
+    assert log(done.folder) != log(finished[0].folder)
 
 
 def test_a_run_measured_in_steps_ends_within_an_epoch(tmp_path, tiny_dataset):
