@@ -112,7 +112,7 @@ def test_a_wrong_name_is_answered_with_similar_names_and_then_all(invoke):
     assert "there is no model 'resnt20'; did you mean resnet20, " in similar
     families = [family.split(", ") for family in all_names.split("; ")]
     letters = [family[0].rstrip("0123456789") for family in families]
-    assert letters == ["resnet", "plain", "preact", "resnet", "article", "article-relu-after-add"]
+    assert letters == ["resnet", "plain", "preact", "resnet8-wide", "resnet", "article", "article-relu-after-add"]
     listed = [first for first, *_ in families]
     listed += [name + depth for name, (_, *depths) in zip(letters, families) for depth in depths]
     assert sorted(listed) == sorted(NAMES)
