@@ -169,8 +169,8 @@ _RECIPES = [
         name="cifar10-quick",
         model="resnet8-wide",
         dataset="cifar10",
-        expect="83.3 % (seed 0, NumPy 2.4) on a copy of CIFAR-10 whose images went through JPEG, in a third of the time "
-        "that cifar10-fast takes; not measured on the original",
+        expect="83.3 % (seed 0, NumPy 2.4) on a copy of CIFAR-10 whose images went through JPEG, in a third of "
+        "the time of cifar10-fast; not measured on the original",
         batch_size=128,
         epochs=12,
         schedule="one_cycle",
