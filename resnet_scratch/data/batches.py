@@ -42,7 +42,8 @@ def training_batches(
 
     Where several processes share the batches, each gets its part of every batch.
 
-    Raises UserError unless 1 <= batch_size <= the number of training images, and for fewer images than processes.
+    Raises UserError unless 1 <= batch_size <= the number of training images, and for fewer images than processes;
+    TypeError for image_sizes that are no function.
     """
     check_instance("dataset", dataset, Dataset)
     check_whole("batch_size", batch_size, 1, len(dataset.train_images))
