@@ -8,12 +8,11 @@ rules for the learning rate: the same for every size; proportional to the size (
 Large Minibatch SGD", section 2.1); and proportional, but raised linearly from 0 at first ("linear + warm-up", 2.2).
 """
 
-import argparse
 import dataclasses
 from pathlib import Path
 from statistics import mean, stdev
 
-from many_runs import bring_to_its_end, logs
+from many_runs import bring_to_its_end, logs, parser, spread
 from matplotlib.figure import Figure
 
 from resnet_scratch.experiment.recipe import Recipe
@@ -66,7 +65,7 @@ def table(runs: Path) -> str:
     rows = []
     for size in SIZES:
         found = [accuracies(runs, rule, size) for rule in RULES]
-        rows.append([size, *(f"{mean(a):.1f} +- {stdev(a):.1f}" if len(a) > 1 else "" for a in found)])
+        rows.append([size, *(spread(a, ".1f") if len(a) > 1 else "" for a in found)])
     return format_table({"batch": ",d", **dict.fromkeys(RULES, "")}, rows)
 
 
@@ -75,10 +74,9 @@ def draw(runs: Path) -> Figure:
     figure = Figure(figsize=(6.4, 3.8), layout="constrained")
     axes = figure.subplots()
     for rule, (colour, line) in STYLES.items():
-        sizes = [size for size in SIZES if len(accuracies(runs, rule, size)) > 1]
-        found = [accuracies(runs, rule, size) for size in sizes]
+        found = {size: a for size in SIZES if len(a := accuracies(runs, rule, size)) > 1}
         axes.errorbar(
-            sizes, [mean(a) for a in found], [stdev(a) for a in found],
+            list(found), [mean(a) for a in found.values()], [stdev(a) for a in found.values()],
             color=colour, linestyle=line, marker="o", markersize=4, capsize=3, label=rule,
         )  # fmt: skip
     axes.set_xscale("log", base=2)
@@ -90,12 +88,7 @@ def draw(runs: Path) -> Figure:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("runs", type=Path)
-    parser.add_argument("--data-dir")
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--figure", type=Path, help="draw what has been run, and train nothing")
-    options = parser.parse_args()
+    options = parser(__doc__).parse_args()
     if options.figure:
         draw(options.runs).savefig(options.figure, dpi=130)
     else:

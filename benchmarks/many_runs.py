@@ -1,7 +1,9 @@
 """What the experiments of many runs share: each run is brought to its end, or found there, in a folder of its own."""
 
+import argparse
 import sys
 from pathlib import Path
+from statistics import mean, stdev
 
 from resnet_scratch.experiment import storage
 from resnet_scratch.experiment.log import LOG_FILE, History, read_log
@@ -39,3 +41,20 @@ def logs(runs: Path, name: str, epochs: int) -> list[History]:
         elif (folder / LOG_FILE).exists() and len(log := read_log(folder)) == epochs:
             found.append(log)
     return found
+
+
+def spread(values: list[float], form: str) -> str:
+    """Mean and standard deviation; of one value, the value."""
+    if len(values) < 2:
+        return format(values[0], form) if values else ""
+    return f"{mean(values):{form}} +- {stdev(values):{form}}"
+
+
+def parser(description: str | None) -> argparse.ArgumentParser:
+    """The options that all these experiments have."""
+    made = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("runs", type=Path)
+    made.add_argument("--data-dir")
+    made.add_argument("--seeds", type=int, default=3)
+    made.add_argument("--figure", type=Path, help="draw what has been run, and train nothing")
+    return made

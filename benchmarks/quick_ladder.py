@@ -7,13 +7,11 @@ Each rung adds its idea to the rung before. All rungs are run with seed 0, then 
 can be compared, if nothing else runs. With --pytorch FOLDER, the figure also has the run that pytorch_recipe.py left.
 """
 
-import argparse
 import dataclasses
 from pathlib import Path
-from statistics import mean, stdev
 from typing import Any
 
-from many_runs import bring_to_its_end, logs
+from many_runs import bring_to_its_end, logs, parser, spread
 from matplotlib.figure import Figure
 
 from resnet_scratch.experiment.log import read_log
@@ -40,13 +38,6 @@ def recipes() -> dict[str, Recipe]:
     quick = find("cifar10-quick")
     assert dataclasses.replace(recipe, name=quick.name, expect=quick.expect) == quick, "the ladder ends elsewhere"
     return made
-
-
-def spread(values: list[float], form: str) -> str:
-    """Mean and standard deviation; of one value, the value."""
-    if len(values) < 2:
-        return format(values[0], form) if values else ""
-    return f"{mean(values):{form}} +- {stdev(values):{form}}"
 
 
 def table(runs: Path) -> str:
@@ -83,14 +74,10 @@ def draw(runs: Path, pytorch: Path | None) -> Figure:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("runs", type=Path)
-    parser.add_argument("--data-dir")
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--rungs", nargs="+", choices=list(RUNGS), default=list(RUNGS))
-    parser.add_argument("--figure", type=Path, help="draw what has been run, and train nothing")
-    parser.add_argument("--pytorch", type=Path, metavar="FOLDER")
-    options = parser.parse_args()
+    arguments = parser(__doc__)
+    arguments.add_argument("--rungs", nargs="+", choices=list(RUNGS), default=list(RUNGS))
+    arguments.add_argument("--pytorch", type=Path, metavar="FOLDER")
+    options = arguments.parse_args()
     if options.figure:
         draw(options.runs, options.pytorch).savefig(options.figure, dpi=130)
     else:

@@ -8,6 +8,7 @@ title in quotation marks is a citation by itself.
 import calendar
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,9 +32,10 @@ class Work(NamedTuple):
     title: str
 
 
-def works() -> list[Work]:
-    """All entries, in the page's order."""
-    return [Work(*found) for found in ENTRY.findall(_one_line(PAGE.read_text(encoding="utf-8")))]
+@cache
+def works() -> tuple[Work, ...]:
+    """All entries, in the page's order. The page is read once, not for every file whose citations are looked up."""
+    return tuple(Work(*found) for found in ENTRY.findall(_one_line(PAGE.read_text(encoding="utf-8"))))
 
 
 def sources() -> list[Path]:
