@@ -3,12 +3,14 @@
     python benchmarks/large_batches.py runs/large-batches --data-dir DIR            trains, or goes on where it stopped
     python benchmarks/large_batches.py runs/large-batches --figure large_batches.png
 
-A small network on small images, so that a run takes about a minute; every run sees the same number of images. Three
+A small network on small images, so that a run takes minutes; every run sees the same number of images. Three
 rules for the learning rate: the same for every size; proportional to the size ("linear", Goyal et al. 2017, "Accurate,
-Large Minibatch SGD", section 2.1); and proportional, but raised linearly from 0 at first ("linear + warm-up", 2.2).
+Large Minibatch SGD", section 2.1); and proportional, but raised linearly from 0 at first ("linear + warm-up", 2.2). The
+last column has the third rule, and batch norm over groups of 32 images, as if each process had 32 and shared no sums.
 """
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from statistics import mean, stdev
 
@@ -16,7 +18,7 @@ from many_runs import bring_to_its_end, logs, parser, spread
 from matplotlib.figure import Figure
 
 from resnet_scratch.experiment.recipe import Recipe
-from resnet_scratch.figures.style import BLUE, GREY, ORANGE
+from resnet_scratch.figures.style import BLUE, GREEN, GREY, ORANGE
 from resnet_scratch.table import format_table
 
 BASE = Recipe(
@@ -33,13 +35,20 @@ BASE = Recipe(
     weight_decay=5e-4,
     image_sizes=(16,),
 )
-SIZES = (128, 512, 2048, 4096, 8192)
-RULES = {  # name: learning rate for a batch k times as large, and the part of the run that is warm-up
-    "same rate": (lambda k: BASE.learning_rate, 0.0),
-    "linear": (lambda k: k * BASE.learning_rate, 0.0),
-    "linear + warm-up": (lambda k: k * BASE.learning_rate, 0.2),
+SIZES = (128, 512, 1024, 2048)
+RULES: dict[str, tuple[Callable[[int], float], float, int | None]] = {
+    # name: learning rate for a batch k times as large, the part of the run that is warm-up, images in a group of norms
+    "same rate": (lambda k: BASE.learning_rate, 0.0, None),
+    "linear": (lambda k: k * BASE.learning_rate, 0.0, None),
+    "linear + warm-up": (lambda k: k * BASE.learning_rate, 0.2, None),
+    "norms of 32": (lambda k: k * BASE.learning_rate, 0.2, 32),
 }
-STYLES = {"same rate": (GREY, ":"), "linear": (ORANGE, "--"), "linear + warm-up": (BLUE, "-")}
+STYLES = {
+    "same rate": (GREY, ":"),
+    "linear": (ORANGE, "--"),
+    "linear + warm-up": (BLUE, "-"),
+    "norms of 32": (GREEN, "-."),
+}
 
 
 def name_of(rule: str, size: int) -> str:
@@ -49,8 +58,10 @@ def name_of(rule: str, size: int) -> str:
 
 def train(runs: Path, rule: str, size: int, seed: int, data_dir: str | None) -> None:
     """Bring this run to its end, wherever it is."""
-    rate, warmup = RULES[rule]
-    recipe = dataclasses.replace(BASE, batch_size=size, learning_rate=rate(size // 128), warmup=warmup)
+    rate, warmup, group = RULES[rule]
+    recipe = dataclasses.replace(
+        BASE, batch_size=size, learning_rate=rate(size // 128), warmup=warmup, batch_norm_group=group
+    )
     bring_to_its_end(recipe, seed, runs / f"{name_of(rule, size)}-{seed}", data_dir)
 
 

@@ -64,7 +64,8 @@ def follow(recipe: Recipe, data_dir: str | None, seed: int, folder: Path) -> Non
     begin = then = time.perf_counter()
     losses: list[float] = []
     correct = 0
-    with closing(training_batches(data, recipe.batch_size, seed, 0, recipe.augment, sizes)) as batches:
+    source = training_batches(data, recipe.batch_size, seed, 0, recipe.augment, sizes, recipe.crop_padding)
+    with closing(source) as batches:
         for step, (x, labels) in zip(range(total_steps), batches):
             for group in optimizer.param_groups:
                 group["lr"] = rates(step)

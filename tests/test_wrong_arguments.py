@@ -370,6 +370,7 @@ def data_sets():
                 f"next(training_batches(data(), 2, seed={call['seed']}, start_step={call['start_step']}))",
                 f"{name} must be a whole number of at least 0, got {wrong}",
             )
+    yield "training_batches(data(), 2, 0, crop_padding=-1)", "crop_padding must be a whole number of at least 0, got -1"
     yield "next(training_batches(data(), 2, 0, augment='no'))", "augment must be True or False, got 'no'"
     no_bytes = {"IMAGES.tolist()": "a NumPy or CuPy array, got list", "IMAGES[:0]": "non-empty, got",
                 "IMAGES[0]": r"\(N, H, W, C\), got \(8, 8, 3\)", "None": "a NumPy or CuPy array, got NoneType",

@@ -17,7 +17,6 @@ from .dataset import Dataset
 
 Batch = tuple[Array, Array]  # images (N, H, W, 3) float32, labels (N,) int64
 ImageSizes = Callable[[int], int | None]  # step, from 0 -> height and width of its images in pixels; None: their own
-PADDING = 4  # pixels on each side, of which a random crop removes as many: He et al. 2015, section 4.2
 
 
 def training_batches(
@@ -27,12 +26,14 @@ def training_batches(
     start_step: int = 0,
     augment: bool = True,
     image_sizes: ImageSizes | None = None,
+    crop_padding: int = 4,
 ) -> Generator[Batch, None, None]:
     """Training batches without end, from step `start_step` on: images (batch_size, H, W, 3) float32, labels int64.
 
-    With `augment` the images are randomly cropped, and flipped where the data set allows it. `image_sizes`, a function
-    of the step, says to what height and width they are then resized, in pixels; None: they keep their size. Batches are
-    on the device of the data set.
+    With `augment` the images are randomly cropped, after `crop_padding` pixels of padding on each side (4 in He et al.
+    2015, section 4.2), and flipped where the data set allows it. `image_sizes`, a function of the step, says to what
+    height and width they are then resized, in pixels; None: they keep their size. Batches are on the device of the data
+    set.
 
     The order of an epoch is a function of (seed, epoch), the augmentation of a batch one of (seed, step). A run that
     is resumed at any step therefore sees the same batches as an uninterrupted one. An epoch has N // batch_size
@@ -51,10 +52,12 @@ def training_batches(
     check_whole("seed", seed, 0)
     check_whole("start_step", start_step, 0)
     check_flag("augment", augment)
+    check_whole("crop_padding", crop_padding, 0)
     if image_sizes is not None and not callable(image_sizes):
         raise TypeError(f"image_sizes must be a function of the step, got {brief(image_sizes)}")
     return _prefetch(
-        lambda step: _training_batches(dataset, batch_size, seed, step, augment, image_sizes, part), start_step
+        lambda step: _training_batches(dataset, batch_size, seed, step, augment, image_sizes, crop_padding, part),
+        start_step,
     )
 
 
@@ -65,6 +68,7 @@ def _training_batches(
     start_step: int,
     augment: bool,
     image_sizes: ImageSizes | None = None,
+    crop_padding: int = 4,
     part: slice = slice(None),
 ) -> Iterator[Batch]:
     """The same batches, a part of each of them, prepared when it is asked for."""
@@ -81,7 +85,7 @@ def _training_batches(
         rng = np.random.default_rng([seed, 1, step])
         images = dataset.train_images[indices]  # of the whole batch: the random numbers are drawn for all of it
         if augment:
-            images = random_crop(images, PADDING, rng)
+            images = random_crop(images, crop_padding, rng)
         if augment and dataset.mirror:
             images = random_flip(images, rng)
         images = normalise(images[part], dataset.mean, dataset.std)

@@ -40,7 +40,9 @@ def finish(run: Run, echo: Callable[[str], None] = print) -> Evaluation | signal
     check_same(run.identity)
     recipe = run.settings.recipe
     sizes = recipe.sizes_at(run.total_steps)
-    batches = data.training_batches(run.dataset, recipe.batch_size, run.settings.seed, run.step, recipe.augment, sizes)
+    batches = data.training_batches(
+        run.dataset, recipe.batch_size, run.settings.seed, run.step, recipe.augment, sizes, recipe.crop_padding
+    )
     learning_rates = recipe.learning_rates(run.total_steps)
     steps = train(run.model, run.optimizer, batches, learning_rates, run.total_steps, run.step, recipe.label_smoothing)
     evaluation = None

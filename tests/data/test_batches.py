@@ -79,6 +79,15 @@ def test_augmentation_shows_black_padding_and_can_be_switched_off(dataset):
     assert np.isclose(images, black).any() and not np.isclose(plain, black).any()
 
 
+@pytest.mark.parametrize("padding", [0, 1, 3])
+def test_a_crop_shifts_an_image_by_the_padding_at_most(dataset, padding):
+    black = to_numpy(-dataset.mean[0] / dataset.std[0])
+    batches = take(training_batches(dataset, 23, 0, crop_padding=padding), 20)
+    shown = np.concatenate([to_numpy(images)[..., 0] for images, _ in batches])
+    rows_of_padding = np.isclose(shown, black).all(2).sum(1)
+    assert set(rows_of_padding) == set(range(padding + 1))
+
+
 def test_the_thread_ends_with_the_iterator(dataset):
     def workers():
         return [t for t in threading.enumerate() if t.name == "resnet_scratch batches"]

@@ -82,6 +82,7 @@ def test_mistakes_are_told():
         (dict(epochs=1, learning_rate=-1), "learning_rate must be above 0"),
         (dict(epochs=1, schedule="zigzag"), "'zigzag'"),
         (dict(epochs=1, optimizer="lion"), "optimizer must be one of sgd, adam, got 'lion'"),
+        (dict(epochs=1, crop_padding=-1), "crop_padding must be at least 0, got -1"),
         (dict(epochs=1, image_sizes=(0,)), "image_sizes must be at least 1"),
         (dict(epochs=1, image_sizes=(16, 32)), r"larger_at must say in order .*, got \(\) for \(16, 32\)"),
         (dict(epochs=1, image_sizes=(8, 16, 32), larger_at=(0.5, 0.2)), "in order"),

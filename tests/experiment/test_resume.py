@@ -61,6 +61,12 @@ def test_a_run_with_adam_learns_and_is_resumed_to_the_bit(tmp_path, tiny_dataset
     assert_same_optimizer(resumed.optimizer, whole.optimizer)
 
 
+def test_crops_are_as_wide_as_the_recipe_says(tmp_path, tiny_dataset):
+    narrow, _ = go(tmp_path / "narrow", tiny_dataset, recipe=dataclasses.replace(RECIPE, crop_padding=0))
+    wide, _ = go(tmp_path / "wide", tiny_dataset)
+    assert log(narrow.folder) != log(wide.folder)
+
+
 def test_a_run_on_growing_images_is_resumed_to_the_bit(tmp_path, tiny_dataset, monkeypatch):
     recipe = dataclasses.replace(RECIPE, image_sizes=(5, 8), larger_at=(0.4,), flip_in_evaluation=True)
     whole, evaluation = go(tmp_path / "whole", tiny_dataset, recipe=recipe)
