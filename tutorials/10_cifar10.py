@@ -457,10 +457,11 @@ assert minutes["the network"] < 0.7 * minutes["cifar10-fast"], "a third of the m
 # Each row can be repeated: `python benchmarks/quick_ladder.py runs/ladder --data-dir DIR --rungs model` trains that of
 # the network. Not every idea helped. What was tried and left out is in [results](../docs/results.md), too.
 #
-# Look at the spread over the seeds before you believe a row. Where it is as large as the gain, the table does not show
-# that the idea helps.
-
-# %% [markdown]
+# Now doubt the table, with what this chapter has taught. Seeds of one recipe scatter by several tenths of a point, so a
+# small step from one row to the next may be luck. The recipe was chosen by *test* images, and by short runs of one seed
+# each: the last row is a little too good for that reason, too. And two rows were compared on the same test images: a
+# paired test could tell more than the two accuracies do.
+#
 # ## And better?
 #
 # The next per cent comes from a longer run (the paper's recipe has the same network as `cifar10-fast`), then from a
