@@ -447,7 +447,7 @@ assert surest_first[: TEST // 2].mean() > result.accuracy, "the surer half shoul
 #    (Howard 2018). Convolutions and global pooling take any size.
 # 7. **The answer.** The logits of an image and of its mirror image are averaged, as above. It needs no training.
 #
-# What does that cost on your machine? Accuracy does not depend on the machine, but time does. **Predict** how much of
+# What does that cost on your machine? Accuracy hardly depends on the machine, but time does. **Predict** how much of
 # the time of `cifar10-fast` the others take.
 
 # %%
