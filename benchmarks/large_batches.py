@@ -3,10 +3,10 @@
     python benchmarks/large_batches.py runs/large-batches --data-dir DIR            trains, or goes on where it stopped
     python benchmarks/large_batches.py runs/large-batches --figure large_batches.png
 
-A small network on small images, so that a run takes minutes; every run sees the same number of images. Three
-rules for the learning rate: the same for every size; proportional to the size ("linear", Goyal et al. 2017, "Accurate,
-Large Minibatch SGD", section 2.1); and proportional, but raised linearly from 0 at first ("linear + warm-up", 2.2). The
-last column has the third rule, and batch norm over groups of 32 images, as if each process had 32 and shared no sums.
+A small network on small images, so that a run takes minutes; every run sees the same number of images. Three rules for
+the learning rate: the same for every size; proportional to the size ("linear", Goyal et al. 2017, "Accurate, Large
+Minibatch SGD", section 2.1); and proportional, but raised linearly from 0 at first ("linear + warm-up", 2.2). The last
+column has the third rule, and batch norm over groups of 32 images, as if each process had 32 and shared no sums.
 """
 
 import dataclasses
@@ -60,7 +60,7 @@ def train(runs: Path, rule: str, size: int, seed: int, data_dir: str | None) -> 
     """Bring this run to its end, wherever it is."""
     rate, warmup, group = RULES[rule]
     recipe = dataclasses.replace(
-        BASE, batch_size=size, learning_rate=rate(size // 128), warmup=warmup, batch_norm_group=group
+        BASE, batch_size=size, learning_rate=rate(size // BASE.batch_size), warmup=warmup, batch_norm_group=group
     )
     bring_to_its_end(recipe, seed, runs / f"{name_of(rule, size)}-{seed}", data_dir)
 
@@ -107,6 +107,6 @@ if __name__ == "__main__":
     else:
         for seed in range(options.seeds):
             for size in SIZES:
-                for rule in RULES if size > 128 else ["linear"]:
+                for rule in RULES if size > BASE.batch_size else ["linear"]:
                     train(options.runs, rule, size, seed, options.data_dir)
     print(table(options.runs))

@@ -13,7 +13,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from many_runs import bring_to_its_end, logs, parser, spread
+from many_runs import DIVERGED, bring_to_its_end, logs, parser, spread
 from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
@@ -47,10 +47,10 @@ def recipes() -> dict[str, Recipe]:
 
 
 def run(recipe: Recipe, seed: int, folder: Path, data_dir: str | None) -> None:
-    """Bring this run to its end, and evaluate its last weights without flips."""
+    """Bring this run to its end, and evaluate its last weights without flips, unless it diverged."""
     bring_to_its_end(recipe, seed, folder, data_dir)
-    if not (folder / WITHOUT_FLIPS).exists():
-        model, about = load_model(folder / "model.safetensors")
+    if not (folder / WITHOUT_FLIPS).exists() and not (folder / DIVERGED).exists():
+        model, about = load_model(folder)
         data = load_data(recipe.dataset, data_dir)
         found = evaluate(model, data.test_images, data.test_labels, *about.normalisation())
         (folder / WITHOUT_FLIPS).write_text(f"{found.accuracy}\n")
