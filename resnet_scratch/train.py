@@ -38,6 +38,24 @@ def train(
     Nothing happens until the steps are asked for, as in `for step in train(...)`. Raises TypeError for what is no
     model, optimizer, schedule or source of batches, and UserError for an optimizer of another model's parameters.
     """
+    _check(model, optimizer, batches, learning_rates, total_steps, start_step)  # at once, not at the first step
+
+    def steps() -> Iterator[Step]:
+        # 1. initialise: the weights were drawn at random when `model` was built
+        for step, batch in zip(range(start_step, total_steps), batches):
+            images, labels = _pair(batch)
+            logits, cache = model.forward(images, training=True)  # 2. forward: what the network thinks
+            loss, grad_logits = softmax_cross_entropy(logits, labels, label_smoothing)  # 3. loss: how wrong that is
+            model.backward_to_parameters(grad_logits, cache)  # 4. backward: how the loss changes with each weight
+            optimizer.step(learning_rates(step))  # 5. update: each weight a little against its gradient
+            del cache  # or it would stay in memory beside the next step's
+            yield Step(step + 1, learning_rates(step), loss, over_batch(_count_correct, logits, labels))
+
+    return steps()
+
+
+def _check(model: Any, optimizer: Any, batches: Any, learning_rates: Any, total_steps: Any, start_step: Any) -> None:
+    """Raises an error that names the argument of `train` that is wrong."""
     check_instance("model", model, Layer)
     check_instance("optimizer", optimizer, Optimizer)
     if not hasattr(batches, "__iter__"):
@@ -47,26 +65,6 @@ def train(
     check_whole("start_step", start_step, 0)
     if not set(optimizer.parameters) <= set(model.parameters()):
         raise UserError("optimizer must hold parameters of model, got one with others; make it of model.parameters()")
-    return _steps(model, optimizer, batches, learning_rates, range(start_step, total_steps), label_smoothing)
-
-
-def _steps(
-    model: Layer,
-    optimizer: Optimizer,
-    batches: Iterable[tuple[Array, Array]],
-    learning_rates: Schedule,
-    numbers: range,
-    label_smoothing: float,
-) -> Iterator[Step]:
-    """The loop. 1. Initialise: the weights were drawn at random when `model` was built."""
-    for step, batch in zip(numbers, batches):
-        images, labels = _pair(batch)
-        logits, cache = model.forward(images, training=True)  # 2. forward: what the network thinks
-        loss, grad_logits = softmax_cross_entropy(logits, labels, label_smoothing)  # 3. loss: how wrong that is
-        model.backward_to_parameters(grad_logits, cache)  # 4. backward: how the loss changes with each weight
-        optimizer.step(learning_rates(step))  # 5. update: each weight a little against its gradient
-        del cache  # or it would stay in memory beside the next step's
-        yield Step(step + 1, learning_rates(step), loss, over_batch(_count_correct, logits, labels))
 
 
 def _count_correct(logits: Array, labels: Array) -> Sum:
