@@ -59,8 +59,8 @@ FAST = "RESNET_SCRATCH_FAST" in os.environ  # shorter runs, for automatic tests
 # ## The images
 #
 # The library draws its own data set, so there is nothing to download. Each image is 32 by 32 pixels and shows one of
-# ten shapes or textures. Colour, size, rotation and background are random, and a bar covers part of the image. Only the
-# shape tells you the class.
+# ten shapes or textures. Colour, size, rotation and background are random, and in half of the images a bar hides a
+# part. Only the shape, or the texture, tells you the class.
 
 # %%
 dataset = load("shapes")
@@ -76,6 +76,7 @@ plt.show()
 #
 # ResNet-8 is one convolution, then three blocks of two convolutions, each with a shortcut around it, then a linear
 # layer. An image goes in and ten numbers come out, one for each class. The largest number is the network's answer.
+# (The 8 in the name counts the convolutions and the linear layer. The next cell counts every layer.)
 
 # %%
 model = build("resnet8", len(dataset.classes), rng=np.random.default_rng(0))
@@ -85,14 +86,15 @@ print(f"{sum(row.multiply_adds for row in rows) / 1e6:.1f} million multiply-adds
 
 before = evaluate(model, dataset.test_images[:500], dataset.test_labels[:500], dataset.mean, dataset.std)
 print(f"accuracy before training: {before.accuracy:.1%}; guessing gets {1 / len(dataset.classes):.0%}")
-assert before.accuracy < 0.3, "an untrained network knows nothing; did you run this cell after training?"
+assert before.accuracy < 0.3, "an untrained network can only guess"
 
 # %% [markdown]
 # ## The five steps
 #
 # Training has five steps. You initialise the weights once. Then you repeat four steps for each batch of images:
-# forward, loss, backward, update. The next cell prints the library's training loop, which is all there is to it.
-# (`backward_to_parameters` is `backward` without the gradient with respect to the images, which nobody needs.)
+# forward, loss, backward, update. The next cell prints the library's training loop; its comments number the steps.
+# (`_check` and `_pair` look for wrong arguments. `over_batch` counts the right answers here; 01 explains it.
+# `backward_to_parameters` is `backward` without the gradient with respect to the images, which training does not need.)
 
 # %%
 print(inspect.getsource(train))
@@ -164,7 +166,7 @@ plt.show()
 
 # %%
 conv = Conv2d(2, 3, kernel_size=3, padding=1, rng=np.random.default_rng(0)).astype(np.float64)
-x = np.random.default_rng(1).standard_normal((2, 5, 5, 2))
+x = np.random.default_rng(1).standard_normal((2, 5, 4, 2))
 report = gradcheck(conv, x)
 print(report)
 assert report, "the library's own convolution passes; if it does not, somebody has changed it"
@@ -174,7 +176,7 @@ assert report, "the library's own convolution passes; if it does not, somebody h
 #
 # The backward pass of a convolution needs its kernel flipped along both axes. The forward pass does not, so the flip is
 # easy to forget. A network with this mistake still learns: trained as above, with the same seed and all 936 steps, it
-# ends at 33.8 % instead of 96.1 %. If you had never seen the 96.1 %, you might blame the recipe. The gradient check
+# ends at about 34 % instead of 96 %. If you had never seen the 96 %, you might blame the recipe. The gradient check
 # tells you where the mistake is:
 
 # %%
@@ -234,9 +236,9 @@ task("0.3")
 #
 # <details><summary>The broken layer's loss still falls. Why, if the gradient is wrong?</summary>
 #
-# The gradient with respect to the kernel itself is still right, and so is everything in the last layer. Only what
-# the broken convolution passes on to earlier layers is wrong. The network still learns a part of what it could, which
-# makes such mistakes hard to notice without a check.
+# A convolution that is given the right upstream gradient computes the right gradient of its own kernel. So the last
+# convolution and the layers after it are still right. But each convolution passes a wrong gradient on to the layers
+# before it. The network learns only a part of what it could. Without a check, such a mistake is hard to notice.
 #
 # </details>
 #
@@ -251,6 +253,7 @@ task("0.3")
 # | 08, 09 | training; why depth was hard, and what the shortcut changes |
 # | 10, 11 | CIFAR-10; what the network sees |
 # | 12, 13, 14 | the GPU; fast NumPy; PyTorch and back |
+# | 15 | one batch on several processes or machines |
 #
 # ## What PyTorch calls this
 #
@@ -260,7 +263,7 @@ task("0.3")
 # | `parameter.value`, `parameter.grad` | `parameter`, `parameter.grad` |
 # | `softmax_cross_entropy(logits, labels)` | `torch.nn.functional.cross_entropy` |
 # | `optimizer.step(learning_rate)` | `optimizer.zero_grad()`, `optimizer.step()` and a scheduler |
-# | `gradcheck(layer, x)` | `torch.autograd.gradcheck(layer, x)` |
+# | `gradcheck(layer, x)`, of the input and all parameters | `torch.autograd.gradcheck(layer, x)`, of the input only |
 # | (N, H, W, C) | (N, C, H, W), or the same memory order with `channels_last` |
 #
 # ## Sources

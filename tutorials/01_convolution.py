@@ -164,7 +164,8 @@ plt.show()
 # **Predict, then run:** in the drawing on the right, one pixel is in no window. Which one? What happens to it?
 
 # %%
-in_a_window = {start + k for start in (0, 2) for k in range(3)}  # three pixels from 0, and three from 2
+starts = [2 * k for k in range(output_size((6, 6), (3, 3), (2, 2), (0, 0))[0])]
+in_a_window = {start + k for start in starts for k in range(3)}
 print("pixels in no window:", set(range(6)) - in_a_window)
 assert set(range(6)) - in_a_window == {5}, "a third window, from 4, would need a pixel 6"
 
@@ -237,8 +238,8 @@ assert np.allclose(layer(x), by_loops), "the library's layer must agree with the
 #
 # ## First idea: each window a row, the kernel a column
 #
-# To multiply pairs of numbers and add them up is a *dot product*. So write every window as a row of a matrix, and the
-# kernel as a column. Then the whole convolution is a matrix times a column. This way to write the windows is called
+# Multiplying pairs of numbers and adding up the products gives a *dot product*. So write every window as a row of a
+# matrix, and the kernel as a column. Then the whole convolution is a matrix times a column. This way to write the windows is called
 # **im2col**, "image to columns". (In many programs each window is a column, which explains the name.)
 #
 # Here are an image of 4x4 pixels and a kernel with only two weights that are not zero, so that you can check the sums
@@ -354,7 +355,7 @@ print(inspect.getsource(Conv2d.forward))
 
 # %%
 def few_at_a_time(function, batch, images):
-    """`function(batch)`, computed for so many images at a time."""
+    """`function(batch)`, computed for `images` images at a time."""
     return np.concatenate([function(batch[k : k + images]) for k in range(0, len(batch), images)])
 
 

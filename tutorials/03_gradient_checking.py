@@ -448,6 +448,10 @@ for letter, (name, (analytic, numerical)) in zip("ABCDEF", portraits.items()):
     slope = np.polyfit(numerical.ravel(), analytic.ravel(), 1)[0]
     correlation = np.corrcoef(numerical.ravel(), analytic.ravel())[0, 1]
     print(f"{letter}: {name:28} slope {slope:5.2f}, correlation {correlation:5.2f}")
+assert np.allclose(*portraits["nothing"], atol=1e-7), "the diagonal"
+analytic, numerical = portraits["batchnorm-variance-constant"]
+assert np.corrcoef(analytic.ravel(), numerical.ravel())[0, 1] > 0.9, "a thin cloud along the diagonal"
+assert not np.allclose(analytic, numerical, atol=1e-3), "but not the diagonal itself"
 analytic, numerical = portraits["avgpool-not-divided"]
 assert np.allclose(analytic, 4 * numerical, atol=1e-7), "a factor: a line with another slope"
 analytic, numerical = portraits["relu-passes-everything"]
@@ -566,7 +570,7 @@ task("3.5")
 # %%
 network = build(ResNetConfig("small", "basic", (1, 1), (4, 8), "cifar", "A", 8), 3, rng=rng)
 for _, layer in network.named_layers():
-    if isinstance(layer, BatchNorm2d):  # a shift of exactly 0 would put exact zeros on the kinks of the ReLUs
+    if isinstance(layer, BatchNorm2d):  # 0 is a special value, and a check should have none
         layer.bias.value = rng.uniform(-0.5, 0.5, layer.channels)
 report = gradcheck(network.astype(np.float64), rng.standard_normal((2, 8, 8, 3)))
 print(report)
@@ -611,7 +615,7 @@ assert report, "every gradient of the network must agree with its forward pass"
 # | `tolerance=1e-6`, relative with a floor | `atol=1e-5, rtol=1e-3` |
 # | a random $g$ | the whole Jacobian; with `fast_mode=True`, a random combination of its rows |
 # | random directions for large arrays | `fast_mode=True` |
-# | a forward that differs between two calls fails | `nondet_tol=0.0`: so does a backward that differs |
+# | a forward that differs between two calls fails | `nondet_tol=0.0`: a backward that differs between two calls fails |
 # | `layer.backward(g, cache)` | `torch.autograd.grad(y, x, g)` |
 #
 # You need it in PyTorch whenever you write the backward of a `torch.autograd.Function`.

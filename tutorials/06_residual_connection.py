@@ -8,13 +8,13 @@
 # %% [markdown]
 # # 06 The residual connection
 #
-# One addition made networks of a hundred layers trainable. This tutorial examines that addition: what it computes, what
-# its gradient is, and why it matters which layers come after it. By the end you will have written a residual block of
-# your own.
+# One addition made it easy to train networks of more than a hundred layers. This tutorial examines it: what it computes,
+# what its gradient is, and why it matters which layers come after it. By the end you will have written a residual block
+# of your own.
 #
 # At the end you will be able to
 #
-# * explain why a deeper network should not be worse than a shallow one, and how a shortcut makes sure that it can copy it;
+# * explain why a deeper network should not be worse than a shallow one, and how shortcuts let it copy the shallow one;
 # * derive the gradient of $y = x + F(x)$, and show that it does not vanish even where $F$ passes nothing on;
 # * write the forward and the backward pass of a residual block, and check both;
 # * fit a shortcut where the shape changes (the paper's options A and B), and say what each costs;
@@ -255,7 +255,8 @@ plt.show()
 # %% [markdown]
 # Now write it. In the task, the shortcut is a layer as well, called `downsample`. Where the shape stays, it is an empty
 # `Sequential`, which returns its input. Where the shape changes, it is a small convolution, which you will meet below.
-# You will need this block for the milestone at the end of tutorial 08, where a ResNet of your own layers learns.
+# You will need this block for the milestone at the end of tutorial 08, where a ResNet of your own layers learns. (The
+# task has the number 6.5; tasks 6.2 to 6.4 come later.)
 
 # %% tags=["task"]
 task("6.5")
@@ -296,8 +297,8 @@ for name in ("bn1", "bn2"):
 
 # %% [markdown]
 # Batch norm gives every channel a mean of 0 and a standard deviation of 1, so many of its outputs are negative. The
-# addition adds $x \ge 0$, so the mean of the sum is that of $x$. The last ReLU sets what is still negative to zero, and
-# that raises the mean. Remember this: *every block raises the mean.*
+# branch has mean 0, so the mean of the sum is that of $x$. The last ReLU sets what is still negative to zero, and that
+# raises the mean. Remember this: *every untrained block raises the mean.*
 #
 # And here is one channel of one image: $x$, what the branch adds to it, and the output of the block.
 
@@ -395,9 +396,10 @@ assert failed == ["input"], "only the gradient with respect to the input is wron
 #
 # ## Where the shape changes
 #
-# $x + F(x)$ needs two arrays of the same shape. At the start of a stage, the branch halves the height and the width (its
-# first convolution has stride 2, written "/2" here) and doubles the channels. So the shortcut must change the shape in
-# the same way. The paper has two ways to do it (section 3.3):
+# $x + F(x)$ needs two arrays of the same shape. A ResNet consists of **stages**, and within a stage the shape stays the
+# same. In the first block of every stage but the first, the branch halves the height and the width (its first
+# convolution has stride 2, written "/2" here) and doubles the channels. So the shortcut must change the shape in the
+# same way. The paper has two ways to do it (section 3.3):
 
 # %%
 draw_shortcuts()
@@ -422,7 +424,7 @@ print("\ngradient with respect to x:\n", grad[0, :, :, 0])
 assert grad.sum() == 4, "four of the sixteen pixels were taken, so four get a gradient"
 
 # %% [markdown]
-# Three of four pixels do not pass through the shortcut, in either direction. For them the branch is the only path. A
+# Three out of four pixels do not pass through the shortcut, in either direction. For them the branch is the only path. A
 # shortcut that averages uses all of them:
 
 # %% tags=["task"]
@@ -440,8 +442,8 @@ for name, layer in shortcut_b.children():
 
 # %% [markdown]
 # What does it cost? **Predict, then run.** A network has one such shortcut for each change of shape. A 1x1 convolution
-# from 16 to 32 channels has $16 \cdot 32$ weights, and its batch norm $2 \cdot 32$. How many are that for ResNet-20, with
-# 16, 32 and 64 channels?
+# from 16 to 32 channels has $16 \cdot 32$ weights, and its batch norm $2 \cdot 32$. How many parameters is that for
+# ResNet-20, with 16, 32 and 64 channels?
 
 # %%
 for network, widths in (("resnet20, on CIFAR-10", (16, 32, 64)), ("resnet18, on ImageNet", (64, 128, 256, 512))):
@@ -454,7 +456,7 @@ for network, widths in (("resnet20, on CIFAR-10", (16, 32, 64)), ("resnet18, on 
         assert parameters == (by_hand if option == "B" else 0), "the weights of the convolutions and of the batch norms"
 
 # %% [markdown]
-# Does the choice matter? For ResNet-34 on ImageNet, the paper (table 3) has these errors:
+# Does the choice matter? For ResNet-34 on ImageNet, the paper (table 3) has these top-1 errors (validation images, ten crops):
 #
 # | shortcut | error |
 # |---|---|
@@ -463,13 +465,14 @@ for network, widths in (("resnet20, on CIFAR-10", (16, 32, 64)), ("resnet18, on 
 # | B where the shape changes | 24.52 % |
 # | C: a convolution on *every* shortcut | 24.19 % |
 #
-# So it matters a lot to have a shortcut, and little which kind. The paper uses A on CIFAR-10 and B on ImageNet, and so do
-# the networks here.
+# So it matters a lot to have a shortcut, and little which kind. The paper uses A on CIFAR-10. On ImageNet it uses B from
+# 50 layers on, and A in its comparison of 18 and 34 layers (table 2). Here all networks for ImageNet use B, as in
+# torchvision.
 #
 # ## Where does the last ReLU go?
 #
-# In the paper of 2015 the block ends with **add, relu**. Many write-ups have **relu, add** instead. A year later, the
-# same authors compared several orders of the same layers (He et al. 2016, figure 4; the letters are theirs):
+# In the paper of 2015 the block ends with **add, relu**. Many write-ups have **relu, add** instead. Three months
+# later, the same authors compared several orders of the same layers (He et al. 2016, figure 4; the letters are theirs):
 
 # %%
 draw_orders()
@@ -597,8 +600,8 @@ assert between["(c) ReLU before"] < between["(e) pre-activation"] - 0.1, "the fr
 # | (e) pre-activation | 6.37 % |
 #
 # They explain (c) as you have seen: the branch is never negative, so the forward signal only grows, and this "may impact
-# the representational ability". In a network of eight layers you will hardly notice it. The networks `article` and
-# `article-relu-after-add` of this library differ in this only, and `resnet-scratch compare` trains the two for you.
+# the representational ability". The networks `article` and `article-relu-after-add` of this library differ in this
+# only. Train each with `resnet-scratch train --model`; then `resnet-scratch compare` draws both runs in one figure.
 #
 # ## The way back through many blocks
 #

@@ -20,7 +20,7 @@
 # * compute the receptive field of every layer, and measure it with one backward pass.
 #
 # **Needs:** 01 (convolution), 06 (the residual connection).
-# **Time:** 40 minutes to read, about 15 seconds to run; an hour for the tasks.
+# **Time:** 40 minutes to read, about 15 seconds to run; 70 minutes for the tasks.
 
 # %%
 import inspect
@@ -56,7 +56,8 @@ for name in ("resnet20", "resnet110", "resnet18", "resnet152"):
 # `stem` is what comes before the first stage. From one stage to the next, the height and width of the image are halved
 # and the channels are doubled.
 #
-# This code turns a configuration into a network:
+# This code turns a configuration into a network. (`expansion` is 4 for bottlenecks and 1 for other blocks. `norm_first`
+# is true for the pre-activation blocks of 06. With these, the stem's batch norm and ReLU move to after the last block.)
 
 # %%
 print(inspect.getsource(ResNet.__init__))
@@ -74,8 +75,8 @@ plt.show()
 # green line over a block is its shortcut: solid for the identity, dashed where the shape changes. The cuboids on the
 # right show the output of each row, with its height, width and channels to scale: it gets smaller and deeper.
 #
-# Everything else is inherited: a `ResNet` is a `Sequential` of named layers. Here is the smallest one. Its weights are
-# drawn by a random generator that *you* pass in, so the same seed gives the same network.
+# Everything else is inherited: a `ResNet` is a `Sequential` of named layers. Here is ResNet-8, the smallest one in this
+# library. Its weights are drawn by a random generator that *you* pass in, so the same seed gives the same network.
 
 # %%
 model = build("resnet8", classes=10, rng=np.random.default_rng(0))
@@ -265,7 +266,8 @@ for name, rows in imagenet.items():
 
 # %% [markdown]
 # ResNet-18 and 34 agree with the paper to within two per cent. The networks with bottlenecks need about 0.2 billion
-# multiply-adds too many. The reason is the first block of each stage. The paper gives the stride to its first 1x1
+# multiply-adds more than the paper says. The reason is the first block of each stage but the first. The paper gives the
+# stride to its first 1x1
 # convolution; this library and torchvision give it to the 3x3 convolution. Our first 1x1 convolution then runs at full
 # resolution, at four times as many positions. Subtract three quarters of its cost:
 
@@ -283,9 +285,9 @@ for name, rows in imagenet.items():
 #
 # ## Memory
 #
-# During training, a network keeps three numbers for every parameter: the value, the gradient, and the velocity of SGD.
-# Each takes four bytes. For every image of the batch it also keeps the caches of all layers, which the backward pass
-# will need. **Predict, then run.** Which takes more memory?
+# During training, a network keeps three numbers for every parameter: the value, the gradient, and the velocity, which is
+# SGD's running sum of gradients (08). Each takes four bytes. For every image of the batch it also keeps the caches of
+# all layers, which the backward pass will need. **Predict, then run.** Which takes more memory?
 
 # %%
 for name, batch in (("resnet20", 128), ("resnet110", 128), ("resnet50", 32)):
@@ -312,9 +314,9 @@ task("7.4")
 # %% [markdown]
 # The usual way is to compute two numbers layer by layer: the size $r$ of the field and the **jump** $j$, the distance
 # in pixels between neighbouring outputs. Before the first layer, $r = 1$ and $j = 1$. Then, for a window of size $K$ and
-# a stride $S$,
+# a stride $s$,
 #
-# $$ r \leftarrow r + (K - 1) \, j, \qquad j \leftarrow j \cdot S. $$
+# $$ r \leftarrow r + (K - 1) \, j, \qquad j \leftarrow j \cdot s. $$
 #
 # A window of size $K$ has $K - 1$ gaps between its elements, and each gap is $j$ pixels wide. **Predict, then run.** What
 # are the fields after each of three 3x3 convolutions, if the second has stride 2?

@@ -21,8 +21,8 @@
 # * check a new network in the right order: first loss, one batch, short run, real run.
 #
 # **Needs:** 05 (softmax cross-entropy) and 07 (building ResNets); for the milestone, your answers from 00 to 06.
-# **Time:** 90 minutes to read and try. All cells together run for about five minutes on two cores; most of that is
-# the real run and the milestone at the end.
+# **Time:** 90 minutes to read and try, and 95 minutes for the tasks. All cells together run for about
+# five minutes on two cores; most of that is the real run and the milestone at the end.
 
 # %%
 import inspect
@@ -54,8 +54,9 @@ FAST = "RESNET_SCRATCH_FAST" in os.environ  # shorter runs, for automatic tests
 # %% [markdown]
 # ## The five steps
 #
-# This is the whole training loop. Logging, checkpoints and progress bars surround it, in other files.
-# `backward_to_parameters` is `backward` without the gradient with respect to the images, which training does not need.
+# This is the whole training loop. Logging, checkpoints and progress bars surround it, in other files. (`_check` and
+# `_pair` look for wrong arguments. `backward_to_parameters` is `backward` without the gradient with respect to the
+# images, which training does not need.)
 
 # %%
 print(inspect.getsource(train))
@@ -111,9 +112,9 @@ print("within a tenth:", right)
 assert 1e-3 in right and 1.0 not in right, "the prediction must hold for small steps, and fail for large ones"
 
 # %% [markdown]
-# For small steps the prediction holds. That is a gradient check of the whole network at once. For large steps the loss
-# is no longer close to a straight line. A good learning rate is as large as possible while the gradient still means
-# something.
+# For small steps the prediction holds. That is a rough gradient check of the whole network at once. For large steps the
+# loss is no longer close to a straight line. A good learning rate is as large as possible while the gradient still
+# means something.
 #
 # ### Batches and epochs
 #
@@ -216,7 +217,8 @@ assert np.allclose(paths["learning rate 0.09"][-1], expected), "a step multiplie
 task("8.1")
 
 # %% [markdown]
-# This is the library's update of one parameter. It works in place, which saves memory.
+# This is the library's update of one parameter. It works in place, which saves memory. With `nesterov` it moves along
+# $g + \mu v$ instead of $v$: along the velocity that comes next if the gradient stays the same.
 
 # %%
 print(inspect.getsource(SGD.update))
@@ -499,8 +501,8 @@ plt.show()
 
 # %% [markdown]
 # The paper divides the rate by ten after a half and after three quarters of its 64,000 steps (section 4.2).
-# `one_cycle` rises and falls within a short run (Smith and Topin 2017). What all have in common, and what matters most,
-# is that they end near zero.
+# `one_cycle` rises and falls within a short run (Smith and Topin 2017). What all have in common is that they end near
+# zero.
 #
 # A **warm-up** starts with a lower rate, and helps where the first gradients are large or misleading. The paper trains
 # its 110-layer network with a rate of 0.01 until the training error is below 80 %, about 400 steps, because 0.1 "is
@@ -546,8 +548,8 @@ assert np.allclose(logits_10, logits, atol=1e-2) and abs(norm_10 / norm - 0.1) <
 #
 # The gradient is at a right angle to the weights, because along them the loss does not change. By Pythagoras every step
 # makes the weights longer. Without decay they keep growing, and the relative steps become smaller and smaller. Weight
-# decay limits the length, and with it $\eta / \|w\|^2$, which van Laarhoven (2017) calls the effective learning rate of
-# a normalised layer.
+# decay limits the length. So it keeps $\eta / \|w\|^2$ from falling, which van Laarhoven (2017) calls the effective
+# learning rate of a normalised layer.
 
 # %%
 lengths = {}
@@ -601,8 +603,8 @@ for name, parameter in convolutions.items():
     assert counts[name] == (1 if inside else parameter.value.shape[-1])
 
 # %% [markdown]
-# Two filters with the same weights and the same weights behind them get the same gradient. They stay the same for ever:
-# the first convolution of every block is one filter, computed 16, 32 or 64 times.
+# Two filters with the same weights, and the same weights in the layers after them, get the same gradient. They stay the
+# same for ever: the first convolution of every block is one filter, computed 16, 32 or 64 times.
 #
 # What broke the symmetry elsewhere? The random classifier. It sends a different gradient back to each channel, and the
 # shortcuts carry these gradients through the network, channel by channel. So every convolution whose output is *added*

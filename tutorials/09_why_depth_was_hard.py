@@ -29,7 +29,7 @@
 #
 # **Needs:** 04 (batch norm), 06 (the residual connection), 08 (training; above all what batch norm makes of weight
 # decay).
-# **Time:** 75 minutes to read and try. The cells run for about five minutes on two cores.
+# **Time:** 75 minutes to read and try, and 65 minutes for the tasks. The cells run for about five minutes on two cores.
 
 # %%
 import copy
@@ -118,7 +118,7 @@ IMAGES = 256
 
 
 def shrink(images):
-    """uint8 (N, 32, 32, 3) -> (N, 16, 16, 3): the mean of each 2x2 pixels."""
+    """uint8 (N, 32, 32, 3) -> (N, 16, 16, 3): the mean of each 2x2 pixels, rounded down."""
     return images.reshape(len(images), 16, 2, 16, 2, 3).mean((2, 4)).astype(np.uint8)
 
 
@@ -680,7 +680,7 @@ if not FAST:
 #
 # ### What is claimed, and what is open
 #
-# * **Yang et al. 2019** derive, for wide fully connected networks with batch norm at the start, that gradients grow
+# * **Yang et al. 2019** derive, for wide fully connected networks with batch norm, that before training gradients grow
 #   exponentially with depth, whatever the variance of the weights and the activation function. They conclude that such
 #   networks, with the usual initial weights and without shortcuts, cannot be trained at large depth. They also find
 #   that there is less growth close to the linear regime, where training is easier, and that one step of training makes
@@ -726,7 +726,7 @@ if not FAST:
 
 # %% [markdown]
 # The residual network is at the bottom of a bowl. The plain one is on a plateau near the loss of guessing (the grey
-# line), where hardly any direction leads down.
+# line), and none of these directions leads far down.
 #
 # The figure does not show *why*. These are a few random directions among many thousands, and the two networks are
 # compared at points of very different loss: one has learned, the other has not. Li et al. 2018 compare networks that

@@ -161,8 +161,8 @@ else:
 plots.curves(read_log(Path(RUN))) if RUN else None
 
 # %% [markdown]
-# With this schedule the loss falls fastest at the end, when the learning rate comes down. So judge such a run by its
-# end only.
+# The loss falls fastest at first. But with this schedule it goes on falling until the end, when the learning rate comes
+# down, and the test accuracy gains several points there. So judge such a run by its end only.
 #
 # ## How good is it, and how sure is that?
 #
@@ -178,7 +178,7 @@ assert result.accuracy > 0.13, "the network should do better than guessing, whic
 
 # %% [markdown]
 # These images are a sample. Think of all the images that could have been drawn in the same way. This network classifies
-# some share $p$ of them rightly: its **true accuracy**. The measured accuracy $q$ is an estimate of $p$. It scatters
+# some share $p$ of them correctly: its **true accuracy**. The measured accuracy $q$ is an estimate of $p$. It scatters
 # around $p$ with the standard deviation $\sqrt{p (1 - p) / n}$, as the share of heads in $n$ tosses of a coin does. Which
 # values of $p$ go with what you have measured?
 
@@ -316,9 +316,8 @@ for k in np.argsort(-confused, kind="stable")[:5]:
     i, j = first[k], second[k]
     print(f"{confused[k]:4} mistakes: {dataset.classes[i]} taken for {dataset.classes[j]} {counts[i, j]} times, "
           f"{dataset.classes[j]} for {dataset.classes[i]} {counts[j, i]} times")  # fmt: skip
-print(
-    f"the three worst of {len(confused)} pairs make up {np.sort(confused)[-3:].sum() / confused.sum():.0%} of all mistakes"
-)
+share = np.sort(confused)[-3:].sum() / confused.sum()
+print(f"the three worst of {len(confused)} pairs make up {share:.0%} of all mistakes")
 
 # %% [markdown]
 # Look for two things. Is a confusion *symmetric*, or does one class attract whatever is unclear? And would *you* confuse
@@ -436,16 +435,17 @@ assert surest_first[: TEST // 2].mean() > result.accuracy, "the surer half shoul
 #    Komodakis 2016). Its stem takes patches of 4x4 pixels with a stride of 2, so no layer after it works on more than
 #    16x16 positions.
 # 2. **The rate.** Steps of 256 images cost less per image, because each operation has more to do at a time. Twice the
-#    images ask for a higher rate (15). The schedule reaches it after a fifth of the run, and then falls.
-# 3. **The optimizer.** Nesterov's momentum looks one step ahead (08). Weight decay is for weights: biases and batch norms
-#    have few numbers, and nothing to unlearn.
+#    images ask for a higher rate (08). The schedule reaches it after a fifth of the run, and then falls.
+# 3. **The optimizer.** Nesterov's momentum looks one step ahead (08). Weight decay is for weights. Biases and batch norms
+#    have few numbers, and a decay would only pull them away from the values that fit.
 # 4. **The loss.** With its labels smoothed (Szegedy et al. 2015), the network aims at 91 % for the right class and 1 % for
 #    each other, so it stops pushing once it is sure.
 # 5. **The crops.** In ten epochs a network hardly sees an image twice in the same place, and has no time to overfit. So
 #    the augmentation may be weaker: shifts of up to two pixels, not four.
 # 6. **The size.** The first four epochs see the images scaled down to 24x24 pixels, at about two thirds of the cost
 #    (Howard 2018). Convolutions and global pooling take any size.
-# 7. **The answer.** The logits of an image and of its mirror image are averaged, as above. It needs no training.
+# 7. **The answer.** The network is asked twice, as above. Here the logits are averaged, not the probabilities. It needs
+#    no training.
 #
 # What does that cost on your machine? Accuracy hardly depends on the machine, but time does. **Predict** how much of
 # the time of `cifar10-fast` the others take.
@@ -485,13 +485,13 @@ assert minutes["the network"] < 0.7 * minutes["cifar10-fast"], "a third of the m
 #
 # ## Questions to think about
 #
-# <details><summary>You try 20 ideas that change nothing in truth, and test each against the old network with McNemar's
+# <details><summary>You try 20 ideas that in fact change nothing, and test each against the old network with McNemar's
 # test. How many will have p below 0.05?</summary>
 #
-# About one in 20 would, if each p-value were below 0.05 with a probability of exactly 5 %. (The exact test is a little
-# below that, because counts jump.) But two networks from different seeds differ in truth, if only by their seeds, so it
-# will be more. The best of 20 is also the luckiest of 20. Choose on validation images, and test the one that you have
-# chosen once, on images that had no part in the choice.
+# About one of the 20, if each p-value were below 0.05 with a probability of exactly 5 %. (The exact test is a little
+# below that, because counts jump.) But two networks from different seeds really are different, so there will be more.
+# The best of 20 is also the luckiest of 20. Choose on validation images, and test the one that you have chosen once, on
+# images that had no part in the choice.
 #
 # </details>
 #

@@ -394,8 +394,8 @@ plt.show()
 for what, values in likeness.items():
     others = mean_correlation(original[what], np.roll(original[what], 1, axis=0))
     print(f"{what}: {values[-1]:.2f} when all weights are random; the maps of two different images: {others:.2f}")
-if not RUN:
-    assert max(values[-1] for values in likeness.values()) < 0.5, "the maps must depend on what was learned"
+    if not (RUN or FAST):
+        assert values[-1] < others + 0.1, "with random weights, a map must be as unlike as that of another image"
 
 # %%
 fig, axes = plt.subplots(2, 8, figsize=(10, 2.8), layout="constrained")
@@ -405,10 +405,10 @@ fig.suptitle("the maps of the network with random weights", fontsize=10)
 plt.show()
 
 # %% [markdown]
-# Both maps pass the test: without what was learned, nothing of them is left. The paper finds the same for these two, and
-# that others fail, guided backpropagation among them. How can that be? A convolution answers to edges with *any* weights.
-# So a map can follow the edges of the image and look reasonable, although it says nothing about the network. That a map
-# looks right to you is not evidence.
+# Both maps pass the test: what is left is no more like the original than the map of another image is. The paper finds
+# the same for these two, and that others fail, guided backpropagation among them. How can that be? A convolution answers
+# to edges with *any* weights. So a map can follow the edges of the image and look reasonable, although it says nothing
+# about the network. That a map looks right to you is not evidence.
 #
 # ## A step further: change the image
 #

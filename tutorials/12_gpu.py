@@ -38,6 +38,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from resnet_scratch.compute.backend import array_module, devices, resolve_device, to_numpy
+from resnet_scratch.compute.threads import num_threads, set_num_threads
 from resnet_scratch.data import load, training_batches
 from resnet_scratch.exercises import task
 from resnet_scratch.figures.roofline import draw_roofline
@@ -81,8 +82,8 @@ else:
 # It refuses. A silent conversion would hide that data travels between the processor and the GPU, at every call. CuPy
 # follows the same rule: it never converts a NumPy array implicitly.
 #
-# Now write a layer's function yourself. *Leaky ReLU* lets a fraction of the negative numbers through. (If you have no
-# GPU, the check tries your answer with a strict imitation of CuPy's arrays.)
+# Now write a layer's function yourself. *Leaky ReLU* multiplies negative numbers by a small slope, where ReLU sets them
+# to 0. (If you have no GPU, the check tries your answer with a strict imitation of CuPy's arrays.)
 
 # %% tags=["task"]
 task("12.1")
@@ -103,7 +104,7 @@ with closing(training_batches(dataset, 64, seed=0)) as batches:
     for step in train(model, optimizer, batches, constant(0.05), total_steps=8):
         losses.append(step.loss)  # an array with no axes, still on the device
 print("losses:", " ".join(f"{float(to_numpy(loss)):.3f}" for loss in losses))
-assert float(to_numpy(losses[-1])) < 4, "eight steps in, the loss should be a small number"
+assert float(to_numpy(losses[-1])) < 4, "eight steps in, the loss must not have exploded"
 
 # %% [markdown]
 # The data set is copied to the device once, as uint8, which takes a quarter of the memory of float32. Crops, flips and
@@ -208,16 +209,19 @@ task("12.4")
 # %% [markdown]
 # The *roofline model* (Williams et al. 2009) draws this as a figure: the best possible speed against the arithmetic
 # intensity. On the left the line rises, because memory is the limit. On the right it is flat, because arithmetic is.
-# Here are the two limits of the processor in front of you:
+# Here are the two limits of one core of the processor in front of you:
 
 # %%
+threads = num_threads()
+set_num_threads(1)
 peak = 2 * sgemm_peak(1024)  # a multiply-add is two operations
+set_num_threads(threads)
 source = np.ones(1 << 24, np.float32)
 target = np.empty_like(source)
 copy = median(race({"copy": lambda: np.copyto(target, source)}, 5)["copy"])
 bandwidth = 2 * source.nbytes / copy  # read and written
 corner = peak / bandwidth
-print(f"arithmetic {peak / 1e9:.0f} GFLOP/s, memory {bandwidth / 1e9:.1f} GB/s (one thread copies)")
+print(f"one core: arithmetic {peak / 1e9:.0f} GFLOP/s, memory {bandwidth / 1e9:.1f} GB/s")
 print(f"below {corner:.0f} operations per byte, memory is the limit")
 
 # %% [markdown]
@@ -230,7 +234,8 @@ intensities, inputs, weight_shares = {}, 32 * 32 * 3, []
 for row in summarise(build("resnet20", rng=np.random.default_rng(0)), 32):
     outputs = int(np.prod(row.output_shape))
     operations = BATCH * (2 * row.multiply_adds or outputs)
-    moved = 4 * (BATCH * (inputs + outputs) + row.parameters)
+    read = 2 * outputs if row.kind == "Add" else inputs  # an addition has two inputs
+    moved = 4 * (BATCH * (read + outputs) + row.parameters)
     intensities.setdefault(row.kind, []).append(operations / moved)
     if row.kind == "Conv2d":
         weight_shares.append(4 * row.parameters / moved)
@@ -245,7 +250,7 @@ assert min(convolutions) > 10 * max(others), "convolutions do far more with each
 assert max(others) < corner, "batch norm, ReLU and addition are limited by memory here"
 T4 = 8.1e12 / 300e9  # operations per byte at its corner, from NVIDIA's data sheet
 print(f"the corner of a T4: {T4:.0f} operations per byte")
-assert max(others) < min(convolutions) < T4, "on a T4 even the first convolution, with 3 channels, waits for memory"
+assert max(others) < min(convolutions) < T4, "on a T4 the first convolution waits for memory, too: 3 channels"
 print(f"weights are at most {max(weight_shares):.1%} of the bytes that a convolution moves")
 assert max(weight_shares) < 0.05, "at this batch size the weights hardly count"
 

@@ -21,7 +21,7 @@
 # * write a convolution and its gradients as sums of shifted matrix products, and say when that pays.
 #
 # **Needs:** 01 (windows, im2col, why one matrix product is fast) and 02 (the gradients of a convolution).
-# **Time:** 60 minutes to read, 90 minutes for the tasks; the cells run in under a minute. You are measuring, so close
+# **Time:** 60 minutes to read, 85 minutes for the tasks; the cells run in under a minute. You are measuring, so close
 # other programs first.
 
 # %%
@@ -108,7 +108,7 @@ print(f"one core, in a large matrix product: {peak / 1e9:.0f} GFLOP/s")
 print(f"the job at that speed: {1e3 * OPERATIONS / peak:.1f} ms")
 
 # %% [markdown]
-# `compare` first checks the result of each job, and then lets the jobs race on one core.
+# `compare` first checks the result of each job, and then lets the jobs race. Until rung 6, all use one core.
 
 # %%
 expected = conv(x)
@@ -779,7 +779,7 @@ assert np.shares_memory(im2col(x, 1), x), "the last answer: the columns of a 1x1
 # | channels last, (N, H, W, C) | `x.to(memory_format=torch.channels_last)` |
 # | `windows`, a view | `torch.as_strided`, `Tensor.unfold` |
 # | convolutions without columns | the kernels of oneDNN (`torch.backends.mkldnn`) and cuDNN |
-# | sums in a fixed order | `torch.use_deterministic_algorithms(True)` |
+# | sums in a fixed order | none; `torch.use_deterministic_algorithms(True)` gives equal bits on one set-up |
 # | freed memory is kept | the caching allocator of `torch.cuda` |
 #
 # ## Sources

@@ -14,13 +14,13 @@
 # By the end you will be able to
 #
 # * read a PyTorch model and say which forward and backward pass each line stands for;
-# * move weights in both directions, and explain why their axes are permuted;
+# * move weights in both directions, and say how their axes are permuted;
 # * compare two implementations: in which precision, with which tolerance, and what a kink does to the comparison;
 # * write a small autograd yourself, and say what autograd does for you and what it does not.
 #
 # **Needs:** 06 and 07, and the chain rule from 02. PyTorch: `pip install torch`; the CPU version is enough. This is the
 # only tutorial that uses it.
-# **Time:** 40 minutes to read, a few seconds to run; 90 minutes for the tasks.
+# **Time:** 40 minutes to read, a few seconds to run; 85 minutes for the tasks.
 
 # %%
 import inspect
@@ -342,9 +342,9 @@ task("14.4")
 # <details><summary>You load weights with the axes KH and KW exchanged. Every shape fits. How would you notice?
 # </summary>
 #
-# The network computes something else, so its accuracy falls, perhaps only a little, because many learned kernels are
-# nearly symmetric. Comparing logits with those of the original network shows it at once. A comparison of shapes never
-# does.
+# The network now treats an image as the right network treats its transpose, with rows and columns exchanged. So its
+# accuracy is that on transposed images: much lower for photographs, perhaps hardly lower for shapes that are turned at
+# random anyway. Comparing logits with those of the original network shows it at once. A comparison of shapes never does.
 #
 # </details>
 #
@@ -382,4 +382,4 @@ task("14.4")
 # * Baydin et al. 2018, "Automatic Differentiation in Machine Learning: a Survey", section 3.2 (the reverse mode).
 # * PyTorch's documentation, "Autograd mechanics" and `torch.optim.SGD`.
 #
-# Next: [15 One batch, many machines](15_many_machines.py), where the processes of a network add up their gradients.
+# Next: [15 One batch, many machines](15_many_machines.py), where several processes share a batch.

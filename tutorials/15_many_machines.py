@@ -8,9 +8,10 @@
 # %% [markdown]
 # # 15 One batch, many machines
 #
-# The largest networks are trained on hundreds of machines at once. Most of what that takes fits into one idea: every
-# machine works on a part of the batch, and then all of them add up their gradients. In this tutorial you carry that out
-# by hand. You also find out what it costs, where it changes the result, and when another machine no longer helps.
+# Large networks are trained on many machines at once. The first idea is simple: every machine works on a part of the
+# batch, and then all of them add up their gradients. In this tutorial you carry that out by hand. You also find out what
+# it costs, where it changes the result, and when another machine no longer helps. (The very largest networks do not fit
+# into the memory of one machine, so the network is divided, too. That is not part of this tutorial.)
 #
 # You need only one machine. The processes of most cells are entries of a list, so you can look into all of them. One
 # cell starts real processes, if MPI is installed.
@@ -372,7 +373,7 @@ for k in (1, 2, 4, 8):
         hashes[name].append(results[0])
     print(f"{k:9}   {hashes['ring'][-1]:15}   {hashes['doubling'][-1]}")
 assert len(set(hashes["doubling"])) == 1, "doubling continues the tree, so the number of processes does not show"
-assert len(set(hashes["ring"])) > 1, "the ring has another order for every number of processes"
+assert hashes["ring"][0] == hashes["ring"][1] and len(set(hashes["ring"])) == 3, "from four processes on it does"
 
 # %% [markdown]
 # Doubling continues the binary tree over the chunks. So the tree is always the same, and the number of processes only
@@ -380,8 +381,9 @@ assert len(set(hashes["ring"])) > 1, "the ring has another order for every numbe
 # starts at process $c$. With two processes that is the tree's order but for $a + b = b + a$, which holds to the bit.
 # With four it is not.
 #
-# Does it matter? Both results are equally exact. But a run that gives the same bits on one machine and on eight can be
-# checked, continued elsewhere and debugged. That is why the library always uses doubling:
+# Does it matter? Both results are about equally accurate. But a run that gives the same bits on one machine and on eight
+# can be checked, continued elsewhere and debugged. That is why the library uses doubling on processors. (Arrays on GPUs
+# are added by NCCL, which chooses its own order.)
 
 # %%
 print(inspect.getsource(all_sum))
@@ -634,10 +636,10 @@ if not FAST:
     assert mean_loss[4, "linear rule"] < mean_loss[16, "linear rule"] - 0.03, "but the rule breaks for large k"
 
 # %% [markdown]
-# Compare every line with the first. Where the loss is about the same, k times fewer steps have done the same work. The
-# batches of 512 make one step per epoch. The rule makes these steps 16 times as long, and the experiment before this
-# one shows what happens to long steps. In so few steps a warm-up does not help either, because it takes its steps from
-# those at the full rate; it is meant for long runs with large rates.
+# Compare every line with the first. (Guessing has a loss of 2.30, so all these networks have only begun to learn.)
+# Where the loss is about the same, k times fewer steps have done the same work. The batches of 512 make one step per
+# epoch. The rule makes these steps 16 times as long, and the experiment before this one shows what happens to long
+# steps. In so few steps a warm-up does not help either; it is meant for long runs with large rates.
 #
 # Shallue et al. (2019) measured on many problems how far one can go. Up to some batch size, twice the batch needs half
 # the steps. After that it helps less and less, and in the end not at all.
@@ -727,12 +729,13 @@ for name, cost in networks.items():
     for machine, (speed, _, bandwidth) in MACHINES.items():
         limit = 1024 * cost["operations"] / speed / (2 * cost["bytes"] / bandwidth)
         print(f"    {machine:14}: at most {limit:4.0f} times as fast with 1,024 images, without any latency")
-        assert max(speed_up[f"{name}, {machine}"].values()) < limit
+        assert max(speed_up[f"{name}, {machine}"].values()) <= max(1, limit)
 
 # %% [markdown]
 # That limit is Amdahl's law. For large k, each process sends almost $2n$ numbers, and their time is not divided by k:
-# so s is $2 n \beta$ over the time that one machine computes. A rule of thumb follows. Adding machines pays as long as
-# the computation of one machine's part of the batch takes longer than sending the gradient twice.
+# so s is $2 n \beta$ over the time that one machine computes. A rule of thumb follows. When the computation of one
+# machine's part takes as long as sending the gradient twice, you have half of the limit. Twice as many machines then
+# gain only a third.
 #
 # And batch norm? Whole-batch statistics add at least two small all-reduces per layer. **Predict, then run:** for which
 # of the four does that matter, with 64 processes and a batch of 1,024?
@@ -837,8 +840,8 @@ assert results == {hashes["doubling"][0]} and abs(share - 2 * 7 / 8) < 0.01, "th
 # | a `Sum` in each layer's backward | gradients in buckets, sent while backward goes on |
 # | batch norm over all processes | `torch.nn.SyncBatchNorm`; `BatchNorm2d` uses local statistics |
 #
-# `DistributedDataParallel` averages the gradients of the processes. If the parts are not equal, that is the plain mean
-# of the second cell, not the gradient of the whole batch.
+# `DistributedDataParallel` averages the gradients of the processes. If the parts are not equal, that is the plain mean,
+# as of the parts of 20, 15, 10 and 5 images above, and not the gradient of the whole batch.
 #
 # ## Sources
 #

@@ -12,7 +12,7 @@ from ..losses import log_softmax
 def accuracy_interval(correct: int, total: int, z: float = 1.96) -> tuple[float, float]:
     """Task 10.1 (**, 20 minutes): how sure an accuracy is (Wilson's interval)
 
-    TODO: `correct` of `total` test images were classified rightly. If the true accuracy is p, the measured accuracy
+    TODO: `correct` of `total` test images were classified correctly. If the true accuracy is p, the measured accuracy
         q = correct / total has the standard deviation sqrt(p * (1 - p) / total). Return (low, high), the two values of
         p for which q is exactly z standard deviations away from p.
     QUESTION: Write the condition as an equation and square it. What kind of equation in p is it? (Why would it be wrong
