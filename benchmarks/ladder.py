@@ -16,7 +16,7 @@ ROUNDS = 3
 RUNGS = {  # idea: what is new on its rung
     "textbook": "textbook: the whole batch at once, BLAS on all threads",
     "chunks": "chunks of the batch that stay in the cache",
-    "blas": "BLAS on one thread, and so all but the last rung",
+    "blas": "BLAS on one thread: from here on one core works, up to the last rung",
     "memory": "freed memory is kept",
     "once": "backward makes columns once, and needs no col2im",
     "blocks": "tall products as stacks of small ones",

@@ -26,6 +26,7 @@ PROMISES = {  # what a recipe must print, as far as it follows from what it says
     "Write your own layer": r"\ninput .* ok\nslope .* ok\n\Z",
     "Build your own network": r"\n20 0\.0",
     "Write your own optimizer": r"\n20 0\.0",
+    "Save a network, and load it": r"\A\('cat', 'dog'\) \(32, 32\)\ncat.jpg: (cat|dog) ",
     "Compare learning rates": r"rate 0.001: mean.*\n.*rate 0.01: mean.*\n.*rate 0.1: mean",
     "Draw a confusion matrix": r"\[\[ *\d+ +\d+\]\n \[ *\d+ +\d+\]\]",
     "Use weights from PyTorch, and give them back": r"\Aresnet20: basic .*\ncat.jpg: .*\nWritten: back.pth",
