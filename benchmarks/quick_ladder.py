@@ -1,16 +1,17 @@
 """From `cifar10-fast` to `cifar10-quick`, idea by idea: what each gives, in accuracy and in time.
 
     python benchmarks/quick_ladder.py runs/ladder --data-dir DIR           trains, or goes on where it stopped
-    python benchmarks/quick_ladder.py runs/ladder --figure docs/images/quick.png
+    python benchmarks/quick_ladder.py runs/ladder --figure docs/images/ladder.png --over-time docs/images/quick.png
 
-Each rung adds its idea to the rung before, and all train for ten epochs. All rungs are run with seed 0, then with seed
-1, and so on: times of a round can be compared, if nothing else runs. The last idea, flips in evaluation, needs no
-training, so every rung has it, and is evaluated once more without. With --pytorch FOLDER, the figure also has the run
-that pytorch_recipe.py left.
+Each rung adds its idea to the rung before. `no-...` is `cifar10-quick` without one of the ideas. All train for ten
+epochs, with seed 0, then with seed 1, and so on: times of a round can be compared, if nothing else runs. The last idea,
+flips in evaluation, needs no training, so every run has it, and is evaluated once more without. With --pytorch FOLDER,
+the figure over time also has the run that pytorch_recipe.py left.
 """
 
 import dataclasses
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 from many_runs import DIVERGED, bring_to_its_end, logs, parser, spread
@@ -33,10 +34,11 @@ RUNGS: dict[str, tuple[str, dict[str, Any]]] = {  # name of the runs: the idea, 
     "crop": ("shifts of 2 pixels, not of 4", {"crop_padding": 2}),
     "sizes": ("24x24 pixels at first: cifar10-quick", {"image_sizes": (24, 32), "larger_at": (0.4,)}),
 }
+EPOCHS = 10
 WITHOUT_FLIPS = "without_flips.txt"  # the accuracy that the last weights have then, in a run's folder
 
 
-def recipes() -> dict[str, Recipe]:
+def rungs() -> dict[str, Recipe]:
     """The recipe of each rung. Raises AssertionError unless the last one is cifar10-quick."""
     made, recipe = {}, find("cifar10-fast")
     for name, (_, changes) in RUNGS.items():
@@ -44,6 +46,22 @@ def recipes() -> dict[str, Recipe]:
     quick = find("cifar10-quick")
     assert dataclasses.replace(recipe, name=quick.name, expect=quick.expect) == quick, "the ladder ends elsewhere"
     return made
+
+
+def without_one() -> dict[str, Recipe]:
+    """cifar10-quick without one of its ideas, in whose place is cifar10-fast's way.
+
+    Without smaller images it is the rung before it."""
+    fast, *_, quick = rungs().values()
+    return {
+        f"no-{name}": dataclasses.replace(quick, **{field: getattr(fast, field) for field in changes})
+        for name, (_, changes) in list(RUNGS.items())[1:-1]
+    }
+
+
+def idea_of(name: str) -> str:
+    """What a row of the table says about these runs."""
+    return f"without: {RUNGS[name.removeprefix('no-')][0]}" if name.startswith("no-") else RUNGS[name][0]
 
 
 def run(recipe: Recipe, seed: int, folder: Path, data_dir: str | None) -> None:
@@ -56,25 +74,47 @@ def run(recipe: Recipe, seed: int, folder: Path, data_dir: str | None) -> None:
         (folder / WITHOUT_FLIPS).write_text(f"{found.accuracy}\n")
 
 
+def results(runs: Path, name: str) -> tuple[list[float], list[float], list[float]]:
+    """Of the seeds that have been run: accuracy without and with flips, in per cent, and minutes with evaluation."""
+    ended = [log for log in logs(runs, name, EPOCHS) if log]
+    without = [100 * float(path.read_text()) for path in sorted(runs.glob(f"{name}-[0-9]*/{WITHOUT_FLIPS}"))]
+    return without, [100 * log[-1]["test_accuracy"] for log in ended], [log[-1]["seconds"] / 60 for log in ended]
+
+
 def table(runs: Path) -> str:
-    """A row for each rung: accuracy with and without flips, and minutes with evaluation, over the seeds."""
-    rows = []
-    for name, recipe in recipes().items():
-        assert recipe.epochs is not None
-        ended = [log for log in logs(runs, name, recipe.epochs) if log]
-        accuracies = [100 * log[-1]["test_accuracy"] for log in ended]
-        without = [100 * float(path.read_text()) for path in sorted(runs.glob(f"{name}-[0-9]*/{WITHOUT_FLIPS}"))]
-        minutes = [log[-1]["seconds"] / 60 for log in ended]
-        rows.append([RUNGS[name][0], *(spread(of, ".2f") for of in (without, accuracies)), spread(minutes, ".1f")])
+    """A row for each rung, and for each idea that was left out: mean and standard deviation over the seeds."""
+    rows = [
+        [idea_of(name), *(spread(values, form) for values, form in zip(results(runs, name), (".2f", ".2f", ".1f")))]
+        for name in (*rungs(), *without_one())
+    ]
     return format_table({"idea": "", "accuracy (%)": "", "with flips": "", "minutes": ""}, rows)
 
 
-def draw(runs: Path, pytorch: Path | None) -> Figure:
+def draw(runs: Path) -> Figure:
+    """The accuracy of each rung with flips, and of each idea left out: a point for each seed, a line at their mean."""
+    figure = Figure(figsize=(7.2, 4.4), layout="constrained")
+    axes = figure.subplots()
+    names = [name for name in (*rungs(), *without_one()) if results(runs, name)[1]]
+    for row, name in enumerate(names):
+        accuracies = results(runs, name)[1]
+        colour = ORANGE if name in without_one() else BLUE
+        axes.plot(accuracies, [row] * len(accuracies), "o", color=colour, markersize=5, alpha=0.6, clip_on=False)
+        axes.plot([mean(accuracies)] * 2, [row - 0.3, row + 0.3], color=colour, linewidth=2)
+    axes.set_yticks(range(len(names)), [idea_of(name) for name in names])
+    axes.invert_yaxis()
+    axes.set_xlabel("test accuracy with flips (%)")
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="x", color="#e5e5e5")
+    axes.set_axisbelow(True)
+    return figure
+
+
+def draw_over_time(runs: Path, pytorch: Path | None) -> Figure:
     """Test accuracy over time: the first rung, the last one, and PyTorch with the first one's recipe."""
     figure = Figure(figsize=(6.4, 3.8), layout="constrained")
     axes = figure.subplots()
-    made = recipes()
-    curves = [(name, logs(runs, name, made[name].epochs or 0)) for name in ("fast", "sizes")]
+    curves = [(name, logs(runs, name, EPOCHS)) for name in ("fast", "sizes")]
     styles = {"fast": (GREY, "cifar10-fast here"), "sizes": (BLUE, "cifar10-quick here")}
     drawn = [(*styles[name], log) for name, found in curves for log in found if log]
     if pytorch is not None:
@@ -93,14 +133,17 @@ def draw(runs: Path, pytorch: Path | None) -> Figure:
 
 if __name__ == "__main__":
     arguments = parser(__doc__)
-    arguments.add_argument("--rungs", nargs="+", choices=list(RUNGS), default=list(RUNGS))
+    made = rungs() | without_one()
+    arguments.add_argument("--runs-of", nargs="+", choices=list(made), default=list(made), metavar="NAME")
+    arguments.add_argument("--over-time", type=Path, metavar="FIGURE", help="the second figure")
     arguments.add_argument("--pytorch", type=Path, metavar="FOLDER")
     options = arguments.parse_args()
     if options.figure:
-        draw(options.runs, options.pytorch).savefig(options.figure, dpi=130)
-    else:
-        made = recipes()
+        draw(options.runs).savefig(options.figure, dpi=130)
+    if options.over_time:
+        draw_over_time(options.runs, options.pytorch).savefig(options.over_time, dpi=130)
+    if not options.figure and not options.over_time:
         for seed in range(options.seeds):
-            for name in options.rungs:
+            for name in options.runs_of:
                 run(made[name], seed, options.runs / f"{name}-{seed}", options.data_dir)
     print(table(options.runs))
