@@ -25,8 +25,8 @@ def all_sum(comm: Any, arrays: list[Array]) -> list[Array]:
     """Each of the arrays, added over all processes; `comm` is MPI's communicator of them. Does not wait for the GPU."""
     nccl, gpus = load_nccl(), _communicator(comm)
     xp = array_module(arrays[0])
-    arrays = [xp.ascontiguousarray(array) for array in arrays]
     sums = [xp.empty(array.shape, array.dtype) for array in arrays]
+    arrays = [xp.ascontiguousarray(array) for array in arrays]  # it makes (1,) of the shape ()
     stream = xp.cuda.get_current_stream().ptr
     nccl.groupStart()  # all of them in one launch
     for array, total in zip(arrays, sums):

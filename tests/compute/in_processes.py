@@ -71,7 +71,8 @@ def tree(*values: str) -> None:
 
 def on_gpus() -> None:
     """Three steps on the stand-in for CuPy, whose NCCL sends its messages over MPI. Every process prints its device,
-    the last loss, a weight, how often the last step went over the host, and sums of float32, int64 and Python's int."""
+    the last loss, a weight, how often the last step went over the host, sums of float32, int64 and Python's int, and
+    the first one's shape."""
     sys.path.append(str(Path(__file__).parents[1]))
     from standin import STANDIN
 
@@ -85,7 +86,7 @@ def on_gpus() -> None:
     x = STANDIN.asarray(np.arange(1, 4, dtype=np.float32) * (1 + process_number()))
     total, whole, count = over_batch(lambda x: (Sum(x.sum()), Sum((x.astype(int)).sum()), Sum(len(x))), x)
     weight = float(model.fc.weight.value[0, 0])
-    sums = f"{float(total)} {int(whole)} {count}"
+    sums = f"{float(total)} {int(whole)} {count} {total.shape}"
     os.write(1, f"{device} {float(step.loss):.5f} {weight:.6f} {after - before} {sums}\n".encode())
 
 

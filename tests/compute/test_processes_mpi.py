@@ -78,7 +78,7 @@ def test_each_process_has_a_gpu_and_nccl_adds():
     (alone,), both = (sorted(printed(number, "gpus").splitlines()) for number in (None, 2))
     assert [line.split()[0] for line in both] == ["cuda:0", "cuda:1"]
     first, second = (line.split()[1:] for line in both)
-    assert first == second and first[2:] == ["0", "18.0", "18", "6"]  # 1 + 2 + 3, and twice as much
+    assert first == second and first[2:] == ["0", "18.0", "18", "6", "()"]  # 1 + 2 + 3, and twice as much
     loss, weight = map(float, alone.split()[1:3])
     assert [float(n) for n in first[:2]] == pytest.approx([loss, weight], rel=1e-3)
 

@@ -283,7 +283,7 @@ def asarray(a: Any, dtype: Any = None) -> ndarray:
 def ascontiguousarray(a: ndarray, dtype: Any = None) -> ndarray:
     host = _operand(a)
     if host.flags.c_contiguous and dtype in (None, host.dtype):
-        return a
+        return a if host.ndim else a.reshape(1)
     return _computed(_np.ascontiguousarray(host, dtype))
 
 
