@@ -30,11 +30,11 @@ def forward_groups(norm: BatchNorm2d, x: Array, group: int) -> tuple[Array, list
                         f"got {len(x)} images")  # fmt: skip
     of_group = copy.copy(norm)  # it has the same weights; its running averages start anew for each group
     of_group.group, results, averages = None, [], []
-    with alone():
+    with alone():  # the class's methods, since an observer may have replaced the object's, to see a whole batch
         for images in _split(x, group):
             of_group.running_mean = Buffer(norm.running_mean.value.copy())
             of_group.running_var = Buffer(norm.running_var.value.copy())
-            results.append(of_group.forward(images, training=True))
+            results.append(type(norm).forward(of_group, images, training=True))
             averages.append((of_group.running_mean.value, of_group.running_var.value))
     sum_mean, sum_var, count = _sum_over_groups(averages)
     norm.running_mean.value, norm.running_var.value = sum_mean / count, sum_var / count
@@ -50,7 +50,7 @@ def backward_groups(norm: BatchNorm2d, grad_y: Array, caches: list[tuple]) -> Ar
     results, gradients = [], []
     with alone():
         for grads, cache in zip(_split(grad_y, group), caches):
-            results.append(norm.backward(grads, cache))
+            results.append(type(norm).backward(norm, grads, cache))
             gradients.append((norm.weight.grad, norm.bias.grad))
     norm.weight.grad, norm.bias.grad, _ = _sum_over_groups(gradients)
     return array_module(grad_y).concatenate(results)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..compute.backend import Array
+from ..layers import BatchNorm2d
 from ..layers.layer import Layer
 from ..table import format_table
 from .recorder import Event, observe, restored
@@ -34,7 +35,8 @@ def summarise(model: Layer, image_size: int | tuple[int, int]) -> list[Row]:
     Raises ValueError when the image is too small for the network.
     """
     H, W = (image_size, image_size) if isinstance(image_size, int) else image_size
-    images = np.zeros((2, H, W, 3), np.float32)  # two: the smallest batch that batch norm can train on
+    groups = [layer.group or 1 for _, layer in model.named_layers() if isinstance(layer, BatchNorm2d)]
+    images = np.zeros((max(2, math.lcm(*groups)), H, W, 3), np.float32)  # as few as batch norm can train on
     rows: list[Row] = []
     kept = {id(images): images}  # every array that some cache holds by now; held here too, so that no id is used twice
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from resnet_scratch.compute.backend import to_device
-from resnet_scratch.layers import Add, Linear, ReLU, Sequential
+from resnet_scratch.layers import Add, BatchNorm2d, Linear, ReLU, Sequential
 from resnet_scratch.layers.layer import Layer
 from resnet_scratch.measure.recorder import observe, restored
 from resnet_scratch.models import build
@@ -23,6 +23,14 @@ def test_every_layer_is_observed_in_the_order_it_runs_and_only_within_the_block(
     assert sorted(names["forward"]) == sorted(names["backward"])
     model.forward(x)
     assert len(seen) == 2 * 28 and model.relu.forward.__func__ is ReLU.forward
+
+
+def test_a_batch_norm_over_groups_is_observed_as_one_layer(rng):
+    norm, seen = BatchNorm2d(3, group=2), []
+    with observe(norm, lambda event: seen.append((event.direction, event.outputs[0].shape))):
+        y, cache = norm.forward(rng.standard_normal((6, 4, 4, 3)), training=True)
+        norm.backward(y, cache)
+    assert seen == [("forward", (6, 4, 4, 3)), ("backward", (6, 4, 4, 3))]
 
 
 class Residual(Layer):

@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from resnet_scratch.layers import Conv2d, GlobalAvgPool2d, Sequential
+from resnet_scratch.layers import BatchNorm2d, Conv2d, GlobalAvgPool2d, Sequential
 from resnet_scratch.layers.layer import Layer
 from resnet_scratch.measure.summary import format_summary, summarise, training_memory
 from resnet_scratch.models import build
@@ -49,6 +51,19 @@ def test_one_convolution(rows):
     row = next(row for row in rows if row.name == "layer2.0.conv1")
     assert (row.kind, row.output_shape, row.parameters) == ("Conv2d", (16, 16, 32), 9 * 16 * 32)
     assert row.multiply_adds == 16 * 16 * 9 * 16 * 32
+
+
+@pytest.mark.parametrize("group", [1, 3, 8])
+def test_groups_of_batch_norm_change_no_shape_and_no_cost(group):
+    """They have statistics of their own, some 100 bytes for each image."""
+    model = build("resnet8", rng=np.random.default_rng(0))
+    expected = summarise(model, 16)
+    for _, layer in model.named_layers():
+        if isinstance(layer, BatchNorm2d):
+            layer.group = group
+    for row, whole in zip(summarise(model, 16), expected, strict=True):
+        assert replace(row, memory=0) == replace(whole, memory=0)
+        assert row.memory == pytest.approx(whole.memory, abs=1000)
 
 
 def test_memory_counts_each_kept_array_once(rows):
