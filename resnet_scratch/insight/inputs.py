@@ -6,7 +6,7 @@ Both take the gradient of a number at the end of the network with respect to the
 from __future__ import annotations
 
 from ..checks import check_number, check_whole
-from ..compute.backend import Array
+from ..compute.backend import Array, array_module
 from ..layers.layer import Layer
 from ..losses import softmax_cross_entropy
 from .saliency import one_hot
@@ -23,7 +23,7 @@ def fgsm(model: Layer, images: Array, labels: Array, epsilon: float | Array) -> 
     logits, cache = model.forward(images)
     slope = model.backward(softmax_cross_entropy(logits, labels)[1], cache)
     sign = (slope > 0).astype(images.dtype) - (slope < 0).astype(images.dtype)
-    return images + (epsilon * sign).astype(images.dtype)
+    return images + (array_module(images).asarray(epsilon) * sign).astype(images.dtype)
 
 
 def class_images(

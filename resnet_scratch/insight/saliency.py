@@ -87,13 +87,13 @@ def one_hot(logits: Array, classes: Array | None) -> Array:
 
     `classes` (N,) chooses a logit of each image; None takes the largest. Raises ValueError for other shapes or numbers.
     """
-    N, K = logits.shape
-    chosen = to_numpy(logits).argmax(1) if classes is None else np.asarray(classes)
+    xp, (N, K) = array_module(logits), logits.shape
+    chosen = to_numpy(logits.argmax(1) if classes is None else xp.asarray(classes))
     if chosen.shape != (N,) or chosen.dtype.kind not in "iu" or not ((0 <= chosen) & (chosen < K)).all():
         raise ValueError(f"classes must be {N} integers from 0 to {K - 1}, got {classes!r}")
     one_hot = np.zeros((N, K), logits.dtype)
     one_hot[np.arange(N), chosen] = 1
-    return array_module(logits).asarray(one_hot)
+    return xp.asarray(one_hot)
 
 
 def _interpolation(new: int, old: int) -> np.ndarray:

@@ -13,7 +13,7 @@ def test_fgsm_goes_up_the_loss_by_epsilon_everywhere(device):
     rng = np.random.default_rng(0)
     model = build("resnet8", 3, rng=rng).astype(np.float64)
     images, labels, epsilon = rng.standard_normal((2, 8, 8, 3)), np.array([2, 0]), np.array([0.1, 0.2, 0.3])
-    moved = fgsm(model.to(device), to_device(images, device), to_device(labels, device), to_device(epsilon, device))
+    moved = fgsm(model.to(device), to_device(images, device), to_device(labels, device), epsilon)
     step = to_numpy(moved) - images
     model.to("cpu")
     np.testing.assert_allclose(abs(step), np.broadcast_to(epsilon, step.shape))
@@ -39,15 +39,26 @@ def mean_times(weight):
     return model
 
 
-def test_ascent_on_a_linear_network_by_hand():
-    model = mean_times([[4.0, -8], [0, 12]])  # over 2x2 pixels, d logit / d pixel is a quarter of the weight
-    start = np.ones((2, 2, 2, 2))
-    got = class_images(model, start, np.array([0, 1]), steps=1, learning_rate=0.5, decay=0.1)
+@pytest.mark.parametrize("epsilon", [0.25, np.float32([0.25, 0.5])])
+def test_epsilon_may_lie_on_the_host_or_with_the_images(device, epsilon):
+    """The loss of class 0 grows with channel 1, which is evidence for class 1, and falls with channel 0."""
+    model = mean_times([[1.0, 0], [0, 1]]).to(device)
+    images, labels = to_device(np.zeros((1, 1, 1, 2)), device), to_device(np.array([0]), device)
+    expected = (np.array([-1, 1]) * epsilon).tolist()
+    assert fgsm(model, images, labels, epsilon)[0, 0, 0].tolist() == expected
+    there = to_device(np.float64(epsilon) * np.ones(2), device)
+    assert fgsm(model, images, labels, there)[0, 0, 0].tolist() == expected
+
+
+def test_ascent_on_a_linear_network_by_hand(device):
+    model = mean_times([[4.0, -8], [0, 12]]).to(device)  # over 2x2 pixels, d logit / d pixel is a quarter of the weight
+    start, classes = to_device(np.ones((2, 2, 2, 2)), device), to_device(np.array([0, 1]), device)
+    got = to_numpy(class_images(model, start, classes, steps=1, learning_rate=0.5, decay=0.1))
     # 1 + 0.5 * (weight / 4 - 0.2)
     np.testing.assert_allclose(got[0], np.broadcast_to([1.4, 0.9], (2, 2, 2)))
     np.testing.assert_allclose(got[1], np.broadcast_to([-0.1, 2.4], (2, 2, 2)))
     assert (start == 1).all()
-    end = class_images(model, start, np.array([0, 1]), steps=200, learning_rate=0.5, decay=0.1)
+    end = to_numpy(class_images(model, start, np.array([0, 1]), steps=200, learning_rate=0.5, decay=0.1))
     np.testing.assert_allclose(end[1, 0, 0], [-10, 15])  # where weight / 4 = 2 * decay * pixel
     with pytest.raises(ValueError, match="classes"):
         class_images(model, start, np.array([0, 2]), steps=1)

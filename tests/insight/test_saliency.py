@@ -14,7 +14,7 @@ def test_saliency_is_how_much_a_pixel_moves_the_logit(device):
     model = build("resnet8", 3, rng=rng).astype(np.float64)
     images = rng.standard_normal((2, 8, 8, 3))
     classes = np.array([2, 0])
-    heat = to_numpy(saliency(model.to(device), to_device(images, device), classes))
+    heat = to_numpy(saliency(model.to(device), to_device(images, device), to_device(classes, device)))
     model.to("cpu")
     assert heat.shape == (2, 8, 8)
     h = 1e-6
@@ -58,7 +58,7 @@ def test_grad_cam_computed_by_hand(device):
     assert to_numpy(grad_cam(model, images, "layer1", np.array([0]))) == pytest.approx(expected)
     green = np.zeros((1, 3, 3))
     green[0, 2, 1] = 1
-    assert to_numpy(grad_cam(model, images, "layer1", np.array([1]))) == pytest.approx(green)
+    assert to_numpy(grad_cam(model, images, "layer1", to_device(np.array([1]), device))) == pytest.approx(green)
 
 
 def test_it_is_interpolated_to_the_image(device):
