@@ -10,6 +10,7 @@ from dataclasses import replace
 import psutil
 
 from ..compute.threads import set_num_threads
+from ..errors import UserError
 from .bench import LIBRARIES, Workload
 
 SAMPLE_SECONDS = 0.001  # between two looks at the memory in use
@@ -18,12 +19,21 @@ SAMPLE_SECONDS = 0.001  # between two looks at the memory in use
 def peak_memory(library: str, workload: Workload, threads: int, steps: int = 3) -> float:
     """Bytes that `steps` training steps add, at their peak, to a fresh process that has loaded the library.
 
-    `library` is a name in `bench.LIBRARIES`.
+    `library` is a name in `bench.LIBRARIES`. Raises UserError when that process is killed, as where memory runs out.
     """
+    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
     from multiprocessing import get_context
 
-    with get_context("spawn").Pool(1) as pool:  # of its own: memory that was used before is not given back
-        return pool.apply(_peak_memory, (library, workload, threads, steps))
+    # of its own: memory that was used before is not given back
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        try:
+            return pool.submit(_peak_memory, library, workload, threads, steps).result()
+        except BrokenProcessPool as error:
+            raise UserError(
+                f"{library} was killed while it trained {workload.model} with batch_size {workload.batch_size}: "
+                "a smaller batch needs less memory"
+            ) from error
 
 
 def _peak_memory(library: str, workload: Workload, threads: int, steps: int) -> float:
