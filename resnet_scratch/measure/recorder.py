@@ -14,7 +14,7 @@ from ..compute.backend import Array, array_module
 from ..layers import Sequential
 from ..layers.layer import Layer
 
-METHODS = ("forward", "backward")
+METHODS = ("forward", "backward", "backward_to_parameters")
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,11 @@ class Event:
     """One call of one layer's forward or backward.
 
     forward: `inputs` are (x,), or (branch, shortcut) for an addition; `outputs` are (y,).
-    backward: `inputs` are (grad_y,); `outputs` are the gradients with respect to the layer's inputs, one for each.
+    backward: `inputs` are (grad_y,); `outputs` are the gradients with respect to the layer's inputs, one for each, and
+    none of a `backward_to_parameters`, at which a training step ends.
     """
 
-    name: str  # dotted, such as layer1.0.conv2
+    name: str  # dotted, such as layer1.0.conv2; relu#2 at the layer's second use
     layer: Layer
     direction: str  # "forward" or "backward"
     inputs: tuple[Array, ...]
@@ -42,7 +43,10 @@ def observe(model: Layer, observer: Callable[[Event], None]) -> Iterator[None]:
             model.forward(images, training=True)
 
     Layers that are made of other layers (blocks, Sequentials) are not reported: their parts are. An empty `Sequential`,
-    the identity, is not reported either. A layer that occurs twice in the model is reported under its first name.
+    the identity, is not reported either.
+
+    A layer may be used again before its backward, as one ReLU for all: a use after the first is reported with its
+    number, as `relu#2`, under the first name that the layer has. Its backwards come in the opposite order.
     """
     leaves: dict[int, tuple[str, Layer]] = {}
     for name, layer in model.named_layers():
@@ -61,30 +65,43 @@ def observe(model: Layer, observer: Callable[[Event], None]) -> Iterator[None]:
 
 
 def _replace_methods(name: str, layer: Layer, observer: Callable[[Event], None]) -> None:
-    """Give this one object a forward and a backward that call the ones it has, and then the observer."""
-    forward, backward = layer.forward, layer.backward
+    """Give this one object methods that call the ones it has, and then the observer."""
+    forward, uses = layer.forward, 0  # the uses whose backward is still to come
+
+    def report(direction: str, *what: Any) -> None:
+        observer(Event(f"{name}#{uses}" if uses > 1 else name, layer, direction, *what))
 
     def observed_forward(*arguments: Any, **keywords: Any) -> tuple[Array, Any]:
+        nonlocal uses
         _wait_for(arguments[0])  # what came before is not this layer's time
         start = time.perf_counter()
         y, cache = forward(*arguments, **keywords)
         _wait_for(y)
         seconds = time.perf_counter() - start
         inputs = tuple(argument for argument in arguments if not isinstance(argument, bool))  # without `training`
-        observer(Event(name, layer, "forward", inputs, (y,), cache, seconds))
+        uses += 1
+        report("forward", inputs, (y,), cache, seconds)
         return y, cache
 
-    def observed_backward(grad_y: Array, cache: Any) -> Any:
-        _wait_for(grad_y)
-        start = time.perf_counter()
-        grad_x = backward(grad_y, cache)
-        outputs = grad_x if isinstance(grad_x, tuple) else (grad_x,)
-        _wait_for(outputs[0])
-        seconds = time.perf_counter() - start
-        observer(Event(name, layer, "backward", (grad_y,), outputs, cache, seconds))
-        return grad_x
+    def observed(backward: Callable[[Array, Any], Any]) -> Callable[[Array, Any], Any]:
+        def observed_backward(grad_y: Array, cache: Any) -> Any:
+            nonlocal uses
+            _wait_for(grad_y)
+            start = time.perf_counter()
+            grad_x = backward(grad_y, cache)
+            _wait_for(grad_y)
+            seconds = time.perf_counter() - start
+            outputs = () if grad_x is None else grad_x if isinstance(grad_x, tuple) else (grad_x,)
+            report("backward", (grad_y,), outputs, cache, seconds)
+            uses = max(0, uses - 1)
+            return grad_x
 
-    vars(layer).update(forward=observed_forward, backward=observed_backward)
+        return observed_backward
+
+    methods = {"forward": observed_forward, "backward": observed(layer.backward)}
+    if type(layer).backward_to_parameters is not Layer.backward_to_parameters:  # that one calls `backward`
+        methods["backward_to_parameters"] = observed(layer.backward_to_parameters)
+    vars(layer).update(methods)
 
 
 @contextmanager

@@ -38,3 +38,14 @@ def test_every_layer_has_a_record_and_the_model_is_left_alone(put):
     assert len(records) == 3 + 3 * 7 + 2 + 2  # stem; 7 layers a block; two shortcuts of option A; avgpool, fc
     assert records[0].name == "conv1" and records[-1].name == "fc"
     assert records[0].output_shape == (4, 16, 16, 16) and all(r.forward_ms > 0 and r.backward_ms > 0 for r in records)
+
+
+def test_each_use_of_a_layer_has_a_record(put):
+    """x = (3, 0), relu, minus 1, relu: logits (2, 0) of (2, -1), label 1. dL/dlogits = (s, -s) with s = 1 / (1 + e^-2);
+    of which relu lets (s, 0) through, twice."""
+    relu, last = ReLU(), Linear(2, 2, rng=np.random.default_rng(0))
+    last.weight.value, last.bias.value = np.eye(2), -np.ones(2)
+    first, _, second = record(put(Sequential(relu=relu, last=last, again=relu)), put([[3, 0]]), put([1], np.int64))
+    assert (first.name, second.name) == ("relu", "relu#2") and (first.mean, second.mean) == (1.5, 1)
+    s = 1 / (1 + np.exp(-2))
+    assert second.grad_norm == pytest.approx(s) and first.grad_norm == pytest.approx(s)

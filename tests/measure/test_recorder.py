@@ -69,11 +69,29 @@ def test_an_event_holds_what_went_in_and_what_came_out(put):
     assert relu.cache is cache[0] is relu_back.cache and all(event.seconds >= 0 for event in events)
 
 
-def test_a_layer_that_is_used_twice_is_observed_at_each_call_under_its_first_name(put):
+def test_each_use_of_a_layer_has_a_name_of_its_own(put):
+    """The next pass counts anew."""
     relu, seen = ReLU(), []
-    with observe(Sequential(relu, relu), lambda event: seen.append(event.name)):
-        relu.forward(put([[1.0]]))
-    assert seen == ["0"]
+    model = Sequential(first=relu, second=relu, third=relu)
+    with observe(model, lambda event: seen.append((event.direction, event.name))):
+        for _ in range(2):
+            y, cache = model.forward(put([[1.0, -1.0]]), training=True)
+            model.backward(y, cache)
+    names = ["first", "first#2", "first#3"]
+    assert seen == 2 * ([("forward", name) for name in names] + [("backward", name) for name in reversed(names)])
+
+
+def test_a_training_step_is_observed_to_its_end():
+    """At the first convolution it asks for the gradients of the parameters only."""
+    model, seen = build("resnet8", rng=np.random.default_rng(0)), []
+    x = np.zeros((2, 8, 8, 3), np.float32)
+    with observe(model, lambda event: seen.append((event.direction, event.name, len(event.outputs)))):
+        for _ in range(2):
+            y, cache = model.forward(x, training=True)
+            model.backward_to_parameters(y, cache)
+    assert seen[:56] == seen[56:] and len({name for _, name, _ in seen}) == 28
+    assert seen[55] == ("backward", "conv1", 0)
+    assert not {"forward", "backward", "backward_to_parameters"} & set(vars(model.conv1))
 
 
 def test_observers_can_be_nested_and_a_replaced_method_stays():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from resnet_scratch.compute.backend import array_module
-from resnet_scratch.layers import BatchNorm2d, Linear, ReLU
+from resnet_scratch.layers import BatchNorm2d, Linear, ReLU, Sequential
 from resnet_scratch.models import build
 from resnet_scratch.verify.crosscheck import TOLERANCE, crosscheck, first_difference, format_differences
 
@@ -64,6 +64,21 @@ def test_a_gradient_of_a_parameter_that_is_wrong_is_told_from_that_of_the_input(
     differences = {d.name: d for d in differences}
     assert differences["fc"].grad_parameters > 0.1 and differences["fc"].grad_input < TOLERANCE
     assert all(d.worst < TOLERANCE for name, d in differences.items() if name != "fc")
+
+
+def test_a_layer_that_is_used_twice_is_compared_twice(gpu, rng, monkeypatch):
+    relu, calls = ReLU(), []
+    model = Sequential(relu=relu, fc=Linear(3, 3, rng=rng), again=relu)
+    batch = rng.standard_normal((4, 3)), np.arange(4) % 3
+    assert [d.name for d in crosscheck(model, *batch, "cuda:0")] == ["relu", "fc", "relu#2"]
+
+    def second_is_wrong(self, result):
+        calls.append(result)
+        return (result[0] * 1.5, result[1]) if len(calls) == 2 else result
+
+    go_wrong_on_the_gpu(monkeypatch, ReLU, "forward", second_is_wrong)
+    differences = crosscheck(model, *batch, "cuda:0")
+    assert first_difference(differences) == ("relu#2", "forward") and differences[2].output == pytest.approx(0.5)
 
 
 def test_what_is_no_number_is_the_worst_of_all(setting, monkeypatch):
