@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import nullcontext
+from contextvars import copy_context
 from functools import cache, lru_cache
 from numbers import Integral
 from queue import SimpleQueue
@@ -69,9 +70,9 @@ def inside_parallel() -> bool:
 def in_parallel(work: Callable[[], None], most: int) -> None:
     """Call `work()` in all threads at once, in `most` of them at the most, and return when all are done.
 
-    The threads share the work among themselves. A `work` that calls this again goes on alone: all threads may be busy
-    with work like it. Raises what `work` raises, after all threads have ended: the arrays they write to are the
-    caller's.
+    The threads share the work among themselves, and have the caller's context, such as its `np.errstate`. A `work` that
+    calls this again goes on alone: all threads may be busy with work like it. Raises what `work` raises, after all
+    threads have ended: the arrays they write to are the caller's.
     """
     if inside_parallel():
         return work()
@@ -88,7 +89,7 @@ def in_parallel(work: Callable[[], None], most: int) -> None:
     with _one_thread_for_blas:
         done: SimpleQueue = SimpleQueue()
         for _ in range(helpers):
-            _helpers(threads).put((busy_work, done))
+            _helpers(threads).put((copy_context(), busy_work, done))
         try:
             busy_work()
         finally:
@@ -100,8 +101,9 @@ def in_parallel(work: Callable[[], None], most: int) -> None:
 
 @cache
 def _helpers(threads: int) -> SimpleQueue:
-    """The queue of (work, where to put the error or None) from which helper threads take: one fewer than `threads`,
-    since the caller works too. They are started once for each number of threads, and wait when another is chosen.
+    """The queue of (the caller's context, work, where to put the error or None) from which helper threads take: one fewer
+    than `threads`, since the caller works too. They are started once for each number of threads, and wait when another
+    is chosen.
 
     A region of a few hundred microseconds is the common case here, so waking a helper must be cheap: a plain queue
     does it in a quarter of the time that `concurrent.futures` takes.
@@ -110,9 +112,9 @@ def _helpers(threads: int) -> SimpleQueue:
 
     def help_out() -> None:
         while True:
-            work, done = tasks.get()
+            context, work, done = tasks.get()
             try:
-                work()
+                context.run(work)
             except BaseException as error:  # handed over, to be raised in the thread that asked
                 done.put(error)
             else:

@@ -34,6 +34,20 @@ def test_as_many_threads_as_asked_for_work_at_the_same_time(set_threads, number,
     assert len(seen) == expected
 
 
+def test_the_caller_s_errstate_is_that_of_every_thread(set_threads):
+    set_threads(3)
+    all_in, seen = threading.Barrier(3, timeout=20), []
+
+    def work():
+        all_in.wait()
+        seen.append(np.geterr()["divide"])
+
+    for chosen in ("raise", "ignore"):
+        with np.errstate(divide=chosen):
+            in_parallel(work, 3)
+    assert seen == ["raise"] * 3 + ["ignore"] * 3
+
+
 def test_choosing_the_number_again_and_again_starts_no_new_threads(set_threads):
     def choose():
         for number in (1, 2, 3, 5):
