@@ -44,9 +44,9 @@ class BatchNorm2d(Layer):
         """x (N, H, W, C) -> y (N, H, W, C). The cache is (x, mean, 1 / sqrt(var + eps), training); in training with
         groups, a list of what it is for each group.
 
-        A channel that never varies becomes its bias. Raises ValueError when C is not `channels`, and in training when
-        there is one value per channel only: it would be its own mean. Raises UserError when N is no multiple of
-        `group`.
+        A channel that never varies becomes its bias, or nan where eps is 0. Raises ValueError when C is not `channels`,
+        and in training when there is one value per channel only: it would be its own mean. Raises UserError when N is
+        no multiple of `group`.
         """
         check_images(x, self.channels)
         if training and self.group is not None:
