@@ -20,7 +20,7 @@ images as another, and at least 8.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Any
 
@@ -54,13 +54,14 @@ def over_batch(kernel: Callable[..., Any], *batches: Array, footprint: float = 2
     columns of a convolution. It decides how many images make a chunk.
 
     A kernel must not change its arguments, unless it returns None: then that is its purpose. Raises ValueError when
-    there is no image, or when the batches differ in their number of images.
+    there is no image, when the batches differ in their number of images, or when an array that the kernel returns has
+    no row per image.
     """
     images = len(batches[0])
     if images == 0 or any(len(batch) != images for batch in batches):
         raise ValueError(f"batches must have the same number of images, at least 1, got {[b.shape for b in batches]}")
     if array_module(batches[0]) is not np:
-        return _finished(kernel(*batches))
+        return _finished(_computed(kernel, batches))
     keep_freed_memory()
     chunks = _number_of_chunks(images, footprint * max(batch.nbytes for batch in batches))
     results = _Results(images, chunks)
@@ -69,7 +70,7 @@ def over_batch(kernel: Callable[..., Any], *batches: Array, footprint: float = 2
     def work() -> None:
         while (k := next(following)) < chunks:
             start, stop = images * k // chunks, images * (k + 1) // chunks
-            results.add(k, start, stop, kernel(*(batch[start:stop] for batch in batches)))
+            results.add(k, start, stop, _computed(kernel, [batch[start:stop] for batch in batches]))
 
     in_parallel(work, chunks)
     return _finished(results.whole())
@@ -93,6 +94,15 @@ def _number_of_chunks(images: int, size: float) -> int:
     while chunks < FEWEST_CHUNKS and 2 * chunks * FEWEST_IMAGES <= images:
         chunks *= 2
     return max(1, chunks >> (processes - 1).bit_length())
+
+
+def _computed(kernel: Callable[..., Any], batches: Sequence[Array]) -> Any:
+    """What the kernel returns for these images, checked: NumPy would repeat a single row silently."""
+    result, images = kernel(*batches), len(batches[0])
+    for part in result if isinstance(result, tuple) else (result,):
+        if not (part is None or isinstance(part, Sum)) and (shape := getattr(part, "shape", ()))[:1] != (images,):
+            raise ValueError(f"a kernel must return a Sum, or a row for each of its {images} images, got {shape}")
+    return result
 
 
 def _finished(result: Any) -> Any:
@@ -144,8 +154,6 @@ class _Rows:
         self.whole = np.empty((images, *first.shape[1:]), first.dtype)
 
     def add(self, k: int, start: int, stop: int, rows: Array) -> None:
-        if len(rows) != stop - start:  # NumPy would repeat a single row silently
-            raise ValueError(f"a kernel must return a row for each of its {stop - start} images, got {rows.shape}")
         self.whole[start:stop] = rows
 
 

@@ -169,9 +169,18 @@ def test_on_a_gpu_the_whole_batch_is_one_chunk(gpu, small_chunks, set_threads):
     assert type(total) is gpu.ndarray and total.tolist() == [6, 9]
 
 
-def test_a_kernel_that_returns_too_few_rows_is_refused(small_chunks):
-    with pytest.raises(ValueError, match=r"^a kernel must return a row for each of its 2 images, got \(1, 2\)$"):
-        over_batch(lambda x: x[:1], np.zeros((3, 2)))  # two chunks, the second of two images
+@pytest.mark.parametrize("wrong, got", [
+    (lambda x: x[:1], (1, 2)), (lambda x: x.sum(0, keepdims=True), (1, 2)), (lambda x: x.sum(), ()),
+    (lambda x: (x, x.sum(0)), (2,)), (lambda x: len(x), ()),
+])  # fmt: skip
+def test_a_kernel_that_does_not_return_a_row_per_image_is_refused(xp, monkeypatch, set_threads, wrong, got):
+    """In one chunk too, and on a GPU: otherwise it would be found with large batches only."""
+    set_threads(1)
+    for chunk_bytes in (10**6, 1):
+        monkeypatch.setattr(batch, "CHUNK_BYTES", chunk_bytes)
+        with pytest.raises(ValueError, match="^a kernel must return a Sum, or a row for each of its . images, got ") as e:
+            over_batch(wrong, xp.asarray(np.zeros((6, 2))))
+        assert str(e.value).endswith(f"got {got}")
 
 
 @pytest.mark.parametrize("others", [1, 3])
