@@ -60,7 +60,12 @@ def task(number: str) -> None:
 
 
 def progress(chapter: int) -> None:
-    """Print which of a chapter's tasks were answered right in this session, and which are still to do."""
+    """Print which of a chapter's tasks were answered right in this session, and which are still to do.
+
+    Raises UserError if the chapter has no tasks.
+    """
+    if chapter not in CHAPTERS:
+        raise UserError(f"chapter must be one of {', '.join(map(str, CHAPTERS))}, got {chapter!r}")
     source = (FOLDER / f"{CHAPTERS[chapter]}.py").read_text(encoding="utf-8")
     numbers = [found.number for found in find_tasks(source)]
     right = [number for number in numbers if number in _right]
@@ -83,5 +88,6 @@ def _checker(number: str) -> Callable[[Any], None]:
         module, _ = find_task(number)
     except KeyError:
         chapters = ", ".join(map(str, CHAPTERS))
-        raise UserError(f"there is no task {number!r}; chapters with tasks are {chapters}") from None
+        wanted = f"a task is text, such as '1.2', and chapters with tasks are {chapters}"
+        raise UserError(f"there is no task {number!r}; {wanted}") from None
     return getattr(import_module(f".checks.{module}", __name__), f"task_{number.replace('.', '_')}")

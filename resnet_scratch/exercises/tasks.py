@@ -85,7 +85,8 @@ def _paragraphs(section: str) -> str:
 
 def find_task(number: str) -> tuple[str, Task]:
     """The name of the module that holds the task with this number, and the task. Raises KeyError if there is none."""
-    stem = CHAPTERS[int(number.partition(".")[0])] if re.fullmatch(r"\d+\.\d+", number) else ""
+    well_formed = isinstance(number, str) and re.fullmatch(r"\d+\.\d+", number)
+    stem = CHAPTERS[int(number.partition(".")[0])] if well_formed else ""
     for task in find_tasks((FOLDER / f"{stem}.py").read_text(encoding="utf-8")) if stem else []:
         if task.number == number:
             return stem, task

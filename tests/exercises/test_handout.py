@@ -218,8 +218,10 @@ def test_unknown_chapters_and_tasks_are_errors(tmp_path):
     with pytest.raises(UserError, match="chapter must be one of .*, got 77"):
         write_exercises(tmp_path, [77])
     assert not any(tmp_path.iterdir())
-    for number in ("77.1", f"{min(CHAPTERS)}.9", "one"):
-        with pytest.raises(UserError, match=f"there is no task {number!r}"):
+    with pytest.raises(UserError, match="chapter must be one of .*, got 77"):
+        progress(77)
+    for number in ("77.1", f"{min(CHAPTERS)}.9", "one", 1.2, None):
+        with pytest.raises(UserError, match=f"there is no task {number!r}; a task is text, such as '1.2', and"):
             check(number, print)
 
 
