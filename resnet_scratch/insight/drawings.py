@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -54,21 +53,6 @@ def draw_heat(axes: Axes, image: Array, heat: Array) -> None:
     axes.imshow(image.mean(2), cmap="gray", vmin=0, vmax=255 if image.dtype == np.uint8 else 1)
     axes.imshow(heat, cmap="inferno", vmin=0, vmax=1, alpha=0.75 * np.clip(heat, 0, 1))
     axes.set_axis_off()
-
-
-def draw_surface(axes: Axes, alphas: Sequence[float], losses: Array) -> None:
-    """The contours of a loss surface (len(alphas), len(alphas)), at losses that grow by a constant factor.
-
-    Raises ValueError for another shape.
-    """
-    losses = np.asarray(losses)
-    if losses.shape != (len(alphas), len(alphas)):
-        raise ValueError(f"losses must be {(len(alphas), len(alphas))}, as many as alphas, got {losses.shape}")
-    low, high = np.nanmin(losses), np.nanmax(losses)
-    levels = np.geomspace(max(low, 1e-6), max(high, 2 * max(low, 1e-6)), 16)
-    lines = axes.contour(alphas, alphas, losses, levels=levels, cmap="viridis", linewidths=1)
-    axes.clabel(lines, levels[::3], fontsize=6, fmt="%.2g")
-    axes.set_aspect("equal")
 
 
 def _grid(tiles: np.ndarray, line: float = 1.0) -> np.ndarray:

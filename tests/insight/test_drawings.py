@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from resnet_scratch.insight.drawings import draw_feature_maps, draw_filters, draw_heat, draw_surface
+from resnet_scratch.insight.drawings import draw_feature_maps, draw_filters, draw_heat
 
 
 @pytest.fixture
@@ -40,14 +40,6 @@ def test_heat_lies_over_the_image_in_grey(axes):
     assert above.get_alpha().tolist() == [[0, 0.75]]
 
 
-def test_contours_of_a_cone_are_circles(axes):
-    alphas = np.linspace(-1, 1, 41)
-    draw_surface(axes, alphas, 0.1 + np.hypot(alphas[:, None], alphas))
-    (contours,) = axes.collections
-    ring = contours.get_paths()[8].vertices  # the level is 0.1 plus the radius
-    assert np.hypot(*ring.T) == pytest.approx(contours.levels[8] - 0.1, rel=0.02)
-
-
 def test_mistakes_are_named(axes):
     with pytest.raises(ValueError, match=r"weight must be \(KH, KW, 3, O\)"):
         draw_filters(axes, np.zeros((3, 3, 16, 16)))
@@ -55,5 +47,3 @@ def test_mistakes_are_named(axes):
         draw_feature_maps(axes, np.zeros((1, 4, 4, 3)))
     with pytest.raises(ValueError, match="heat must have"):
         draw_heat(axes, np.zeros((4, 4, 3)), np.zeros((2, 2)))
-    with pytest.raises(ValueError, match="losses must be"):
-        draw_surface(axes, [0, 1], np.zeros((3, 3)))
