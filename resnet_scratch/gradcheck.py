@@ -11,7 +11,6 @@ would be blind to mistakes in batch normalisation: its outputs always sum to the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +18,7 @@ import numpy as np
 
 from .checks import check_array, check_flag, check_instance, check_number, check_whole
 from .compute.backend import Array, array_module, to_numpy
-from .layers.layer import Layer
+from .layers.layer import Layer, restored
 from .table import format_table
 
 STEPS = (1e-5, 1e-6, 1e-7)  # a smaller one is tried when a larger one disagrees: it crosses fewer kinks
@@ -91,23 +90,8 @@ def gradcheck(layer: Layer, *inputs: Array, training: bool = True, tolerance: fl
         check_array(name, array)
         if array.dtype != np.float64:
             raise ValueError(f"gradcheck needs float64, got {name} of {array.dtype}; try layer.astype(np.float64)")
-    with _restored(layer):
+    with restored(layer, gradients=True):
         return _check_all(layer, [x.copy() for x in inputs], training, tolerance, np.random.default_rng([seed, 1]))
-
-
-@contextmanager
-def _restored(layer: Layer) -> Iterator[None]:
-    """After the `with` block, every array of the layer has its old values again, gradients included."""
-    before = [(holder, "value", holder.value) for _, holder in layer.named_buffers()]
-    before += [(parameter, "grad", parameter.grad) for parameter in layer.parameters()]
-    copies = [None if array is None else array.copy() for _, _, array in before]
-    try:
-        yield
-    finally:
-        for (holder, attribute, array), copy in zip(before, copies):
-            if copy is not None:
-                array[...] = copy  # in place: others may hold the same array
-            setattr(holder, attribute, array)
 
 
 def _check_all(layer: Layer, inputs: list[Array], training: bool, tolerance: float, rng: np.random.Generator) -> Report:

@@ -101,9 +101,9 @@ def in_parallel(work: Callable[[], None], most: int) -> None:
 
 @cache
 def _helpers(threads: int) -> SimpleQueue:
-    """The queue of (the caller's context, work, where to put the error or None) from which helper threads take: one fewer
-    than `threads`, since the caller works too. They are started once for each number of threads, and wait when another
-    is chosen.
+    """The queue of (the caller's context, work, where to put the error or None) from which helper threads take: one
+    fewer than `threads`, since the caller works too. They are started once for each number of threads, and wait when
+    another is chosen.
 
     A region of a few hundred microseconds is the common case here, so waking a helper must be cheap: a plain queue
     does it in a quarter of the time that `concurrent.futures` takes.

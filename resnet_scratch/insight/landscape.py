@@ -10,9 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..compute.backend import Array, array_module
-from ..layers.layer import Layer
+from ..layers.layer import Layer, restored
 from ..losses import softmax_cross_entropy
-from ..measure.recorder import restored
 
 Direction = list[Array]  # one array per parameter, in the parameters' order
 

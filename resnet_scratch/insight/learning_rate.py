@@ -8,8 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from ..compute.backend import Array
-from ..layers.layer import Layer
-from ..measure.recorder import restored
+from ..layers.layer import Layer, restored
 from ..optim import Optimizer
 from ..train import train
 

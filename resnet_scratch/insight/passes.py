@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..compute.backend import Array, array_module
-from ..layers.layer import Layer
+from ..layers.layer import Layer, restored
 from ..losses import softmax_cross_entropy
-from ..measure.recorder import Event, observe, restored
+from ..measure.recorder import Event, observe
 
 
 @dataclass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import textwrap
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import groupby
 from numbers import Number
 from typing import TYPE_CHECKING, Any
@@ -171,6 +172,23 @@ class Layer:
             elif value not in (default, (default, default)):
                 named = named or not isinstance(value, Number) or default is not inspect.Parameter.empty
                 yield f"{name}={value!r}" if named else repr(value)
+
+
+@contextmanager
+def restored(layer: Layer, gradients: bool = False) -> Iterator[None]:
+    """After the `with` block, every array of the layer and of those below, learned or not (running averages), has its
+    old values again. With `gradients`, so has every parameter's gradient."""
+    before = [(buffer, "value", buffer.value) for _, buffer in layer.named_buffers()]
+    if gradients:
+        before += [(parameter, "grad", parameter.grad) for parameter in layer.parameters()]
+    copies = [None if array is None else array.copy() for _, _, array in before]
+    try:
+        yield
+    finally:
+        for (buffer, attribute, array), copy in zip(before, copies):
+            if copy is not None:
+                array[...] = copy  # in place: others may hold the same array
+            setattr(buffer, attribute, array)
 
 
 def _is_container_of_layers(value: Any) -> bool:

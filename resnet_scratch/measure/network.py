@@ -20,11 +20,11 @@ import numpy as np
 
 from ..compute import batch
 from ..compute.processes import number_of_processes, sum_over_processes
+from ..layers.layer import restored
 from ..models import ResNet
 from ..optim import SGD
 from ..schedules import constant
 from ..train import train
-from .recorder import restored
 
 SIZES = tuple(4**k for k in range(3, 12))  # bytes: the messages that `measure_link` sends, from 64 B to 4 MB
 

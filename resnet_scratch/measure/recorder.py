@@ -13,6 +13,7 @@ import numpy as np
 from ..compute.backend import Array, array_module
 from ..layers import Sequential
 from ..layers.layer import Layer
+from ..layers.layer import restored as restored  # tutorials 04 and 09 have it from here
 
 METHODS = ("forward", "backward", "backward_to_parameters")
 
@@ -102,18 +103,6 @@ def _replace_methods(name: str, layer: Layer, observer: Callable[[Event], None])
     if type(layer).backward_to_parameters is not Layer.backward_to_parameters:  # that one calls `backward`
         methods["backward_to_parameters"] = observed(layer.backward_to_parameters)
     vars(layer).update(methods)
-
-
-@contextmanager
-def restored(model: Layer) -> Iterator[None]:
-    """After the `with` block, every array of the model, learned or not (running averages), has its old values again."""
-    before = [(buffer, buffer.value, buffer.value.copy()) for _, buffer in model.named_buffers()]
-    try:
-        yield
-    finally:
-        for buffer, value, copy in before:
-            value[...] = copy  # in place: others may hold the same array
-            buffer.value = value
 
 
 def _wait_for(array: Array) -> None:

@@ -11,9 +11,9 @@ import numpy as np
 
 from ..compute.backend import Array
 from ..layers import BatchNorm2d
-from ..layers.layer import Layer
+from ..layers.layer import Layer, restored
 from ..table import format_table
-from .recorder import Event, observe, restored
+from .recorder import Event, observe
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@ import pytest
 
 from resnet_scratch.compute.backend import DeviceError
 from resnet_scratch.layers import BatchNorm2d, Conv2d, Linear, ReLU, Sequential
-from resnet_scratch.layers.layer import Layer, Parameter
+from resnet_scratch.layers.layer import Layer, Parameter, restored
 
 rng = np.random.default_rng(0)
 
@@ -92,3 +92,23 @@ def test_a_layer_moves_to_a_device_by_any_of_its_names(gpu):
         assert np.array_equal(layer.to("cpu").weight.value, before)
     with pytest.raises(DeviceError, match="device must be .* got 'gpu'"):
         layer.to("gpu")
+
+
+@pytest.mark.parametrize("gradients", [False, True])
+def test_restored_puts_every_array_back_in_place(network, gradients):
+    convolution, norm = network.conv1, getattr(network.rest, "0")
+    weight, copy = convolution.weight.value, convolution.weight.value.copy()
+    convolution.bias.grad = kept = np.float32([5, 6])
+    with pytest.raises(KeyError), restored(network, gradients):
+        y, cache = network.forward(np.ones((2, 8, 8, 3), np.float32), training=True)
+        convolution.weight.value += 1
+        norm.weight.value = np.zeros(2, np.float32)
+        kept += 1
+        network.backward(y, cache)
+        raise KeyError
+    assert convolution.weight.value is weight and (weight == copy).all()
+    assert (norm.weight.value == 1).all() and not norm.running_mean.value.any()
+    if gradients:
+        assert convolution.bias.grad is kept and kept.tolist() == [5, 6] and norm.weight.grad is None
+    else:
+        assert convolution.bias.grad is not kept and norm.weight.grad is not None
