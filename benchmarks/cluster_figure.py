@@ -1,4 +1,4 @@
-"""What the cost model of `measure/network.py` predicts for 8 to 1,024 processes: the figure of docs/processes.md.
+"""What the cost model of `measure/link.py` predicts for 8 to 1,024 processes: the figure of docs/processes.md.
 
     python benchmarks/cluster_figure.py docs/images/cluster.svg
 
@@ -18,7 +18,7 @@ from resnet_scratch.compute.processes import INSTALL, find_mpiexec, processes
 from resnet_scratch.compute.threads import set_num_threads
 from resnet_scratch.figures.style import BLACK, BLUE, GREY, ORANGE
 from resnet_scratch.measure.bench import Workload, numpy_jobs, race
-from resnet_scratch.measure.network import Link, communication_seconds, measure_link, messages_of_step
+from resnet_scratch.measure.link import Link, communication_seconds, measure_link, messages_of_step
 from resnet_scratch.models import build
 from resnet_scratch.table import format_table
 

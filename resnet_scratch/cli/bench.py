@@ -15,7 +15,7 @@ from ..measure.memory import peak_memory
 from ..measure.scaling import scaling
 from ..models import configs
 from ..table import format_table
-from .options import DEVICES, MODEL, MODELS, Integer, Mistake, command_line, option, resolved, threads_option
+from .options import DEVICE_HELP, MODEL, MODELS, Integer, Mistake, command_line, option, resolved, threads_option
 from .processes import across_processes
 
 OURS = "resnet_scratch"
@@ -30,7 +30,7 @@ TORCH = ("torch NCHW", "torch channels_last")
 @option("--against", type=click.Choice(["torch"]), help="Also time the same network in PyTorch.")
 @click.option("--layers", is_flag=True, help="Also the time of each layer.")
 @click.option("--memory", is_flag=True, help="Also the peak memory of training.")
-@option("--device", default="cpu", help=DEVICES, callback=resolved)
+@option("--device", default="cpu", help=DEVICE_HELP, callback=resolved)
 @threads_option
 @across_processes
 def bench_command(

@@ -162,7 +162,7 @@ data_dir_option = option(
 image_size_option = option(
     "--image-size", default=32, type=Integer(min=1), help="Height and width of images from a folder."
 )
-DEVICES = "cpu, cuda, cuda:1, ... or auto: a GPU if one works."
+DEVICE_HELP = "cpu, cuda, cuda:1, ... or auto: a GPU if one works."
 
 
 def resolved(context: click.Context, parameter: click.Parameter, device: str) -> str:
@@ -175,7 +175,7 @@ def resolved(context: click.Context, parameter: click.Parameter, device: str) ->
     return name
 
 
-device_option = option("--device", default="auto", help=DEVICES, callback=resolved)
+device_option = option("--device", default="auto", help=DEVICE_HELP, callback=resolved)
 threads_option = option(
     "--threads",
     type=Integer(min=1),

@@ -21,7 +21,7 @@ from ..models import build
 from ..table import wrap
 from ..verify import cases
 from .options import (
-    DEVICES,
+    DEVICE_HELP,
     MODEL,
     MODELS,
     Integer,
@@ -113,7 +113,7 @@ def predict_command(context: click.Context, weights: Path, files: tuple[Path, ..
 
 @click.command("gradcheck", short_help="Check every backward by central differences.")
 @option("--seed", default=0, type=Integer(min=0), help="Draws weights, inputs and directions.")
-@option("--device", default="cpu", help=DEVICES, callback=resolved)
+@option("--device", default="cpu", help=DEVICE_HELP, callback=resolved)
 @click.option("--verbose", is_flag=True, help="Also a line for each tensor.")
 @click.pass_context
 def gradcheck_command(context: click.Context, seed: int, device: str, verbose: bool) -> None:

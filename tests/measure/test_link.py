@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from resnet_scratch.compute.processes import find_mpiexec
-from resnet_scratch.measure import network
-from resnet_scratch.measure.network import Link, Message
+from resnet_scratch.measure import link
+from resnet_scratch.measure.link import Link, Message
 from resnet_scratch.models import build
 
 
@@ -27,7 +27,7 @@ def test_the_messages_of_a_resnet8_by_hand():
     kernels = [27 * 16, 144 * 16, 144 * 16, 144 * 32, 288 * 32, 288 * 64, 576 * 64]  # and of their convolutions
     forward = [m for C in widths for m in (Message("broadcast", 4 * C), Message("sum", 8 * C + 8))]
     backward = {Message("sum", 8 * C + 8) for C in widths} | {Message("sum", 4 * n) for n in kernels}
-    messages = network.messages_of_step(resnet8(), 16)
+    messages = link.messages_of_step(resnet8(), 16)
     assert messages[:14] == forward
     # the loss and how many images there are; the classifier's weights and biases; then 14 of backward; how many correct
     assert messages[14:16] == [Message("sum", 4 + 8), Message("sum", 4 * 650)]
@@ -39,21 +39,21 @@ def test_the_messages_of_a_resnet8_by_hand():
 def test_the_size_of_images_does_not_matter_and_the_model_stays_as_it_was():
     model = resnet8()
     before = [buffer.value.copy() for _, buffer in model.named_buffers()]
-    assert network.messages_of_step(model, 8) == network.messages_of_step(resnet8(), 24)
+    assert link.messages_of_step(model, 8) == link.messages_of_step(resnet8(), 24)
     assert all(np.array_equal(b.value, value) for (_, b), value in zip(model.named_buffers(), before, strict=True))
 
 
 @pytest.mark.parametrize("processes, expected", [(1, 0), (2, 1), (4, 2), (1024, 10), (3, 3), (6, 4)])
 def test_rounds(processes, expected):
     """3: one gives to another, two exchange, one is given back."""
-    assert network.rounds(processes) == expected
+    assert link.rounds(processes) == expected
 
 
 def test_the_cost_of_a_step_by_hand():
     """8 processes, 3 rounds, alpha = 1 ms, 1 MB/s: (1 + 2) ms for 2 kB and (1 + 0.5) ms for 500 B, three times."""
     messages = [Message("sum", 2000), Message("broadcast", 500)]
-    assert network.communication_seconds(messages, 8, Link(1e-3, 1e6)) == pytest.approx(13.5e-3)
-    assert network.communication_seconds(messages, 1, Link(1e-3, 1e6)) == 0
+    assert link.communication_seconds(messages, 8, Link(1e-3, 1e6)) == pytest.approx(13.5e-3)
+    assert link.communication_seconds(messages, 1, Link(1e-3, 1e6)) == 0
 
 
 def test_two_links_one_after_the_other():
@@ -69,16 +69,16 @@ def test_a_link_of_known_speed_is_measured(monkeypatch):
     def send(values):
         now[0] += 2e-3 + values[0].nbytes * 1e-8
 
-    monkeypatch.setattr(network, "number_of_processes", lambda: 4)
-    monkeypatch.setattr(network, "sum_over_processes", send)
-    monkeypatch.setattr(network.time, "perf_counter", lambda: now[0])
-    link = network.measure_link(repeats=3)
-    assert link.latency == pytest.approx(1e-3) and link.bandwidth == pytest.approx(200e6)
+    monkeypatch.setattr(link, "number_of_processes", lambda: 4)
+    monkeypatch.setattr(link, "sum_over_processes", send)
+    monkeypatch.setattr(link.time, "perf_counter", lambda: now[0])
+    measured = link.measure_link(repeats=3)
+    assert measured.latency == pytest.approx(1e-3) and measured.bandwidth == pytest.approx(200e6)
 
 
 def test_alone_there_is_no_link():
     with pytest.raises(ValueError, match="alone"):
-        network.measure_link()
+        link.measure_link()
 
 
 REAL = """
@@ -109,5 +109,5 @@ def test_the_messages_are_those_that_two_processes_send(tmp_path):
     command = [find_mpiexec(), "-n", "2", sys.executable, str(script)]
     result = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert result.returncode == 0, result.stderr
-    said = [(message.kind, message.size) for message in network.messages_of_step(resnet8(), 16)]
+    said = [(message.kind, message.size) for message in link.messages_of_step(resnet8(), 16)]
     assert result.stdout.strip() == str(said)
