@@ -41,8 +41,8 @@ from resnet_scratch.figures.batchnorm import (
 )
 from resnet_scratch.gradcheck import gradcheck
 from resnet_scratch.layers import BatchNorm2d, Conv2d, GlobalAvgPool2d, Linear, ReLU, Sequential
+from resnet_scratch.layers.layer import restored
 from resnet_scratch.losses import softmax_cross_entropy
-from resnet_scratch.measure.recorder import restored
 from resnet_scratch.optim import SGD
 from resnet_scratch.schedules import constant
 from resnet_scratch.train import train

@@ -49,9 +49,8 @@ from resnet_scratch.figures.training import show_images
 from resnet_scratch.insight.landscape import filter_normalised_direction, loss_slice
 from resnet_scratch.insight.passes import record
 from resnet_scratch.layers import Add, BatchNorm2d, Conv2d, ReLU, Sequential
-from resnet_scratch.layers.layer import Parameter
+from resnet_scratch.layers.layer import Parameter, restored
 from resnet_scratch.losses import softmax_cross_entropy
-from resnet_scratch.measure.recorder import restored
 from resnet_scratch.models import CONFIGS, build
 from resnet_scratch.models.blocks import BasicBlock, PlainBlock
 from resnet_scratch.optim import SGD

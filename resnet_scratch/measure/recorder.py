@@ -13,7 +13,6 @@ import numpy as np
 from ..compute.backend import Array, array_module
 from ..layers import Sequential
 from ..layers.layer import Layer
-from ..layers.layer import restored as restored  # tutorials 04 and 09 have it from here
 
 METHODS = ("forward", "backward", "backward_to_parameters")
 
