@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import os
 import shlex
 import shutil
 import sys
@@ -116,10 +117,10 @@ class DataSet(Name):
     """The name of a data set, or the path of a folder of images."""
 
     def convert(self, value: str, param: click.Parameter | None, context: click.Context | None) -> str:
-        folder = Path(value).expanduser()
-        if value in self.names or not folder.is_dir():
+        folder = os.path.expanduser(value)
+        if value in self.names or not os.path.isdir(folder):
             return super().convert(value, param, context)
-        return str(folder.resolve())  # a run may be resumed from another folder
+        return os.path.realpath(folder)  # a run may be resumed from another folder
 
     def shell_complete(self, context: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         return super().shell_complete(context, param, incomplete) or [CompletionItem(incomplete, type="dir")]
