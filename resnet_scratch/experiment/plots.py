@@ -96,7 +96,9 @@ def confusion(labels: np.ndarray, predictions: np.ndarray, classes: Sequence[str
 
 def confusion_matrix(labels: np.ndarray, predictions: np.ndarray, classes: int) -> np.ndarray:
     """(classes, classes) counts, from labels and predictions (N,): row = true class, column = predicted class."""
-    return np.bincount(labels * classes + predictions, minlength=classes**2).reshape(classes, classes)
+    counts = np.zeros((classes, classes), np.int64)
+    np.add.at(counts, (labels, predictions), 1)
+    return counts
 
 
 def predictions(
