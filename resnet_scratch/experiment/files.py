@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 
 from ..compute.processes import is_first_process
@@ -37,7 +38,8 @@ def atomic_write(path: str | Path, content: bytes) -> None:
     except OSError as error:
         raise OSError(error.errno, error.strerror or str(error), str(path)) from error
     finally:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):  # it has its new name, or could not be made
+            unfinished.unlink()
 
 
 def remove_unfinished(folder: Path) -> None:

@@ -185,5 +185,5 @@ def _data_checksums(dataset: data.Dataset) -> dict[str, Any]:
         "images to evaluate on": dataset.test_images,
         "labels to evaluate on": dataset.test_labels,
     }
-    checksums = {name: zlib.crc32(np.ascontiguousarray(array).data) for name, array in arrays.items()}
+    checksums = {name: zlib.crc32(np.ascontiguousarray(to_numpy(array)).data) for name, array in arrays.items()}
     return {**checksums, "class names": list(dataset.classes), "mirror images": dataset.mirror}

@@ -66,6 +66,12 @@ def test_a_recipe_with_groups_sets_them_in_every_batch_norm(finished, tmp_path, 
     assert log(done.folder) != log(finished[0].folder)
 
 
+def test_a_data_set_may_be_on_the_device_already(tmp_path, tiny_dataset, device):
+    there = storage.start(run.Settings(RECIPE), tmp_path / "a", device, tiny_dataset.to(device))
+    here = storage.start(run.Settings(RECIPE), tmp_path / "b", device, tiny_dataset)
+    assert there.data_checksums == here.data_checksums
+
+
 def test_a_run_measured_in_steps_ends_within_an_epoch(tmp_path, tiny_dataset):
     done, evaluation = go(tmp_path / "run", tiny_dataset, recipe=dataclasses.replace(RECIPE, epochs=None, steps=8))
     assert [row["step"] for row in log(done.folder)] == ["6", "8"] and len(evaluation.labels) == 20
