@@ -103,7 +103,7 @@ def predict_command(context: click.Context, weights: Path, files: tuple[Path, ..
                 failed = True
         if not images:
             continue
-        for path, probabilities in zip(images, predict(model, np.stack(list(images.values())), about, device)):
+        for path, probabilities in zip(images, predict(model, np.stack(list(images.values())), about)):
             best = probabilities.argsort(kind="stable")[::-1][:top]
             seen = ", ".join(f"{about.classes[k]} {probabilities[k]:.1%}" for k in best)
             click.echo(f"{' '.join(printable(str(path)).split())}: {seen}")
