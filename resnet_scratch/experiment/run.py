@@ -120,7 +120,7 @@ class Run:
         """
         steps, loss, correct = self.sums.to_array().tolist()
         if not math.isfinite(loss):
-            first = self.step - self.sums.steps + int(self.sums.finite) + 1
+            first = self.step - self.sums.steps + int(self.sums.finite_steps) + 1
             raise self._diverged(f"the loss is not finite since step {first}", first)
         return loss / steps, correct / (steps * self.settings.recipe.batch_size)
 
