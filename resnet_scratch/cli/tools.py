@@ -24,6 +24,7 @@ from .options import (
     DEVICES,
     MODEL,
     MODELS,
+    FigureFile,
     Integer,
     Mistake,
     command_line,
@@ -164,11 +165,7 @@ def summary_command(model: str, classes: int, image_size: int | None, batch_size
 @data_option("shapes")
 @data_dir_option
 @image_size_option
-@option(
-    "--sheet",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Write a figure with some images of each class here.",
-)
+@option("--sheet", type=FigureFile(), help="Write a figure with some images of each class here.")
 def data_command(data: str, data_dir: Path | None, image_size: int, sheet: Path | None) -> None:
     """Which data set this is, where it is, and what is in it.
 

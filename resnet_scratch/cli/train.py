@@ -23,6 +23,7 @@ from ..table import format_table, wrap
 from .options import (
     MODEL,
     MODELS,
+    FigureFile,
     Folder,
     Integer,
     Name,
@@ -175,7 +176,7 @@ def _settings(
 
 @click.command(short_help="Errors of several runs in one figure.")
 @click.argument("run_folders", nargs=-1, required=True, type=click.Path(path_type=Path))
-@option("--out", default="compare.png", type=click.Path(path_type=Path, dir_okay=False), help="The figure to write.")
+@option("--out", default="compare.png", type=FigureFile(), help="The figure to write.")
 def compare(run_folders: tuple[Path, ...], out: Path) -> None:
     """Training and test error of several runs in one figure.
 

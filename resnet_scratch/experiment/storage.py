@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import shlex
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 
 from .. import data
 from ..compute.processes import by_first_process
+from ..table import command_text
 from .checkpoint import State, load_state, read_state, save_state
 from .files import FolderLock, atomic_write, remove_unfinished
 from .log import LOG_FILE, write_log
@@ -191,7 +191,7 @@ def _new_folder(recipe: Recipe, folder: Path | None) -> Path:
 def _check_new(folder: Path) -> None:
     """Raise RunError when a run's files would overwrite something."""
     if (folder / STATE_FILE).exists():
-        resume = f"--resume {shlex.quote(str(folder))}"
+        resume = command_text("--resume", folder)
         raise RunError(f"{folder} holds a run already: continue it with {resume}, or choose another folder")
     for name in (WEIGHTS_FILE, BEST_FILE, LOG_FILE):
         if (folder / name).exists():
