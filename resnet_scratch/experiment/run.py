@@ -97,6 +97,11 @@ class Run:
         return self.step >= self.total_steps
 
     @property
+    def image_size(self) -> int | None:
+        """The height and width of the images that it was last trained on, and is evaluated on; None: their own."""
+        return self.settings.recipe.sizes_at(self.total_steps)(max(self.step - 1, 0))
+
+    @property
     def evaluated_on(self) -> str:
         """Which images the run is evaluated on: "validation" or "test"."""
         return "validation" if self.settings.validation else "test"

@@ -102,10 +102,10 @@ def test_a_folder_is_shown_trained_on_and_evaluated(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "mine", 10)
 
-    def run(*arguments):
+    def run(*arguments, status=0):
         result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-        assert result.exit_code == 0, result.output
-        return result.output
+        assert result.exit_code == status, result.output
+        return " ".join(result.output.split()) if status else result.output
 
     shown = run("data", "--data", "mine", "--image-size", 8)
     assert "16 training and 4 test images\n8 x 8 pixels" in shown
@@ -125,5 +125,12 @@ def test_a_folder_is_shown_trained_on_and_evaluated(tmp_path, monkeypatch):
         "cpu",
     )
     assert "4 test images" in run("evaluate", "run", "--device", "cpu")
+    (tmp_path / "mine").rename("moved")
+    resume = ("train", "--resume", "run", "--epochs", 2, "--device", "cpu")
+    assert "there is no data set" in run(*resume, status=2)
+    write(tmp_path / "other", 11)
+    assert "are not those that the run in run was started with" in run(*resume, "--data", "other", status=2)
+    assert "after step 2 of 4" in run(*resume, "--data", "moved")
+    assert "4 test images" in run("evaluate", "run", "--device", "cpu")  # it knows where they are now
     result = CliRunner().invoke(main, ["data", "--data", "nowhere"])
     assert result.exit_code == 2 and "there is no data set 'nowhere'" in result.output
