@@ -40,9 +40,11 @@ class Optimizer:
 
     def step(self, learning_rate: float) -> None:
         """Update every parameter. Raises ValueError when one has no gradient, because backward was not called, or one
-        of another shape."""
+        of another shape, and when it was moved to another device after the optimizer was made."""
         check_number("learning_rate", learning_rate, at_least=0)
-        for parameter in self.parameters:
+        for parameter, state in zip(self.parameters, self.states, strict=True):
+            if any(array_module(array) is not array_module(parameter.value) for array in state.values()):
+                raise ValueError("the model has moved since this optimizer was made: make it after model.to(device)")
             if parameter.grad is None:
                 raise ValueError("a parameter has no gradient: call backward before step")
             if parameter.grad.shape != parameter.value.shape:

@@ -1,7 +1,10 @@
-"""Text for a terminal: one printer for whatever the library reports row by row, and lines that fit."""
+"""Text for a terminal: one printer for whatever the library reports row by row, lines that fit, commands to paste."""
 
 from __future__ import annotations
 
+import os
+import shlex
+import subprocess
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -41,6 +44,13 @@ def wrap(text: str) -> str:
     return textwrap.fill(
         text, TERMINAL, subsequent_indent=indent + "  ", break_long_words=False, break_on_hyphens=False
     )
+
+
+def command_text(*words: Any) -> str:
+    """A command to paste into a shell, with quotation marks as Windows or all others want them, where they are
+    needed."""
+    texts = list(map(str, words))
+    return subprocess.list2cmdline(texts) if os.name == "nt" else shlex.join(texts)
 
 
 def _cell(value: Any, spec: str) -> str:

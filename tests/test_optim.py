@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from resnet_scratch.layers import Linear
 from resnet_scratch.layers.layer import Parameter
 from resnet_scratch.optim import SGD, Adam, Optimizer
 
@@ -96,6 +97,17 @@ def test_all_stays_float32_and_in_its_place_and_gradients_are_not_changed(put, x
     assert parameter.value is value and value.dtype == np.float32 and (parameter.grad == 1).all()
     assert held and all(optimizer.states[0][name] is array for name, array in held.items())
     assert all(array.dtype == np.float32 for array in held.values())
+
+
+@pytest.mark.parametrize("kind", [SGD, Adam])
+def test_a_model_that_moved_after_its_optimizer_was_made_is_told(gpu, kind):
+    model = Linear(2, 2, rng=np.random.default_rng(0))
+    optimizer = kind(model.parameters())
+    model.to("cuda")
+    y, cache = model.forward(gpu.asarray(np.ones((1, 2), np.float32)))
+    model.backward(y, cache)
+    with pytest.raises(ValueError, match=r"the model has moved .* make it after model.to\(device\)"):
+        optimizer.step(0.1)
 
 
 def test_an_optimizer_of_your_own_is_a_few_lines(put):

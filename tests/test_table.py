@@ -1,6 +1,6 @@
 import pytest
 
-from resnet_scratch.table import format_table, wrap
+from resnet_scratch.table import command_text, format_table, wrap
 
 
 def test_a_small_table():
@@ -40,3 +40,14 @@ def test_a_long_line_is_broken_at_spaces_and_keeps_its_indent():
 def test_a_path_is_never_broken():
     path = "/a-long/" * 12 + "x"
     assert wrap(f"no such file: {path}").splitlines() == ["no such file:", f"  {path}"]
+
+
+@pytest.mark.parametrize("system, expected", [
+    ("posix", "train --resume 'my runs' 'C:\\x' plain"),
+    ("nt", 'train --resume "my runs" C:\\x plain'),  # cmd.exe takes no single quotes
+])  # fmt: skip
+def test_a_command_is_quoted_as_the_system_s_shell_wants_it(monkeypatch, system, expected):
+    with monkeypatch.context() as patch:
+        patch.setattr("resnet_scratch.table.os.name", system)
+        text = command_text("train", "--resume", "my runs", "C:\\x", "plain")
+    assert text == expected

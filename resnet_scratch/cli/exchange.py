@@ -56,8 +56,7 @@ def import_command(
     resnet-scratch import resnet18-f37072fd.pth --class-names imagenet.txt
     resnet-scratch import resnet20.th --normalisation imagenet --out runs/r20
     """
-    names = class_names.read_text(encoding="utf-8").split("\n") if class_names else None
-    names = [name.strip() for name in names if name.strip()] if names else None
+    names = _read_names(class_names) if class_names else None
     if classes and names and classes != len(names):
         raise click.UsageError(f"--classes is {classes}, but {class_names} names {len(names)}")
     model, about, new_last_layer = import_model(file, names or classes, normalisation)
@@ -106,6 +105,17 @@ def export_command(weights: Path, file: Path) -> None:
         click.echo("In PyTorch: model.load_state_dict(safetensors.torch.load_file(file))")
     else:
         click.echo("In PyTorch: model.load_state_dict(torch.load(file))")
+
+
+def _read_names(path: Path) -> list[str]:
+    """The names of the classes, the lines of a text file."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} must be a text file in UTF-8 ({error})") from None
+    if not (names := [line.strip() for line in lines if line.strip()]):
+        raise UserError(f"{path} must have a class's name per line, got none")
+    return names
 
 
 def _three(values: tuple[float, ...]) -> str:

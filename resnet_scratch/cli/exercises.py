@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 import click
 
 from ..exercises import CHAPTERS
 from ..exercises.handout import write_exercises
-from ..table import wrap
+from ..table import command_text, wrap
 
 
 @click.command("exercises", short_help="Write the exercises, with tests of the answers.")
@@ -30,4 +29,4 @@ def exercises_command(folder: Path, chapters: tuple[int, ...]) -> None:
         click.echo(wrap(f"unchanged: {', '.join(path.name for path in kept)}"))
     names = ", ".join(path.name for path in written) or "nothing, all files exist"
     click.echo(wrap(f"written to {folder}: {names}"))
-    click.echo(f"next:\n    cd {shlex.quote(str(folder))}\n    pytest")
+    click.echo(f"next:\n    {command_text('cd', folder)}\n    pytest")

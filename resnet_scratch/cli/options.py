@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import math
-import shlex
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable
@@ -18,9 +17,9 @@ from ..compute.backend import NOT_INSTALLED, describe, resolve_device, why_no_gp
 from ..compute.processes import reports
 from ..compute.threads import num_threads, set_num_threads
 from ..data import NAMES as DATASETS
-from ..errors import UserError, printable
+from ..errors import UserError, did_you_mean, printable
 from ..models import configs
-from ..table import wrap
+from ..table import command_text, wrap
 
 
 class Mistake(click.ClickException):
@@ -60,8 +59,7 @@ class Name(click.ParamType):
 
     def convert(self, value: str, param: click.Parameter | None, context: click.Context | None) -> str:
         if value not in self.names:
-            near = difflib.get_close_matches(value, self.names, n=4, cutoff=0.4)
-            meant = f"; did you mean {', '.join(near)}?" if near else "."
+            meant = did_you_mean(value, self.names) or "."
             self.fail(f"there is no {self.name} {value!r}{meant} There are: {self.listed}", param, context)
         return value
 
@@ -112,14 +110,32 @@ class Folder(click.Path):
         return super().convert(value, param, context)
 
 
+class FigureFile(click.Path):
+    """A file to write a figure to, with an ending that Matplotlib knows; .png is added to a name without any."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path, dir_okay=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> Any:
+        from matplotlib.figure import Figure  # takes a moment
+
+        path = Path(str(super().convert(value, param, context)))
+        known = Figure().canvas.get_supported_filetypes()
+        if path.suffix and path.suffix[1:].lower() not in known:
+            self.fail(
+                f"the name of a figure must end in one of .{', .'.join(known)}; got {str(path)!r}", param, context
+            )
+        return path if path.suffix else path.with_suffix(".png")
+
+
 class DataSet(Name):
     """The name of a data set, or the path of a folder of images."""
 
     def convert(self, value: str, param: click.Parameter | None, context: click.Context | None) -> str:
-        folder = Path(value).expanduser()
-        if value in self.names or not folder.is_dir():
+        folder = os.path.expanduser(value)
+        if value in self.names or not os.path.isdir(folder):
             return super().convert(value, param, context)
-        return str(folder.resolve())  # a run may be resumed from another folder
+        return os.path.realpath(folder)  # a run may be resumed from another folder
 
     def shell_complete(self, context: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         return super().shell_complete(context, param, incomplete) or [CompletionItem(incomplete, type="dir")]
@@ -130,16 +146,17 @@ def program() -> str:
     else by its path, or by `python -m`."""
     called = Path(sys.argv[0])
     if called.name == "__main__.py":
-        return f"{shlex.quote(sys.executable)} -m resnet_scratch"
+        return command_text(sys.executable, "-m", "resnet_scratch")
     found = shutil.which("resnet-scratch")
-    if found and (called.stem != "resnet-scratch" or Path(found).resolve() == called.resolve()):
+    if called.stem != "resnet-scratch":
         return "resnet-scratch"
-    return shlex.quote(str(called)) if called.stem == "resnet-scratch" else "resnet-scratch"
+    names = called.resolve(), called.with_suffix(".exe").resolve()  # Windows leaves .exe out
+    return "resnet-scratch" if found and Path(found).resolve() in names else command_text(called)
 
 
 def command_line(*arguments: Any) -> str:
     """A command of this program as a line to paste: as it was called, with quotation marks where they are needed."""
-    return f"    {program()} {shlex.join(map(str, arguments))}"
+    return f"    {program()} {command_text(*arguments)}"
 
 
 def option(*names: str, **settings: Any) -> Callable:

@@ -44,8 +44,8 @@ def _by_mpiexec(number: int) -> int:
         raise Mistake(f"--processes needs mpiexec, which is not on the PATH: {INSTALL}")
     if importlib.util.find_spec("mpi4py") is None:
         raise Mistake(f"--processes needs mpi4py, which is not installed: {INSTALL}")
-    called = Path(sys.argv[0])
-    program = ["-m", "resnet_scratch"] if called.name == "__main__.py" else [str(called)]
+    called = Path(sys.argv[0])  # on Windows without its .exe, so that it is no file
+    program = [str(called)] if called.is_file() and called.name != "__main__.py" else ["-m", "resnet_scratch"]
     return _run([mpiexec, "-n", str(number), sys.executable, *program, *sys.argv[1:]])
 
 
@@ -62,7 +62,8 @@ def _run(command: list[str]) -> int:
     )
 
     def pass_on(number: int, frame: object) -> None:
-        mpiexec.send_signal(signal.SIGTERM if signal.Signals(number).name == "SIGHUP" else number)
+        if os.name != "nt":  # on Windows, Ctrl-C is sent to all processes of a terminal
+            mpiexec.send_signal(signal.SIGTERM if signal.Signals(number).name == "SIGHUP" else number)
 
     for number in STOPPING:
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores SIGHUP, for all that it starts

@@ -15,7 +15,7 @@ from ..errors import printable
 from ..experiment import plots
 from ..experiment.evaluation import evaluate, predict
 from ..experiment.exchange import UNKNOWN
-from ..experiment.weights import load_model, recorded_data_dir
+from ..experiment.weights import load_model, recorded_data_dir, recorded_flip
 from ..measure.summary import format_summary, summarise, training_memory
 from ..models import build
 from ..table import wrap
@@ -24,6 +24,7 @@ from .options import (
     DEVICE_HELP,
     MODEL,
     MODELS,
+    FigureFile,
     Integer,
     Mistake,
     command_line,
@@ -45,11 +46,15 @@ PIXELS_AT_ONCE = 2**19  # what `predict` puts through the network at once: 512 i
 @weights_argument
 @data_option(None, otherwise="the one it was trained on")
 @data_dir_option
-@option("--flip", is_flag=True, help="Average the logits of each image and its mirror image.")
+@option(
+    "--flip/--no-flip",
+    default=None,
+    help="Average the logits of each image and its mirror image.  [default: as the run does]",
+)
 @device_option
 @threads_option
 @across_processes
-def evaluate_command(weights: Path, data: str | None, data_dir: Path | None, flip: bool, device: str) -> None:
+def evaluate_command(weights: Path, data: str | None, data_dir: Path | None, flip: bool | None, device: str) -> None:
     """Test loss and accuracy of the network in WEIGHTS, a run's folder or its model.safetensors.
 
     Data are read from where the run had them, unless --data-dir names another place."""
@@ -68,10 +73,12 @@ def evaluate_command(weights: Path, data: str | None, data_dir: Path | None, fli
     if about.classes not in (tuple(dataset.classes), tuple(map(str, range(len(dataset.classes))))):
         raise click.UsageError(f"{weights} knows the classes {', '.join(about.classes)}; {dataset.name} has others")
     dataset = dataset.to(device)
-    result = evaluate(model, dataset.test_images, dataset.test_labels, *about.normalisation(), flip=flip)
+    size = about.image_size[0] if about.dataset != UNKNOWN else None  # of a network from elsewhere it is a guess
+    flip = recorded_flip(weights) and dataset.mirror if flip is None else flip
+    result = evaluate(model, dataset.test_images, dataset.test_labels, *about.normalisation(), size, flip)
     click.echo(
-        f"{about.config['name']} on {dataset.name}, {len(dataset.test_images):,} test images: "
-        f"accuracy {result.accuracy:.2%}, loss {result.loss:.4f}"
+        f"{about.config['name']} on {dataset.name}, {len(dataset.test_images):,} test images"
+        f"{' and their mirror images' if flip else ''}: accuracy {result.accuracy:.2%}, loss {result.loss:.4f}"
     )
 
 
@@ -103,7 +110,7 @@ def predict_command(context: click.Context, weights: Path, files: tuple[Path, ..
                 failed = True
         if not images:
             continue
-        for path, probabilities in zip(images, predict(model, np.stack(list(images.values())), about, device)):
+        for path, probabilities in zip(images, predict(model, np.stack(list(images.values())), about)):
             best = probabilities.argsort(kind="stable")[::-1][:top]
             seen = ", ".join(f"{about.classes[k]} {probabilities[k]:.1%}" for k in best)
             click.echo(f"{' '.join(printable(str(path)).split())}: {seen}")
@@ -164,11 +171,7 @@ def summary_command(model: str, classes: int, image_size: int | None, batch_size
 @data_option("shapes")
 @data_dir_option
 @image_size_option
-@option(
-    "--sheet",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Write a figure with some images of each class here.",
-)
+@option("--sheet", type=FigureFile(), help="Write a figure with some images of each class here.")
 def data_command(data: str, data_dir: Path | None, image_size: int, sheet: Path | None) -> None:
     """Which data set this is, where it is, and what is in it.
 

@@ -23,6 +23,7 @@ from ..table import format_table, wrap
 from .options import (
     MODEL,
     MODELS,
+    FigureFile,
     Folder,
     Integer,
     Name,
@@ -99,14 +100,15 @@ def train(context: click.Context, /, device: str, resume: Path | None, data_dir:
     resnet-scratch train --resume runs/shapes-resnet8-...
 
     --resume continues a run that was stopped; it is then the run that was never interrupted, to the bit, also with
-    another number of --processes: 1, 2, 4 or 8 of them, with the same number of images each and at least 8.
+    another number of --processes: 1, 2, 4 or 8 of them, with the same number of images each and at least 8. If your
+    folder of images has moved, --data says where it is.
 
     --resume with --epochs gives a run another length, also one that has ended. What it has done stays. From the next
     step on, the learning rate is that of the schedule over all epochs, so it may rise again; the run is not the one
     that would have been started with so many epochs. config.json in its folder records the change.
     """
     if resume:
-        run = _resume(context, resume, device, data_dir, choices["epochs"])
+        run = _resume(context, resume, device, choices["data"], data_dir, choices["epochs"])
     else:
         run = storage.start(_settings(data_dir=data_dir, **choices), choices["run_dir"], device)
     recipe, dataset = run.settings.recipe, run.dataset
@@ -135,13 +137,15 @@ def train(context: click.Context, /, device: str, resume: Path | None, data_dir:
         click.echo(f"    {path}")
 
 
-def _resume(context: click.Context, folder: Path, device: str, data_dir: Path | None, epochs: int | None) -> Run:
+def _resume(
+    context: click.Context, folder: Path, device: str, data: str | None, data_dir: Path | None, epochs: int | None
+) -> Run:
     """The run in the folder, with another length where `epochs` were given. All other settings are the run's own."""
     for parameter in context.command.params:
         given = context.get_parameter_source(parameter.name) is click.core.ParameterSource.COMMANDLINE
-        if given and parameter.name not in ("resume", "device", "threads", "number", "data_dir", "epochs"):
+        if given and parameter.name not in ("resume", "device", "threads", "number", "data", "data_dir", "epochs"):
             raise click.UsageError(f"--resume keeps the run's settings; leave out {parameter.opts[0]}")
-    run = storage.resume(folder, device, str(data_dir.resolve()) if data_dir else None)
+    run = storage.resume(folder, device, str(data_dir.resolve()) if data_dir else None, data_name=data)
     before = run.total_steps
     if epochs is not None:
         storage.set_epochs(run, epochs)
@@ -175,7 +179,7 @@ def _settings(
 
 @click.command(short_help="Errors of several runs in one figure.")
 @click.argument("run_folders", nargs=-1, required=True, type=click.Path(path_type=Path))
-@option("--out", default="compare.png", type=click.Path(path_type=Path, dir_okay=False), help="The figure to write.")
+@option("--out", default="compare.png", type=FigureFile(), help="The figure to write.")
 def compare(run_folders: tuple[Path, ...], out: Path) -> None:
     """Training and test error of several runs in one figure.
 

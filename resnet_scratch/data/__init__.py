@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from pathlib import Path
 
 from ..checks import check_instance
 from .augment import normalise, random_crop, random_flip, resize
@@ -36,7 +35,7 @@ def load(name: str = "shapes", data_dir: str | os.PathLike | None = None, image_
     Raises UnknownDataError if there is no data set of this name, and DataError if it cannot be read or downloaded.
     """
     check_instance("name", name, str)
-    if name not in _LOADERS and Path(name).expanduser().is_dir():
+    if name not in _LOADERS and os.path.isdir(os.path.expanduser(name)):
         return load_folder(name, image_size)
     if name not in _LOADERS:
         raise UnknownDataError(f"there is no data set {name!r}; choose from {', '.join(NAMES)}, or a folder of images")

@@ -67,9 +67,9 @@ def _training_batches(
     seed: int,
     start_step: int,
     augment: bool,
-    image_sizes: ImageSizes | None = None,
-    crop_padding: int = 4,
-    part: slice = slice(None),
+    image_sizes: ImageSizes | None,
+    crop_padding: int,
+    part: slice,
 ) -> Iterator[Batch]:
     """The same batches, a part of each of them, prepared when it is asked for."""
     follow(dataset.train_images)  # a new thread computes on GPU 0 until it is told otherwise

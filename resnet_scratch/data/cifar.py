@@ -54,7 +54,7 @@ class Cifar:
         Raises DataError when it cannot be found, downloaded or read, or is damaged.
         """
         name = data_dir or os.environ.get(DATA_VARIABLE)
-        path = Path(name).expanduser() if name else self._download()
+        path = Path(os.path.expanduser(name)) if name else self._download()
         try:
             version, read = self._open_folder(path) if path.is_dir() else self._open_archive(path)
             parts = [self._parse(name, read(name), count, version) for name, count in version.records.items()]

@@ -56,6 +56,8 @@ class Dataset:
                     f"{part}_labels must be 0 to {len(self.classes) - 1}, as there are {len(self.classes)} classes; "
                     f"got {lowest} to {highest}"
                 )
+            # a uint8 label would overflow where one computes with it
+            object.__setattr__(self, f"{part}_labels", labels.astype(np.int64, copy=False))
 
     @classmethod
     def from_arrays(

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..compute.locks import locked
 from .dataset import DataError
 
 TIMEOUT = 30  # seconds without a word from a server, after which the next one is tried
@@ -14,7 +15,8 @@ TIMEOUT = 30  # seconds without a word from a server, after which the next one i
 def download(urls: Sequence[str], folder: Path, name: str, size: int, md5: str) -> Path:
     """The path of the file `name` in `folder`, from the first of `urls` that delivers `size` bytes with this MD5.
 
-    Raises DataError, which lists what went wrong with each. What has arrived is kept for the next attempt.
+    Raises DataError, which lists what went wrong with each. What has arrived is kept for the next attempt. One process
+    downloads at a time, while others wait for its file.
     """
     import pooch
 
@@ -25,7 +27,8 @@ def download(urls: Sequence[str], folder: Path, name: str, size: int, md5: str) 
     problems = []
     for url in urls:
         try:
-            return Path(pooch.retrieve(url, f"md5:{md5}", name, folder, downloader=resume))
+            with locked(folder / f"{name}.lock"):  # if another process is downloading it, the file is there afterwards
+                return Path(pooch.retrieve(url, f"md5:{md5}", name, folder, downloader=resume))
         except Exception as error:  # no network, a full disk, a wrong checksum: another server may do better
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             problems.append(f"{url}: {reason[:200]}")

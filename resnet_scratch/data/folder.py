@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
 
 from .dataset import DataError, Dataset
-from .image_files import FORMATS, read_image_file
+from .image_files import SUFFIXES, image_files_in, read_image_file
 
-SUFFIXES = sum(FORMATS.values(), ())
 TEST_FOLDERS = ("test", "val")
 
 
@@ -21,7 +21,7 @@ def load_folder(path: str | Path, image_size: int = 32, mirror: bool = False) ->
     data set is the folder's path, so that `load` finds it again. `mirror` says whether training may flip the images.
     Raises DataError for a folder without classes or images, and ImageFileError for a file that is not an image.
     """
-    path = Path(path).expanduser().resolve()
+    path = Path(os.path.expanduser(path)).resolve()
     test = next((path / name for name in TEST_FOLDERS if (path / name).is_dir()), None)
     train = path / "train" if test and (path / "train").is_dir() else path
     classes = tuple(sorted(folder.name for folder in train.iterdir() if folder.is_dir() and folder.name[0] != "."))
@@ -36,7 +36,7 @@ def _read(folder: Path, classes: tuple[str, ...], size: int) -> tuple[np.ndarray
     """All images of the classes (N, size, size, 3) uint8, and their labels (N,)."""
     images, labels = [], []
     for label, name in enumerate(classes):
-        files = sorted(file for file in folder.glob(f"{name}/*") if file.suffix.lower() in SUFFIXES)
+        files = image_files_in(folder / name) if (folder / name).is_dir() else []
         if not files:
             raise DataError(f"{folder / name} has no image files ({', '.join(SUFFIXES)})")
         images += [read_image_file(file, (size, size)) for file in files]

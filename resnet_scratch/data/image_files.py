@@ -20,6 +20,7 @@ FORMATS = {
     "WEBP": (".webp",),
     "TIFF": (".tif", ".tiff"),
 }
+SUFFIXES = sum(FORMATS.values(), ())
 
 
 class ImageFileError(UserError):
@@ -28,14 +29,18 @@ class ImageFileError(UserError):
 
 def find_image_files(paths: Sequence[Path]) -> list[Path]:
     """`paths`, with the image files in it, sorted, for each folder. Raises ImageFileError for a folder without any."""
-    suffixes = sum(FORMATS.values(), ())
     found: list[Path] = []
     for path in paths:
-        files = sorted(p for p in path.iterdir() if p.suffix.lower() in suffixes) if path.is_dir() else [path]
+        files = image_files_in(path) if path.is_dir() else [path]
         if not files:
-            raise ImageFileError(f"there is no image file in {path}; {', '.join(suffixes)} are read")
+            raise ImageFileError(f"there is no image file in {path}; {', '.join(SUFFIXES)} are read")
         found += files
     return found
+
+
+def image_files_in(folder: Path) -> list[Path]:
+    """The image files in a folder, sorted; not the hidden ones, such as the ._cat.jpg that macOS adds to cat.jpg."""
+    return sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
 
 
 def read_image_file(path: str | Path, size: Sequence[int]) -> np.ndarray:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..checks import check_flag, check_instance, check_integers
-from ..compute.backend import Array, to_device, to_numpy
+from ..compute.backend import Array, array_module, follow, to_numpy
 from ..compute.processes import share_out
 from ..data import normalise, test_batches
 from ..data.dataset import in_colour
@@ -67,10 +67,10 @@ def evaluate(
     return Evaluation(sum(losses) / len(labels), accuracy, probabilities, labels)
 
 
-def predict(model: Layer, images: np.ndarray, about: About, device: str = "cpu") -> np.ndarray:
+def predict(model: Layer, images: np.ndarray, about: About) -> np.ndarray:
     """Probabilities (N, classes) for images uint8 (N, H, W, 3), or grey ones, (N, H, W) or (N, H, W, 1).
 
-    `device` is the model's, `about` is from its file. Raises UserError for images of another shape or dtype.
+    `about` is from the model's file. Raises UserError for images of another shape or dtype.
     """
     colour = in_colour(images)
     is_one_image = np.ndim(images) == 3 and np.shape(images)[2] in (1, 3)
@@ -79,5 +79,7 @@ def predict(model: Layer, images: np.ndarray, about: About, device: str = "cpu")
         raise UserError(
             f"images must be (N, H, W, 3) uint8, or grey (N, H, W), got {np.shape(images)} {colour.dtype}{hint}"
         )
-    x = normalise(to_device(colour, device), *about.normalisation())
+    weights = model.parameters()[0].value
+    follow(weights)  # the images go where the model is
+    x = normalise(array_module(weights).asarray(colour), *about.normalisation())
     return to_numpy(softmax(model(x)))

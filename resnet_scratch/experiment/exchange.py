@@ -48,10 +48,10 @@ def import_model(
 
     `classes` are the classes' names, or their number; they are named "0", "1", ... unless given. A file without the
     last layer needs them, and gets a new layer, drawn from `seed`. `normalisation` is (mean, std) of the images that
-    the network was trained on; unless given, CIFAR-10's after a 3x3 convolution and ImageNet's after a 7x7 one.
+    the network was trained on; unless given, ImageNet's if the first convolution is 7x7, else CIFAR-10's.
 
     Raises CheckpointError for a file that cannot be read or does not fit, UnknownNetworkError for another network, and
-    UserError for classes that do not suit it.
+    UserError for classes that do not suit it, and for a normalisation that is not of values scaled to 0..1.
     """
     arrays = torchvision_names(read_arrays(path) if Path(path).suffix == ".safetensors" else _read_torch(path))
     config = recognise({name: array.shape for name, array in arrays.items()})
@@ -61,9 +61,10 @@ def import_model(
     if new_last_layer:
         arrays |= {name: to_torch(b.value) for name, b in model.named_buffers() if name.startswith("fc.")}
     fill({name: buffer.value for name, buffer in model.named_buffers()}, arrays, path)
-    mean, std = normalisation or NORMALISATIONS["cifar10" if config.stem == "cifar" else "imagenet"]
-    size = (config.image_size, config.image_size)
-    about = About(dataclasses.asdict(config), names, size, tuple(mean), tuple(std), UNKNOWN, "imported", seed, 0)
+    mean, std = normalisation or NORMALISATIONS["imagenet" if config.stem == "imagenet" else "cifar10"]
+    mean, std, size = tuple(map(float, mean)), tuple(map(float, std)), (config.image_size, config.image_size)
+    about = About(dataclasses.asdict(config), names, size, mean, std, UNKNOWN, "imported", seed, 0)
+    about.check()
     return Imported(model, about, new_last_layer)
 
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 
+from ..compute.locks import lock
 from ..compute.processes import is_first_process
 from ..errors import UserError
 
@@ -37,7 +39,8 @@ def atomic_write(path: str | Path, content: bytes) -> None:
     except OSError as error:
         raise OSError(error.errno, error.strerror or str(error), str(path)) from error
     finally:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):  # it has its new name, or could not be made
+            unfinished.unlink()
 
 
 def remove_unfinished(folder: Path) -> None:
@@ -50,8 +53,7 @@ def remove_unfinished(folder: Path) -> None:
 class FolderLock:
     """A folder that one run has for itself, from `acquire` to `release` or to the end of its process, however it ends.
 
-    It is a lock of the operating system on an empty file, which stays in the folder. Where there are no such locks (in
-    a browser; on some network drives) nothing is locked.
+    It is a lock of the operating system on an empty file, which stays in the folder.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -63,7 +65,7 @@ class FolderLock:
         if self._file is not None or not is_first_process():
             return
         file = os.open(self.folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o666)
-        if not _lock(file):
+        if not lock(file):
             os.close(file)
             raise FolderInUse(f"another run is writing to {self.folder}: wait for its end, or choose another folder")
         self._file = file
@@ -81,30 +83,3 @@ class FolderLock:
         self.release()
 
     __del__ = release
-
-
-def _lock(file: int) -> bool:
-    """Lock an open file until it is closed. False when somebody else has locked it."""
-    try:
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except ImportError:
-        return _lock_on_windows(file)
-    except BlockingIOError:
-        return False
-    except OSError:
-        pass  # this file system has no locks
-    return True
-
-
-def _lock_on_windows(file: int) -> bool:
-    try:
-        import msvcrt
-
-        msvcrt.locking(file, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]  # types are checked as on Linux
-    except ImportError:
-        pass  # a browser, where there is only one process
-    except OSError:
-        return False
-    return True

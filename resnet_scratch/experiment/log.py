@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import warnings
 from pathlib import Path
 
 from ..errors import UserError
@@ -29,13 +30,22 @@ class LogError(UserError):
 
 
 def write_log(folder: Path, history: History) -> None:
-    """Write log.csv, atomically: a header, and a row per epoch; whole numbers as they are, others to six digits."""
+    """Write log.csv, atomically: a header, and a row per epoch; whole numbers as they are, others to six digits.
+
+    Only warns where the file cannot be replaced, as on Windows while a spreadsheet has it open: the run goes on, and
+    writes all rows again after its next epoch.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for row in history:
         writer.writerow([row[c] if isinstance(row[c], int) else format(row[c], ".6g") for c in COLUMNS])
-    atomic_write(folder / LOG_FILE, text.getvalue().encode())
+    try:
+        atomic_write(folder / LOG_FILE, text.getvalue().encode())
+    except PermissionError as error:
+        warnings.warn(
+            f"{folder / LOG_FILE} is not up to date: {error.strerror}; has a program opened it?", stacklevel=2
+        )
 
 
 def read_log(folder: Path) -> History:

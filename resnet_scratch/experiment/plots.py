@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .log import History
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-History = Sequence[Mapping[str, float]]  # the rows of a run's log.csv, with the columns of `log.COLUMNS`
 
 TRAIN, TEST, RIGHT, WRONG, FAINT = "#4477aa", "#cc5533", "#227733", "#bb2222", "#999999"
 RUN_COLOURS = ("#4477aa", "#cc5533", "#228833", "#aa3377", "#ccaa22", "#44aacc", "#777777")
@@ -96,7 +96,9 @@ def confusion(labels: np.ndarray, predictions: np.ndarray, classes: Sequence[str
 
 def confusion_matrix(labels: np.ndarray, predictions: np.ndarray, classes: int) -> np.ndarray:
     """(classes, classes) counts, from labels and predictions (N,): row = true class, column = predicted class."""
-    return np.bincount(labels * classes + predictions, minlength=classes**2).reshape(classes, classes)
+    counts = np.zeros((classes, classes), np.int64)
+    np.add.at(counts, (labels, predictions), 1)
+    return counts
 
 
 def predictions(

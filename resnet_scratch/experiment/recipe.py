@@ -5,14 +5,13 @@ Lengths inside a recipe are fractions of the run, so that a run of another lengt
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from .. import schedules
-from ..errors import UserError
+from ..errors import UserError, did_you_mean
 from ..layers.layer import Parameter
 from ..optim import SGD, Adam, Optimizer
 
@@ -211,6 +210,6 @@ RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in _RECIPES}
 def find(name: str) -> Recipe:
     """The recipe of that name. Raises RecipeError, with similar names, when there is none."""
     if name not in RECIPES:
-        near = difflib.get_close_matches(name, RECIPES, cutoff=0.4) or list(RECIPES)
-        raise RecipeError(f"there is no recipe {name!r}; did you mean {', '.join(near)}?")
+        others = did_you_mean(name, RECIPES) or f"; there are {', '.join(RECIPES)}"
+        raise RecipeError(f"there is no recipe {name!r}{others}")
     return RECIPES[name]

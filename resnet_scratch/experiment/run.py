@@ -97,6 +97,11 @@ class Run:
         return self.step >= self.total_steps
 
     @property
+    def image_size(self) -> int | None:
+        """The height and width of the images that it was last trained on, and is evaluated on; None: their own."""
+        return self.settings.recipe.sizes_at(self.total_steps)(max(self.step - 1, 0))
+
+    @property
     def evaluated_on(self) -> str:
         """Which images the run is evaluated on: "validation" or "test"."""
         return "validation" if self.settings.validation else "test"
@@ -120,7 +125,7 @@ class Run:
         """
         steps, loss, correct = self.sums.to_array().tolist()
         if not math.isfinite(loss):
-            first = self.step - self.sums.steps + int(self.sums.finite) + 1
+            first = self.step - self.sums.steps + int(self.sums.finite_steps) + 1
             raise self._diverged(f"the loss is not finite since step {first}", first)
         return loss / steps, correct / (steps * self.settings.recipe.batch_size)
 
@@ -185,5 +190,5 @@ def _data_checksums(dataset: data.Dataset) -> dict[str, Any]:
         "images to evaluate on": dataset.test_images,
         "labels to evaluate on": dataset.test_labels,
     }
-    checksums = {name: zlib.crc32(np.ascontiguousarray(array).data) for name, array in arrays.items()}
+    checksums = {name: zlib.crc32(np.ascontiguousarray(to_numpy(array)).data) for name, array in arrays.items()}
     return {**checksums, "class names": list(dataset.classes), "mirror images": dataset.mirror}

@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import shlex
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 
 from .. import data
 from ..compute.processes import by_first_process
+from ..table import command_text
 from .checkpoint import State, load_state, read_state, save_state
 from .files import FolderLock, atomic_write, remove_unfinished
 from .log import LOG_FILE, write_log
@@ -44,9 +44,15 @@ def start(
     return run
 
 
-def resume(folder: Path, device: str = "auto", data_dir: str | None = None, dataset: data.Dataset | None = None) -> Run:
+def resume(
+    folder: Path,
+    device: str = "auto",
+    data_dir: str | None = None,
+    dataset: data.Dataset | None = None,
+    data_name: str | None = None,
+) -> Run:
     """The run in `folder`, as it was last saved. The other files are written anew from the state: a run that was killed
-    may have left older ones.
+    may have left older ones. `data_name` is where a folder of images is now, if it has moved.
 
     Raises RunError when there is no run, when the data have changed or the state is impossible; FolderInUse; and
     CheckpointError for a damaged state.
@@ -55,7 +61,7 @@ def resume(folder: Path, device: str = "auto", data_dir: str | None = None, data
     with ExitStack() as unless_all_is_well:
         unless_all_is_well.callback(lock.release)
         state = by_first_process(lambda: _read_locked(lock))
-        run = _restore(lock, state, device, data_dir, dataset)
+        run = _restore(lock, state, device, data_dir, dataset, data_name)
         _write_settings(run)
         _write_results(run)
         unless_all_is_well.pop_all()  # the run keeps the lock
@@ -114,7 +120,8 @@ def _write_settings(run: Run) -> None:
 
 def _write_results(run: Run) -> None:
     """Write what follows from the state: the weights, after the best epoch so far also under that name, and the log."""
-    about = About.of(run.model, run.dataset, run.settings.recipe.name, run.settings.seed, run.step)
+    recipe, seed = run.settings.recipe.name, run.settings.seed
+    about = About.of(run.model, run.dataset, recipe, seed, run.step, run.image_size)
     save_model(run.folder / WEIGHTS_FILE, run.model, about)
     accuracies = [row["test_accuracy"] for row in run.history]
     after_an_epoch = bool(run.history) and run.history[-1]["step"] == run.step
@@ -141,12 +148,19 @@ def _read_locked(lock: FolderLock) -> State:
     return read_state(folder / STATE_FILE)
 
 
-def _restore(lock: FolderLock, state: State, device: str, data_dir: str | None, dataset: data.Dataset | None) -> Run:
+def _restore(
+    lock: FolderLock,
+    state: State,
+    device: str,
+    data_dir: str | None,
+    dataset: data.Dataset | None,
+    data_name: str | None,
+) -> Run:
     folder, (arrays, about) = lock.folder, state
     try:
         choices: dict[str, Any] = about["settings"]["recipe"]
         choices = {k: tuple(v) if isinstance(v, list) else v for k, v in choices.items()}
-        recipe = Recipe(**choices)
+        recipe = Recipe(**{**choices, "dataset": data_name or choices["dataset"]})
         lengths = tuple(EarlierLength(**length) for length in about["settings"].get("earlier_lengths", ()))
         settings = Settings(**{**about["settings"], "recipe": recipe, "earlier_lengths": lengths})
         checksums = about["data_checksums"]
@@ -191,7 +205,7 @@ def _new_folder(recipe: Recipe, folder: Path | None) -> Path:
 def _check_new(folder: Path) -> None:
     """Raise RunError when a run's files would overwrite something."""
     if (folder / STATE_FILE).exists():
-        resume = f"--resume {shlex.quote(str(folder))}"
+        resume = command_text("--resume", folder)
         raise RunError(f"{folder} holds a run already: continue it with {resume}, or choose another folder")
     for name in (WEIGHTS_FILE, BEST_FILE, LOG_FILE):
         if (folder / name).exists():

@@ -17,7 +17,7 @@ class EpochSums:
     steps: int
     loss: Array  # () float64: of the batches' mean losses
     correct: Array  # () float64: of the images classified correctly
-    finite: Array  # () int64: the steps until the loss was infinite or NaN for the first time
+    finite_steps: Array  # () int64: the steps until the loss was infinite or NaN for the first time
 
     @classmethod
     def zeros(cls, device: str) -> EpochSums:
@@ -28,8 +28,8 @@ class EpochSums:
     def from_array(cls, sums: np.ndarray, device: str) -> EpochSums:
         """From (3,) finite numbers float64, as `to_array` returns them."""
         steps, loss, correct = sums
-        loss, correct, finite = (to_device(np.array(x), device) for x in (loss, correct, int(steps)))
-        return cls(int(steps), loss, correct, finite)
+        loss, correct, finite_steps = (to_device(np.array(x), device) for x in (loss, correct, int(steps)))
+        return cls(int(steps), loss, correct, finite_steps)
 
     def to_array(self) -> np.ndarray:
         """(3,) float64 on the host: steps, loss, correct."""
@@ -40,4 +40,4 @@ class EpochSums:
         self.steps += 1
         self.loss += step.loss
         self.correct += step.correct
-        self.finite += abs(self.loss) < np.inf  # a sum stays infinite or NaN
+        self.finite_steps += abs(self.loss) < np.inf  # a sum stays infinite or NaN

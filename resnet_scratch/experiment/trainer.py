@@ -69,12 +69,12 @@ def finish(run: Run, echo: Callable[[str], None] = print) -> Evaluation | signal
                 bar.show_means(run)
             if epoch_over or stop or due:
                 save(run)
-                saved = time.perf_counter()
-            if stop:
-                return signal.Signals(stop)
-            if epoch_over:  # printed when it is saved: who reads the lines may have gone, which raises
-                echo(epoch_line(run))
-                bar.begin_epoch(run)
+                if stop:
+                    return signal.Signals(stop)
+                if epoch_over:  # printed when it is saved: who reads the lines may have gone, which raises
+                    echo(epoch_line(run))
+                    bar.begin_epoch(run)
+                saved = then = _count_time(run, then, training=False)
     return evaluation or _evaluate(run)
 
 
@@ -107,7 +107,7 @@ def _evaluate(run: Run) -> Evaluation:
         dataset.test_labels,
         dataset.mean,
         dataset.std,
-        recipe.sizes_at(run.total_steps)(max(run.step - 1, 0)),
+        run.image_size,
         recipe.flip_in_evaluation and dataset.mirror,
     )
     if not math.isfinite(evaluation.loss):

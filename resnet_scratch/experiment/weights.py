@@ -27,7 +27,7 @@ class About:
 
     config: dict[str, Any]  # the fields of the model's ResNetConfig
     classes: tuple[str, ...]
-    image_size: tuple[int, int]  # height and width, in pixels, of the images it was trained on
+    image_size: tuple[int, int]  # height and width, in pixels, of the images it was last trained on
     mean: tuple[float, ...]  # of each channel, of images scaled to 0..1: what the network expects to be subtracted
     std: tuple[float, ...]  # and to be divided by
     dataset: str
@@ -61,10 +61,13 @@ class About:
                 raise UserError(f"{name} must be {wanted}, got {repr(getattr(self, name))[:80]}")
 
     @classmethod
-    def of(cls, model: ResNet, dataset: Dataset, recipe: str, seed: int, step: int) -> About:
-        """The description of `model`, trained on `dataset` for `step` steps."""
+    def of(
+        cls, model: ResNet, dataset: Dataset, recipe: str, seed: int, step: int, image_size: int | None = None
+    ) -> About:
+        """The description of `model`, trained on `dataset` for `step` steps, at last with images of this size; None:
+        their own."""
         mean, std = tuple(map(float, dataset.mean)), tuple(map(float, dataset.std))
-        size = dataset.train_images.shape[1:3]
+        size = dataset.train_images.shape[1:3] if image_size is None else (image_size, image_size)
         config = dataclasses.asdict(model.config)
         return cls(config, tuple(dataset.classes), tuple(size), mean, std, dataset.name, recipe, seed, step)
 
@@ -107,13 +110,23 @@ def load_model(path: str | Path, device: str = "cpu") -> tuple[ResNet, About]:
 
 def recorded_data_dir(path: str | Path) -> str | None:
     """The `--data-dir` of the run that wrote these weights (a file or the run's folder), if it is known."""
+    data_dir = _recorded_settings(path).get("data_dir")
+    return data_dir if isinstance(data_dir, str) and "\0" not in data_dir else None
+
+
+def recorded_flip(path: str | Path) -> bool:
+    """Whether the run that wrote these weights averages over mirror images when it is evaluated, if it is known."""
+    recipe = _recorded_settings(path).get("recipe")
+    return isinstance(recipe, dict) and recipe.get("flip_in_evaluation") is True
+
+
+def _recorded_settings(path: str | Path) -> dict[str, Any]:
     path = Path(path)
     try:
         settings = json.loads(((path if path.is_dir() else path.parent) / "config.json").read_text("utf-8"))
     except (OSError, ValueError, RecursionError):
-        return None  # weights without their run
-    data_dir = settings.get("data_dir") if isinstance(settings, dict) else None
-    return data_dir if isinstance(data_dir, str) and "\0" not in data_dir else None
+        return {}  # weights without their run
+    return settings if isinstance(settings, dict) else {}
 
 
 class _Zeros(np.random.Generator):

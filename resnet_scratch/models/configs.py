@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, replace
 
 from ..checks import brief, check_flag, check_instance, check_whole
-from ..errors import UserError
+from ..errors import UserError, did_you_mean
 
 STEMS = ("cifar", "patch", "imagenet")
 SHORTCUTS = ("A", "B")
@@ -89,6 +88,5 @@ def find(name: str) -> ResNetConfig:
     """The configuration of this name. Raises UserError, which suggests similar names, if there is none."""
     check_instance("name", name, str)
     if name not in CONFIGS:
-        similar = difflib.get_close_matches(name, NAMES, n=4, cutoff=0.4)
-        raise UserError(f"there is no model {name!r}" + (f"; did you mean {', '.join(similar)}?" if similar else ""))
+        raise UserError(f"there is no model {name!r}{did_you_mean(name, NAMES)}")
     return CONFIGS[name]

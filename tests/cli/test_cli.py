@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -110,6 +111,10 @@ def test_a_printed_command_calls_the_program_as_it_was_called(tmp_path, monkeypa
     assert options.program() == ".venv/bin/resnet-scratch"  # not on the PATH
     monkeypatch.setattr(sys, "argv", ["/somewhere/resnet_scratch/__main__.py", "train"])
     assert options.program() == f"{sys.executable} -m resnet_scratch"
+    monkeypatch.setattr(shutil, "which", lambda name: str(tmp_path / "resnet-scratch.exe"))
+    for folder, expected in ((tmp_path, "resnet-scratch"), ("other", "other/resnet-scratch")):
+        monkeypatch.setattr(sys, "argv", [f"{folder}/resnet-scratch", "train"])  # Windows leaves .exe out
+        assert options.program() == expected
 
 
 def test_a_closed_terminal_stops_the_run_and_nothing_more_is_printed(invoke, send):
@@ -142,6 +147,10 @@ def test_compare_draws_runs(trained, invoke, tmp_path):
     assert result.exit_code == 0 and result.output.count("train error") == 1
     assert width("both.png") > 600
     assert is_one_message(invoke("compare", "nowhere"), "no log.csv")
+    assert "Written: figure.png\n" in invoke("compare", "run", "--out", "figure").output and width("figure.png") > 600
+    for command in (("compare", "nowhere", "--out"), ("data", "--sheet")):
+        wrong = invoke(*command, "figure.xyz")
+        assert is_one_message(wrong, "must end in one of", ".png", ".pdf", "got 'figure.xyz'")
 
 
 def test_data_counts_the_classes_and_draws_a_sheet(invoke, tiny_dataset):

@@ -83,10 +83,13 @@ def started(monkeypatch):
 
 
 @pytest.mark.parametrize("called, program", [
-    ("/usr/bin/resnet-scratch", ["/usr/bin/resnet-scratch"]),
-    ("/x/resnet_scratch/__main__.py", ["-m", "resnet_scratch"]),
+    ("resnet-scratch", ["resnet-scratch"]),
+    ("__main__.py", ["-m", "resnet_scratch"]),
+    ("Scripts/resnet-scratch", ["-m", "resnet_scratch"]),  # of Windows: the file is resnet-scratch.exe
 ])  # fmt: skip
-def test_mpiexec_starts_the_same_command(invoke, started, monkeypatch, called, program):
+def test_mpiexec_starts_the_same_command(invoke, started, monkeypatch, tmp_path, called, program):
+    for name in ("resnet-scratch", "__main__.py"):
+        (tmp_path / name).touch()
     monkeypatch.setattr(sys, "argv", [called, "train", "--processes", "3"])
     assert invoke("train", "--processes", 3).exit_code == 0
     arguments = ["/bin/mpiexec", "-n", "3", sys.executable, *program, "train", "--processes", "3"]

@@ -91,14 +91,15 @@ def test_the_peak_of_device_memory_is_what_the_summary_says(counts, name, size, 
 
 def test_data_on_the_device_are_augmented_there(counts, tiny_dataset):
     dataset = tiny_dataset.to("cuda:0")
-    batches = _training_batches(dataset, 8, seed=0, start_step=0, augment=True)  # in this thread, to be counted
+    settings = (8, 0, 0, True, None, 4, slice(None))
+    batches = _training_batches(dataset, *settings)  # in this thread, to be counted
     next(batches)
     counts.reset()
     images, labels = next(batches)
     assert counts.to_host == 0 and counts.to_device <= 8  # the order and what is drawn at random: a few small arrays
     assert images.dtype == np.float32 and type(images).__module__ == "cupy"
     for (x, y), (there_x, there_y) in zip(
-        _training_batches(tiny_dataset, 8, 0, 0, True), _training_batches(dataset, 8, 0, 0, True)
+        _training_batches(tiny_dataset, *settings), _training_batches(dataset, *settings)
     ):
         assert np.array_equal(x, there_x.get()) and np.array_equal(y, there_y.get())
         break

@@ -41,6 +41,14 @@ def test_moving_keeps_the_statistics(dataset):
     assert moved.mean is dataset.mean and np.array_equal(moved.test_images, dataset.test_images)
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint64])
+def test_labels_of_any_integers_become_int64(dataset, dtype, xp):
+    given = {f"{part}_labels": xp.asarray(getattr(dataset, f"{part}_labels"), dtype) for part in ("train", "test")}
+    made = dataclasses.replace(dataset, **given)
+    assert made.train_labels.dtype == made.test_labels.dtype == np.int64
+    assert made.train_labels.tolist() == dataset.train_labels.tolist()
+
+
 def test_an_unknown_name_lists_the_data_sets():
     with pytest.raises(DataError, match="'mnist'; choose from shapes, cifar10"):
         load("mnist")

@@ -3,12 +3,15 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import archives
 import numpy as np
 import pytest
 
+from resnet_scratch.compute import locks
 from resnet_scratch.data import DataError, cifar10, load
 from resnet_scratch.data.download import download
 
@@ -17,9 +20,11 @@ MD5 = hashlib.md5(CONTENT).hexdigest()
 
 
 class Handler(BaseHTTPRequestHandler):
-    """/whole has the content, /cut breaks off after half of what is asked for, /old knows no ranges."""
+    """/whole has the content, /cut breaks off after half of what is asked for, /old knows no ranges, /slow is slow in
+    the middle."""
 
-    files = {"/whole": CONTENT, "/cut": CONTENT, "/old": CONTENT, "/wrong": CONTENT[::-1], "/long": CONTENT * 2}
+    files = {"/whole": CONTENT, "/cut": CONTENT, "/old": CONTENT, "/wrong": CONTENT[::-1], "/long": CONTENT * 2,
+             "/slow": CONTENT}  # fmt: skip
     asked: list = []
 
     def do_GET(self):
@@ -32,7 +37,10 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(206 if begin else 200)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
-        self.wfile.write(content[: len(content) // 2] if self.path == "/cut" else content)
+        half = len(content) // 2
+        self.wfile.write(content[:half])
+        time.sleep(0.3 if self.path == "/slow" else 0)
+        self.wfile.write(content[half:] if self.path != "/cut" else b"")
 
     def log_message(self, *_):
         pass
@@ -58,7 +66,7 @@ def fetch(server, tmp_path, monkeypatch):
 def test_servers_are_tried_in_turn(fetch, tmp_path):
     assert fetch("/nowhere", "/wrong", "/long", "/whole", "/old").read_bytes() == CONTENT
     assert [page for page, _ in Handler.asked] == ["/nowhere", "/wrong", "/long", "/whole"]
-    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "file.lock"]
     fetch("/nowhere")  # it is there already
     assert len(Handler.asked) == 4
 
@@ -86,6 +94,24 @@ def test_a_part_that_is_wrong_is_thrown_away(fetch, tmp_path):
 def test_each_failure_is_named(fetch, server):
     with pytest.raises(DataError, match=f"{server}/nowhere: 404.*{server}/wrong: MD5 hash of downloaded file"):
         fetch("/nowhere", "/wrong")
+
+
+def test_of_several_that_want_it_at_once_one_downloads_and_the_others_wait(fetch, monkeypatch):
+    monkeypatch.setattr(locks, "POLL_SECONDS", 0.01)
+    with ThreadPoolExecutor(4) as four:  # a lock keeps threads apart as it does processes
+        for path in four.map(lambda _: fetch("/slow"), range(4)):
+            assert path.read_bytes() == CONTENT
+    assert Handler.asked == [("/slow", "bytes=0-")]
+
+
+def test_a_file_in_a_folder_that_cannot_be_written_is_used(fetch, tmp_path, monkeypatch):
+    (tmp_path / "file").write_bytes(CONTENT)
+
+    def no_permission(*_):
+        raise PermissionError
+
+    monkeypatch.setattr("resnet_scratch.compute.locks.os.open", no_permission)
+    assert fetch("/whole") == tmp_path / "file" and Handler.asked == []
 
 
 @pytest.fixture

@@ -39,6 +39,35 @@ def test_without_a_test_folder_a_fifth_is_held_out_always_the_same(tmp_path):
     assert (first.test_labels == again.test_labels).all() and first.train_labels.sum() + first.test_labels.sum() == 10
 
 
+def test_names_of_classes_are_no_patterns_and_hidden_files_no_images(tmp_path):
+    for name, colour in {"[ab]": 10, "a": 20, "a*": 30, "?": 40}.items():
+        (tmp_path / name).mkdir()
+        Image.new("L", (4, 4), colour).save(tmp_path / name / "0.png")
+        (tmp_path / name / "._0.png").write_bytes(b"\0\5\x16\7")  # macOS puts it there
+    data = load(str(tmp_path), image_size=4)
+    shown = dict(zip([*data.train_labels, *data.test_labels], [*data.train_images, *data.test_images]))
+    assert data.classes == ("?", "[ab]", "a", "a*") and [int(shown[k].max()) for k in range(4)] == [40, 10, 20, 30]
+
+
+def test_a_class_that_only_the_training_images_have_is_named(tmp_path):
+    write(tmp_path / "train", 2)
+    write(tmp_path / "val", 1)
+    (tmp_path / "val" / "red" / "0.png").unlink()
+    (tmp_path / "val" / "red").rmdir()
+    with pytest.raises(DataError, match="val/red has no image files"):
+        load(str(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["", "~nobody-of-this-name/x"])
+def test_a_name_that_is_no_folder_is_told(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path, 2)  # the current folder, which "" does not mean
+    with pytest.raises(DataError, match=f"there is no data set '{name}'"):
+        load(name)
+    result = CliRunner().invoke(main, ["data", "--data", name])
+    assert result.exit_code == 2 and f"there is no data set '{name}'" in " ".join(result.output.split())
+
+
 def test_what_is_missing_is_named(tmp_path):
     with pytest.raises(DataError, match="must have a folder of images for each class"):
         load(str(tmp_path))
@@ -73,10 +102,10 @@ def test_a_folder_is_shown_trained_on_and_evaluated(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "mine", 10)
 
-    def run(*arguments):
+    def run(*arguments, status=0):
         result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-        assert result.exit_code == 0, result.output
-        return result.output
+        assert result.exit_code == status, result.output
+        return " ".join(result.output.split()) if status else result.output
 
     shown = run("data", "--data", "mine", "--image-size", 8)
     assert "16 training and 4 test images\n8 x 8 pixels" in shown
@@ -96,5 +125,12 @@ def test_a_folder_is_shown_trained_on_and_evaluated(tmp_path, monkeypatch):
         "cpu",
     )
     assert "4 test images" in run("evaluate", "run", "--device", "cpu")
+    (tmp_path / "mine").rename("moved")
+    resume = ("train", "--resume", "run", "--epochs", 2, "--device", "cpu")
+    assert "there is no data set" in run(*resume, status=2)
+    write(tmp_path / "other", 11)
+    assert "are not those that the run in run was started with" in run(*resume, "--data", "other", status=2)
+    assert "after step 2 of 4" in run(*resume, "--data", "moved")
+    assert "4 test images" in run("evaluate", "run", "--device", "cpu")  # it knows where they are now
     result = CliRunner().invoke(main, ["data", "--data", "nowhere"])
     assert result.exit_code == 2 and "there is no data set 'nowhere'" in result.output

@@ -110,7 +110,7 @@ def test_huge_images_are_refused_by_their_header(tmp_path, sides):
 
 
 def test_folders_give_their_images_sorted(tmp_path):
-    for name in ("b.PNG", "a.jpg", "notes.txt", "c.webp"):
+    for name in ("b.PNG", "a.jpg", "notes.txt", "c.webp", "._a.jpg", ".thumbnail.png"):
         (tmp_path / name).touch()
     (tmp_path / "empty").mkdir()
     found = find_image_files([tmp_path / "notes.txt", tmp_path])

@@ -8,9 +8,11 @@ import sys
 from types import SimpleNamespace
 
 import pytest
-from tiny_run import go
+from tiny_run import RECIPE, go
 
-from resnet_scratch.experiment import console
+from resnet_scratch import data
+from resnet_scratch.experiment import console, storage, trainer
+from resnet_scratch.experiment.run import Settings
 
 
 class Terminal(io.StringIO):
@@ -48,6 +50,26 @@ def test_a_line_of_an_epoch_fits_under_its_heading(epochs, validation):
     assert f"{'val' if validation else 'test'} loss" in heading and len(heading) == len(line) <= 80
     for name, value in (("train loss", "2.303"), ("images/s", "12346")):
         assert heading.index(name) + len(name) == line.index(value) + len(value)  # aligned to the right
+
+
+def test_time_for_saving_and_printing_is_not_time_of_training(tmp_path, tiny_dataset, monkeypatch):
+    now, save = [0.0], trainer.save
+
+    def pass_time(seconds):
+        now[0] += seconds
+
+    def save_slowly(run):
+        pass_time(100)
+        save(run)
+
+    batches = data.training_batches
+    monkeypatch.setattr(trainer, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+    monkeypatch.setattr(trainer, "save", save_slowly)
+    monkeypatch.setattr(data, "training_batches", lambda *rest: (pass_time(2) or batch for batch in batches(*rest)))
+    started = storage.start(Settings(RECIPE), tmp_path / "run", "cpu", tiny_dataset)
+    trainer.finish(started, lambda line: pass_time(50))
+    assert [row["images_per_second"] for row in started.history] == [4, 4, 4]  # a batch of 8 in 2 seconds
+    assert [row["seconds"] for row in started.history] == [12, 12 + 162, 12 + 2 * 162]
 
 
 def test_times_are_readable():

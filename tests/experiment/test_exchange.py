@@ -1,11 +1,15 @@
 """Weights from elsewhere without torch: safetensors files. With torch: tests/oracle/test_exchange_torch.py."""
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from safetensors.numpy import load_file, save_file
 
+from resnet_scratch.cli import main
+from resnet_scratch.errors import UserError
 from resnet_scratch.experiment.checkpoint import CheckpointError
 from resnet_scratch.experiment.exchange import export_model, import_model
 from resnet_scratch.experiment.weights import load_model, save_model
@@ -31,6 +35,44 @@ def test_a_safetensors_file_becomes_a_run(arrays, tmp_path):
     back = load_file(tmp_path / "back.safetensors")
     for name, array in arrays.items():
         np.testing.assert_array_equal(back[name.replace("linear.", "fc.")], array)
+
+
+@pytest.mark.parametrize("name, mean", [
+    ("resnet8", (0.4914, 0.4822, 0.4465)),
+    ("resnet8-wide", (0.4914, 0.4822, 0.4465)),  # its first convolution is 4x4
+    ("resnet18", (0.485, 0.456, 0.406)),
+])  # fmt: skip
+def test_the_normalisation_is_imagenet_s_after_a_7x7_convolution_only(tmp_path, name, mean):
+    model = build(name, 4, rng=np.random.default_rng(0))
+    save_file({name: to_torch(buffer.value) for name, buffer in model.named_buffers()}, tmp_path / "a.safetensors")
+    assert import_model(tmp_path / "a.safetensors").about.mean == mean
+
+
+def test_a_normalisation_that_no_run_could_have_is_refused(arrays, tmp_path):
+    save_file(arrays, tmp_path / "a.safetensors")
+    with pytest.raises(UserError, match=r"mean must be 3 times 0 to 1, got \(123.7, 116.3, 103.5\)"):
+        import_model(tmp_path / "a.safetensors", normalisation=((123.7, 116.3, 103.5), (58.4, 57.1, 57.4)))
+    half = np.full(3, 0.5, np.float32)
+    assert import_model(tmp_path / "a.safetensors", normalisation=(half, half)).about.std == (0.5, 0.5, 0.5)
+
+
+def test_names_of_classes_from_a_file(arrays, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    save_file(arrays, "a.safetensors")
+
+    def run(content, out):
+        Path("names.txt").write_bytes(content)
+        arguments = ["import", "a.safetensors", "--class-names", "names.txt", "--out", out]
+        result = CliRunner().invoke(main, arguments)
+        return result.exit_code, " ".join(result.output.split())
+
+    assert run("é\r\nb\n\nc\nd\n".encode("utf-8-sig"), "run")[0] == 0  # as Windows' editor writes it
+    assert load_model("run")[1].classes == ("é", "b", "c", "d")
+    for content in ("é\nb\nc\nd".encode("utf-16"), "é\nb\nc\nd".encode("latin-1")):
+        status, output = run(content, "other")
+        assert status == 2 and "names.txt must be a text file in UTF-8" in output
+    status, output = run(b"\n", "other")
+    assert status == 2 and "names.txt must have a class's name per line, got none" in output
 
 
 def test_what_does_not_fit_is_named(arrays, tmp_path):

@@ -38,6 +38,13 @@ def test_confusion_matrix_by_hand():
     np.testing.assert_array_equal(plots.confusion_matrix(LABELS, PREDICTED, 3), [[2, 1, 0], [0, 1, 1], [0, 0, 1]])
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint64])
+def test_a_confusion_matrix_of_small_or_unsigned_integers(dtype):
+    labels = np.array([13, 13, 19], dtype)  # 13 times 20 classes is more than a uint8 holds
+    counts = plots.confusion_matrix(labels, np.array([13, 4, 0]), 20)
+    assert counts.sum() == 3 and counts[13, 13] == counts[13, 4] == counts[19, 0] == 1
+
+
 def test_confusion_shows_per_cent_of_the_true_class(tmp_path):
     figure = plots.confusion(LABELS, PREDICTED, CLASSES)
     image = figure.axes[0].images[0].get_array()

@@ -7,11 +7,13 @@ import json
 
 import numpy as np
 import pytest
-from tiny_run import FILES, RECIPE, go, log
+from click.testing import CliRunner
+from tiny_run import FILES, RECIPE, go, log, press_ctrl_c_at
 
+from resnet_scratch.cli import main, tools
 from resnet_scratch.errors import UserError
 from resnet_scratch.experiment import run, storage
-from resnet_scratch.experiment.log import LogError, read_log
+from resnet_scratch.experiment.log import LogError, read_log, write_log
 from resnet_scratch.experiment.trainer import finish, write_figures
 from resnet_scratch.experiment.weights import load_model
 from resnet_scratch.layers import BatchNorm2d
@@ -48,6 +50,48 @@ def test_the_log_tells_what_the_weights_do(finished, tiny_dataset):
     assert evaluation.loss == pytest.approx(expected, rel=1e-4)
 
 
+@pytest.mark.parametrize("sizes, larger_at, expected", [((), (), 8), ((6,), (), 6), ((6, 7), (0.5,), 7)])
+def test_weights_name_the_size_that_the_run_evaluates_at(tmp_path, tiny_dataset, sizes, larger_at, expected):
+    recipe = dataclasses.replace(RECIPE, epochs=2, image_sizes=sizes, larger_at=larger_at)
+    done, _ = go(tmp_path / "run", tiny_dataset, recipe=recipe)
+    assert load_model(done.folder)[1].image_size == (expected, expected)
+
+
+def test_weights_of_a_run_stopped_among_its_small_images(tmp_path, tiny_dataset, monkeypatch):
+    press_ctrl_c_at(monkeypatch, 3)
+    stopped, _ = go(
+        tmp_path / "run", tiny_dataset, recipe=dataclasses.replace(RECIPE, image_sizes=(6, 7), larger_at=(0.5,))
+    )
+    assert load_model(stopped.folder)[1].image_size == (6, 6)
+
+
+def test_evaluate_computes_what_the_run_computed(tmp_path, tiny_dataset, monkeypatch):
+    """With the same size of the images, and with flips if the run has them."""
+    dataset = dataclasses.replace(tiny_dataset, mirror=True)
+    monkeypatch.setattr(tools, "load", lambda *_: dataset)
+    recipe = dataclasses.replace(RECIPE, epochs=1, image_sizes=(6,), flip_in_evaluation=True)
+    done, evaluation = go(tmp_path / "run", dataset, recipe=recipe)
+
+    def output(*options):
+        return CliRunner().invoke(main, ["evaluate", str(done.folder), "--device", "cpu", *options]).output
+
+    accuracy, loss = f"{evaluation.accuracy:.2%}", f"{evaluation.loss:.4f}"
+    assert f"20 test images and their mirror images: accuracy {accuracy}, loss {loss}" in output()
+    assert output("--flip") == output()
+    assert "20 test images: accuracy" in output("--no-flip") and loss not in output("--no-flip")
+
+
+def test_a_log_that_cannot_be_replaced_is_no_end_of_a_run(tmp_path, finished, monkeypatch):
+    def refuse(path, content):
+        raise PermissionError(13, "Permission denied", str(path))  # Windows, while a spreadsheet has it open
+
+    with monkeypatch.context() as patch, pytest.warns(UserWarning, match="log.csv is not up to date: Permission"):
+        patch.setattr("resnet_scratch.experiment.log.atomic_write", refuse)
+        write_log(tmp_path, finished[0].history)
+    write_log(tmp_path, finished[0].history)
+    assert len(read_log(tmp_path)) == 3
+
+
 def test_the_same_seed_gives_the_same_run_and_another_seed_another(finished, tmp_path, tiny_dataset):
     again, _ = go(tmp_path / "again", tiny_dataset)
     other, _ = go(tmp_path / "other", tiny_dataset, seed=1)
@@ -64,6 +108,12 @@ def test_a_recipe_with_groups_sets_them_in_every_batch_norm(finished, tmp_path, 
         groups = [layer.group for _, layer in ours.model.named_layers() if isinstance(layer, BatchNorm2d)]
         assert groups == [4] * 7  # resnet8: one in the stem, 2 in each of 3 blocks
     assert log(done.folder) != log(finished[0].folder)
+
+
+def test_a_data_set_may_be_on_the_device_already(tmp_path, tiny_dataset, device):
+    there = storage.start(run.Settings(RECIPE), tmp_path / "a", device, tiny_dataset.to(device))
+    here = storage.start(run.Settings(RECIPE), tmp_path / "b", device, tiny_dataset)
+    assert there.data_checksums == here.data_checksums
 
 
 def test_a_run_measured_in_steps_ends_within_an_epoch(tmp_path, tiny_dataset):

@@ -94,6 +94,13 @@ def test_a_full_disk_names_the_file_and_keeps_the_last_state(tmp_path, tiny_data
     assert go_on(tmp_path / "run", tiny_dataset)[0].finished
 
 
+def test_a_write_below_a_file_names_what_was_to_be_written(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError) as raised:
+        files.atomic_write(tmp_path / "file" / "x.onnx", b"")
+    assert raised.value.filename == str(tmp_path / "file" / "x.onnx")
+
+
 def other(array):
     """The array, but for one number."""
     changed = array.copy()

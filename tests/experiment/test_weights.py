@@ -39,9 +39,7 @@ def test_what_is_saved_is_loaded_on_any_device(tmp_path, device):
     again, about_again = load_model(tmp_path, device)  # a folder: the file of that name in it
     assert about_again == about and about_again.normalisation()[0].dtype == np.float32
     images = np.arange(6 * 6 * 3, dtype=np.uint8).reshape(1, 6, 6, 3)
-    np.testing.assert_allclose(
-        predict(again, images, about_again, device), predict(model, images, about), rtol=0, atol=1e-6
-    )
+    np.testing.assert_allclose(predict(again, images, about_again), predict(model, images, about), rtol=0, atol=1e-6)
 
 
 def test_a_run_describes_its_model(tiny_dataset):
