@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import subprocess
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -50,7 +49,11 @@ def command_text(*words: Any) -> str:
     """A command to paste into a shell, with quotation marks as Windows or all others want them, where they are
     needed."""
     texts = list(map(str, words))
-    return subprocess.list2cmdline(texts) if os.name == "nt" else shlex.join(texts)
+    if os.name != "nt":
+        return shlex.join(texts)
+    from subprocess import list2cmdline  # it imports much, for Windows only
+
+    return list2cmdline(texts)
 
 
 def _cell(value: Any, spec: str) -> str:
