@@ -106,7 +106,7 @@ def _check_all(layer: Layer, inputs: list[Array], training: bool, tolerance: flo
     cotangent = xp.asarray(rng.standard_normal(y.shape))
     grad_y = cotangent.copy()
     gradients = layer.backward(grad_y, cache)
-    gradients = gradients if isinstance(gradients, tuple) else (gradients,)
+    gradients = tuple(gradients) if isinstance(gradients, (tuple, list)) else (gradients,)
     gradients += (None,) * (len(inputs) - len(gradients))  # a forgotten input has no gradient
     changed = bool((grad_y != cotangent).any())
 

@@ -106,6 +106,10 @@ def test_forgotten_inputs_of_an_addition_are_named():
     assert [tensor.name for tensor in report.tensors if tensor.problem] == ["input 1"]
 
 
+def test_the_gradients_of_several_inputs_may_come_as_a_list():
+    assert gradcheck(spoil(Add(), lambda layer, gradients, *_: list(gradients)), images(), images())
+
+
 @pytest.mark.parametrize("returned, problem", [(1, "got none"), (3, "1 gradients more than there are inputs")])
 def test_every_input_must_have_one_gradient(returned, problem):
     layer = spoil(Add(), lambda layer, gradients, grad_y, cache: (grad_y,) * returned)

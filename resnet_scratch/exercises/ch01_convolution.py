@@ -34,8 +34,8 @@ def count_windows(size: int, kernel: int, stride: int, padding: int) -> int:
     """Task 1.2 (*, 10 minutes): how many windows fit
 
     TODO: An image has `size` pixels along one axis, and `padding` zeros are added on either side. The first window of
-        `kernel` pixels starts at the first of these, and every next one starts `stride` pixels further on. Return how
-        many windows fit completely, as an int. `kernel` is at most `size + 2 * padding`.
+        `kernel` pixels starts at the first pixel of the padded row, and every next one starts `stride` pixels further
+        on. Return how many windows fit completely, as an int. `kernel` is at most `size + 2 * padding`.
     QUESTION: Where does the last possible window start, if the stride is 1?
     POINTER: With padding there are `size + 2 * padding` pixels, so no window can start after pixel
         `size + 2 * padding - kernel`. How many whole steps of `stride` fit into that? `//` rounds down. The first
@@ -80,7 +80,7 @@ def convolution(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, stride: int
     QUESTION: One kernel is one column of a matrix, in the same order as a window: kernel row, kernel column, channel.
         In which order do the numbers of `weight` lie already? And in which order are the rows of the product?
     POINTER: `weight.reshape(-1, O)` is that matrix, and moves no number. A transposition would be a mistake. Multiply,
-        and add the bias. For the last reshape you need OH and OW, from task 1.2.
+        and add the bias. For the last reshape you need OH and OW; write the formula of task 1.2 into this function.
     """
     ### BEGIN SOLUTION
     (N, H, W, _), (KH, KW, _, O) = x.shape, weight.shape

@@ -57,7 +57,8 @@ def add_back(
     TODO: `columns` (N*OH*OW, KH*KW*C) has a window in each row, in the order of `im2col`. Return images of `shape`
         (N, H, W, C) in which every number has been added to the pixel that its window reads at that position. Keep the
         dtype of `columns`. Do not use `np.add.at`, nor the library's `col2im`. Loops over windows or over kernel
-        positions are fine; do not loop over single numbers, because the milestone below runs your function often.
+        positions are fine; do not loop over single numbers, because the milestone of this chapter runs your function
+        often.
     QUESTION: In one window, no pixel occurs twice, so `+=` on a slice is safe. In which other set of numbers does no
         pixel occur twice?
     POINTER: Give the columns six axes, (N, OH, OW, KH, KW, C), and take zeros for the padded images. For one kernel
@@ -83,8 +84,8 @@ def input_gradient(grad_y: np.ndarray, weight: np.ndarray, padding: int) -> np.n
         gradient `grad_y` (N, OH, OW, O) is given. Return the gradient with respect to the images, (N, H, W, C), by
         convolving `grad_y`. Kernels need not be square. You may use `pad(x, (rows, columns))` and
         `im2col(x, (KH, KW))`.
-    QUESTION: The formula above is for one channel and one dimension. What is the padding along each axis? And which of
-        the channel axes C and O does the new convolution sum over?
+    QUESTION: The tutorial's formula is for one channel and one dimension. What is the padding along each axis? And
+        which of the channel axes C and O does the new convolution sum over?
     POINTER: Flip the kernel along both of its axes, and swap its channel axes: `weight[::-1, ::-1].swapaxes(2, 3)` is
         (KH, KW, O, C). Pad `grad_y` by KH - 1 - padding rows and KW - 1 - padding columns. Then convolve as in task
         1.4: `im2col`, one matrix product, reshape.

@@ -80,8 +80,8 @@ def relative_error(analytic: np.ndarray, numerical: np.ndarray) -> float:
 
     TODO: `analytic` comes from `backward`, and `numerical` has the same shape. At every index, divide the absolute
         difference of the two by the largest of |analytic|, |numerical| and the root mean square of the whole array
-        `analytic`. Return the largest of these quotients, as a float. If both arrays are zero everywhere, return 0.0.
-        If any number in either array is nan or infinite, return infinity.
+        `analytic`. Return the largest of these quotients, as a float. A quotient 0 / 0 counts as 0, so two arrays of
+        zeros give 0.0. If any number in either array is nan or infinite, return infinity.
     QUESTION: Every comparison with nan is false. What does that do to a check such as `error > tolerance`?
     POINTER: The root mean square is one number, `np.sqrt(np.mean(analytic**2))`. `np.maximum` compares two arrays
         element by element. Where the divisor is 0, the difference is 0 too, so you may divide by 1 there.

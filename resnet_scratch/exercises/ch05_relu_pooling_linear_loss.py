@@ -79,8 +79,8 @@ def cross_entropy_gradient(probabilities: np.ndarray, labels: np.ndarray) -> np.
     QUESTION: Write the loss of one row with its logits z instead of the probabilities. What does the logarithm make of
         a quotient and of exp?
     POINTER: The loss of a row with the true class t is -z_t + log(sum of exp(z_k)). Differentiate it with respect to
-        z_t, and with respect to another z_k; the derivative of the logarithm is something that you know. The mean over
-        the rows brings one more factor.
+        z_t, and with respect to another z_k; the derivative of log(sum of exp(z_k)) with respect to z_k is one of the
+        probabilities. The mean over the rows brings one more factor.
     """
     ### BEGIN SOLUTION
     gradient = probabilities.copy()

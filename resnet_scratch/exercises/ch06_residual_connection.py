@@ -46,14 +46,14 @@ class TinyResidual(Layer):
 class AveragePad(Layer):
     """Task 6.2 (**, 20 minutes): a shortcut that uses every pixel
 
-    TODO: Option A takes one pixel of four. Take the mean of each 2x2 pixels instead. (He et al. 2018, "Bag of Tricks",
-        section 4.2, put such an average before the 1x1 convolution of option B.) x is (N, H, W, in_channels) with even
-        H and W; y is (N, H / 2, W / 2, out_channels). Channel c of y is the mean of each 2x2 pixels of channel c of x,
-        and the channels from `in_channels` on are zero. Write `forward(x, training)`, which returns (y, cache), and
-        `backward(grad_y, cache)`, which returns grad_x. `__init__` is done.
+    TODO: Option A takes one pixel in four. Take the mean of each 2x2 block of pixels instead. (He et al. 2018, "Bag of
+        Tricks", section 4.2, put such an average before the 1x1 convolution of option B.) x is (N, H, W, in_channels)
+        with even H and W; y is (N, H / 2, W / 2, out_channels). Channel c of y is the mean of each 2x2 block of channel
+        c of x, and the channels from `in_channels` on are zero; y has the dtype of x. Write `forward(x, training)`,
+        which returns (y, cache), and `backward(grad_y, cache)`, which returns grad_x. `__init__` is done.
     QUESTION: With which factor does each of the four pixels enter the mean? And what happens to the gradients of the
         channels of zeros?
-    POINTER: `x[:, 0::2, 0::2]` is the upper left pixel of each 2x2, and the other three have similar slices. In
+    POINTER: `x[:, 0::2, 0::2]` is the upper left pixel of each block, and the other three have similar slices. In
         backward, each of the four pixels gets a quarter of the gradient: `np.repeat` along axis 1, then along axis 2,
         undoes the halving. The channels of zeros do not depend on x.
     """
@@ -62,7 +62,7 @@ class AveragePad(Layer):
         self.in_channels, self.out_channels = in_channels, out_channels
 
     def forward(self, x: np.ndarray, training: bool = False) -> tuple[np.ndarray, Cache]:
-        """The means of 2x2 pixels, followed by channels of zeros."""
+        """The means of 2x2 blocks, followed by channels of zeros."""
         ### BEGIN SOLUTION
         N, H, W, C = x.shape
         y = np.zeros((N, H // 2, W // 2, self.out_channels), x.dtype)
@@ -126,9 +126,10 @@ class NormAfterAddBlock(Layer):
 def mean_after(blocks: int, start: float, scale: float) -> float:
     """Task 6.4 (**, 15 minutes): the mean of a signal after many blocks with the ReLU before the addition
 
-    TODO: A signal with the mean `start` goes through `blocks` blocks y = x + relu(z), as (c) has them. In each block, z
-        is the output of a batch norm whose scale (its weight, at least 0) is `scale` and whose bias is 0. Assume that z
-        is normally distributed. Return the mean of the signal after the last block.
+    TODO: A signal with the mean `start` goes through `blocks` blocks y = x + relu(z), in which the ReLU comes before
+        the addition (block (c) of He et al. 2016, figure 4). In each block, z is the output of a batch norm whose scale
+        (its weight, at least 0) is `scale` and whose bias is 0. Assume that z is normally distributed. Return the mean
+        of the signal after the last block.
     QUESTION: What are the mean and the standard deviation of z? Can relu(z) ever lower the mean?
     POINTER: The expectation of relu(z) for a standard normal z is the integral of z times the density
         exp(-z^2 / 2) / sqrt(2 pi), from 0 to infinity. The function -exp(-z^2 / 2) has the derivative that you need.

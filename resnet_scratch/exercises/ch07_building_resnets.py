@@ -27,9 +27,9 @@ def block_parameters(in_channels: int, width: int, stride: int, shortcut: str) -
     """Task 7.2 (**, 15 minutes): the parameters of a basic block
 
     TODO: Return how many parameters a basic block has. Its first 3x3 convolution, with `stride`, goes from
-        `in_channels` to `width` channels, its second from `width` to `width`. A batch norm follows each. `shortcut` is
-        "A" or "B", and matters only where the shape changes, because of the stride or because of the channels;
-        otherwise the shortcut is the identity.
+        `in_channels` to `width` channels, its second from `width` to `width`. A batch norm follows each. No convolution
+        has a bias. `shortcut` is "A" or "B", and matters only where the shape changes, because of the stride or because
+        of the channels; otherwise the shortcut is the identity.
     QUESTION: Which layers of the block learn something? What does option A add, and what does option B?
     POINTER: Option B is a 1x1 convolution with a batch norm of its own; option A learns nothing. For (16, 16, 1, "B")
         the answer is 4672.

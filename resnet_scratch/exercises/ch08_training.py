@@ -17,7 +17,7 @@ def sgd_step(
 
         - The velocity after step t is `d_t + momentum * d_{t-1} + momentum**2 * d_{t-2} + ...`. The argument `velocity`
           is that sum after the previous step.
-        - w moves against the new velocity, by the learning rate times as far.
+        - w moves in the opposite direction of the new velocity, by the learning rate times the velocity.
         - Weight decay adds `weight_decay / 2 * sum(w**2)` to the loss. Each d_t is the gradient of the loss with this
           term; `grad` is the gradient without it.
     QUESTION: Write the sums of two successive steps below each other. What turns the old one into the new one? And what

@@ -33,12 +33,13 @@ def mcnemar(right_a: np.ndarray, right_b: np.ndarray) -> float:
     TODO: `right_a` and `right_b` (N,) bool say for the same N images whether classifier A and classifier B are right.
         Some images are right with A only, others with B only; let there be n of both kinds together. Suppose that the
         two are equally accurate. Then each of the n images is like the toss of a fair coin. Return the p-value: twice
-        the probability that the rarer of the two kinds is as rare as it is here, or rarer, and at most 1. It must also
-        work for n = 3000.
+        the probability that n tosses give no more heads than the rarer of the two kinds has images, and at most 1. It
+        must also work for n = 3000.
     QUESTION: What do the images say that both classifiers get right, or both wrong? And what is the probability of
         exactly k heads in n tosses?
     POINTER: Nothing: leave them out. The probability is math.comb(n, k) / 2**n; add it up for k from 0 to the smaller
-        of the two numbers. `math.comb` and 2**n are whole numbers of any size, but 2.0**n overflows.
+        of the two numbers. With Python ints, `math.comb(n, k)` and `2**n` are exact for any n; so make ints of NumPy's
+        counts: `int(...)`. 2.0**n overflows.
     """
     ### BEGIN SOLUTION
     only_a, only_b = int((right_a & ~right_b).sum()), int((right_b & ~right_a).sum())

@@ -100,7 +100,8 @@ def shifted_gradients(
         there be arrays as large as the columns. You may use `pad` and `crop`, which cuts a padding off again:
         `crop(padded, (rows, columns))`.
     QUESTION: One step of the forward pass is `y += pixels @ weight[kh, kw]`, where `pixels` is a slice of the padded
-        images. What are the gradients of a matrix product with respect to its two factors (chapter 5, linear layers)?
+        images. What are the gradients of a matrix product with respect to its two factors (tutorial 02, "transpose
+        every step", and task 2.2)?
     POINTER: With respect to the pixels it is `grad_y @ weight[kh, kw].T`, which is added to the same slice of a padded
         grad_x: a pixel gets a gradient from every position that it was read at. With respect to the matrix it is the
         transposed pixels times `grad_y`, with all images and positions in one long axis:

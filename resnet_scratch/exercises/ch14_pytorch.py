@@ -33,6 +33,7 @@ def largest_difference(ours: dict[str, np.ndarray], theirs: dict[str, np.ndarray
     TODO: Both dictionaries map names to arrays. The difference of two arrays is `max |a - b| / max |b|`, with b from
         `theirs`. Return the name of the array that differs most, and its difference as a float. Raise ValueError, with
         the names in its message, if a name is in only one of the dictionaries, or if two arrays have different shapes.
+        No array contains nan, and none in `theirs` is zero everywhere.
     QUESTION: What does NumPy do if you subtract an array (2, 1) from an array (1, 2)?
     POINTER: `ours.keys() ^ theirs.keys()` are the names in only one of the two. Compare the shapes before you subtract.
     """

@@ -28,7 +28,7 @@ def ring_all_reduce(parts: Sequence[np.ndarray], send: Send) -> list[np.ndarray]
     TODO: Process r has the array `parts[r]`, of shape (n,). Return a list with the sum of all parts for each of the k
         processes. What process r has reaches process t only by `send(r, t, numbers)`, which returns what t receives.
         Process r sends to its right neighbour only, which is process `(r + 1) % k`. It sends 2 (k - 1) messages, each
-        of about n / k numbers. n need not be a multiple of k. Leave the parts unchanged.
+        of at most n / k numbers, rounded up. n need not be a multiple of k. Leave the parts unchanged.
     QUESTION: Cut every array into k pieces. In round 0, process r sends its piece r to the right, where it is added.
         Which piece can it send in round 1, so that the sums grow by one part in every round? After how many rounds is
         the first sum complete, and who has it?
@@ -72,9 +72,9 @@ def doubling_all_reduce(parts: Sequence[np.ndarray], send: Send) -> list[np.ndar
 
 
 def whole_batch_statistics(parts: Sequence[tuple[int, np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
-    """Task 15.3 (**, 20 minutes): mean and variance of a batch that lies in several processes
+    """Task 15.3 (**, 20 minutes): mean and variance of a batch that is spread over several processes
 
-    TODO: Each entry of `parts` is what one process knows of its own values: how many they are per channel, their mean
+    TODO: Each entry of `parts` is what one process knows of its own values: how many it has per channel, their mean
         (C,) and their variance (C,). Return (mean, variance) of the values of all processes together, in the dtype of
         the means. All variances are biased: a mean of squared distances from the mean. The result must be exact also
         in float32 where the means are thousands of times the standard deviation.
@@ -115,8 +115,9 @@ def step_time(k: int, compute: float, size: float, latency: float, bandwidth: fl
 
     TODO: One process alone computes a step in `compute` seconds. k processes, a power of two, share the images evenly,
         and then add up their gradients, which are `size` bytes. A message of b bytes takes `latency + b / bandwidth`
-        seconds. A process can send one message and receive another at the same time, but not two. Return the seconds of
-        a step, with the ring (15.1) or recursive doubling (15.2), whichever is faster. Adding numbers takes no time.
+        seconds. A process can send one message and receive another at the same time, but not two of a kind. Return the
+        seconds of a step, with the ring (15.1) or recursive doubling (15.2), whichever is faster. Adding numbers takes
+        no time.
     QUESTION: How many rounds has each of the two, and how many bytes does a process send in a round?
     POINTER: The ring has 2 (k - 1) rounds with messages of size / k bytes, doubling has log2(k) rounds with messages of
         `size` bytes. With one process both are 0 rounds.

@@ -15,7 +15,7 @@ README = """# Exercises
 long it takes and what to do, and gives two hints: a question and a pointer. Replace `raise NotImplementedError("your
 turn ...")` by your own code.
 
-    pytest                 all tasks
+    pytest                 all tasks and the three milestones, which train for minutes
     pytest -m task1_1      one task: the first of chapter 1
     pytest test_ch01*      one chapter
     pytest -m milestone2   the milestone at the end of chapter 2, which trains a network with your answers

@@ -25,7 +25,10 @@ def keep(number: str, answer: Any, grade: Callable[[str, Any], None]) -> None:
     try:
         grade(number, _run(source, find_task(number)[1].name))
     except Exception as error:
-        print(f"not kept for the milestones, because the cell does not run by itself: {error}")
+        print(
+            f"not kept for the milestones, because the cell does not run by itself: {error}. Copy into it what it uses "
+            "of other cells, and check again"
+        )
     else:
         ANSWERS.mkdir(exist_ok=True)
         _path(number).write_text(source, encoding="utf-8")

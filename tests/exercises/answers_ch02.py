@@ -129,6 +129,21 @@ def add_back_by_add_at(columns, shape, kernel_size, stride, padding):
     return crop(padded, (padding, padding))
 
 
+def add_back_number_by_number(columns, shape, kernel_size, stride, padding):
+    (N, H, W, C), (KH, KW) = shape, kernel_size
+    padded = np.zeros((N, H + 2 * padding, W + 2 * padding, C), columns.dtype)
+    OH, OW = windows(padded, kernel_size, (stride, stride)).shape[1:3]
+    numbers = columns.reshape(N, OH, OW, KH, KW, C)
+    for n in range(N):
+        for oh in range(OH):
+            for ow in range(OW):
+                for kh in range(KH):
+                    for kw in range(KW):
+                        for c in range(C):
+                            padded[n, oh * stride + kh, ow * stride + kw, c] += numbers[n, oh, ow, kh, kw, c]
+    return crop(padded, (padding, padding))
+
+
 def into_the_view(columns, shape, kernel_size, stride, padding):
     N, H, W, C = shape
     padded = np.zeros((N, H + 2 * padding, W + 2 * padding, C), columns.dtype)
@@ -238,6 +253,20 @@ class DepthwiseByDenseKernel(tasks.DepthwiseConv2d):
         return col2im(columns, cache["x"], (KH, KW), self.stride, self.padding)
 
 
+class ReturnsLists(tasks.DepthwiseConv2d):
+    def forward(self, x, training=False):
+        return list(super().forward(x, training))
+
+
+class KeptInTheLayer(tasks.DepthwiseConv2d):
+    def forward(self, x, training=False):
+        y, self.kept = super().forward(x, training)
+        return y, None
+
+    def backward(self, grad_y, cache):
+        return super().backward(grad_y, self.kept)
+
+
 class Forward(tasks.DepthwiseConv2d):
     def forward(self, x, training=False):
         y, cache = super().forward(x, training)
@@ -298,6 +327,7 @@ RIGHT = [
     ("2.5", DepthwiseByWindows),
     ("2.5", DepthwiseByEinsum),
     ("2.5", DepthwiseByDenseKernel),
+    ("2.5", ReturnsLists),
 ]
 
 WRONG = [
@@ -322,6 +352,7 @@ WRONG = [
     ("2.3", in_float64, "dtype must be"),
     ("2.3", col2im, "the library's"),
     ("2.3", add_back_by_add_at, "np.add.at adds one number"),
+    ("2.3", add_back_number_by_number, "loop over single numbers"),
     ("2.4", input_gradient(turn=lambda w: w), "not flipped"),
     ("2.4", input_gradient(turn=lambda w: w[::-1]), "one axis only"),
     ("2.4", input_gradient(exchange=lambda w: w), "not swapped"),
@@ -334,4 +365,5 @@ WRONG = [
     ("2.5", SummedOverChannels, "not over channels"),
     ("2.5", TurnedBackward, "input .* FAILED"),
     ("2.5", MeanOverBatch, "weight .* FAILED"),
+    ("2.5", KeptInTheLayer, "kept on self"),
 ]

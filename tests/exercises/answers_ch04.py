@@ -71,6 +71,12 @@ def backward_in_place(grad_y, xhat, inverse_std, weight):
     return result
 
 
+def inverse_std_in_place(grad_y, xhat, inverse_std, weight):
+    result = solved.batch_norm_backward(grad_y, xhat, inverse_std, weight)
+    inverse_std *= weight
+    return result
+
+
 def in_steps(grad_y, xhat, inverse_std, weight):
     M = grad_y[..., 0].size
     d, s = xhat / inverse_std, inverse_std
@@ -159,6 +165,18 @@ class NoScale(solved.LayerNorm):
         return cache[0], cache
 
 
+def with_std(std):
+    """LayerNorm with another standard deviation of x (N, C), given eps."""
+
+    class Wrong(solved.LayerNorm):
+        def forward(self, x, training=False):
+            inverse_std = 1 / std(x, self.eps)
+            xhat = (x - x.mean(1, keepdims=True)) * inverse_std
+            return self.weight.value * xhat + self.bias.value, (xhat, inverse_std)
+
+    return Wrong
+
+
 class CacheForgotten(solved.LayerNorm):
     def forward(self, x, training=False):
         return super().forward(x)[0]
@@ -182,6 +200,23 @@ class KeptInTheLayer(solved.LayerNorm):
 
     def backward(self, grad_y, cache):
         return super().backward(grad_y, self.kept)
+
+
+class HalfKeptInTheLayer(solved.LayerNorm):
+    def forward(self, x, training=False):
+        y, cache = super().forward(x)
+        self.kept = cache[0]
+        return y, cache
+
+    def backward(self, grad_y, cache):
+        grad_x = super().backward(grad_y, cache)
+        self.weight.grad = (grad_y * self.kept).sum(0)
+        return grad_x
+
+
+class ReturnsAList(solved.LayerNorm):
+    def forward(self, x, training=False):
+        return list(super().forward(x))
 
 
 class GradientsForgotten(solved.LayerNorm):
@@ -267,6 +302,7 @@ RIGHT = [
     ("4.4", InSteps),
     ("4.4", RowByRow),
     ("4.4", Transposed),
+    ("4.4", ReturnsAList),
 ]
 
 WRONG = [
@@ -291,6 +327,7 @@ WRONG = [
     ("4.2", changed(lambda x, w, b, xhat, weight: (x, w * weight, b)), "grad_weight should be"),
     ("4.2", changed(lambda x, w, b, xhat, weight: x), "three arrays"),
     ("4.2", backward_in_place, "grad_y was changed"),
+    ("4.2", inverse_std_in_place, "inverse_std was changed"),
     ("4.3", running(old=True), "weight of the new batch"),
     ("4.3", running(ddof=0), "biased"),
     ("4.3", running(spread=np.std), "standard deviation"),
@@ -302,7 +339,11 @@ WRONG = [
     ("4.4", CacheForgotten, "must return"),
     ("4.4", CacheOfNone, "the cache of forward"),
     ("4.4", HalfACache, "the cache of forward"),
-    ("4.4", KeptInTheLayer, "later forward pass"),
+    ("4.4", with_std(lambda x, eps: x.std(1, keepdims=True)), "add self.eps to the variance"),
+    ("4.4", with_std(lambda x, eps: x.std(1, keepdims=True) + eps), "before the root"),
+    ("4.4", with_std(lambda x, eps: np.sqrt(x.var(1, keepdims=True) + 1e-5)), "add self.eps to the variance"),
+    ("4.4", KeptInTheLayer, "kept on self"),
+    ("4.4", HalfKeptInTheLayer, "kept on self"),
     ("4.4", GradientsForgotten, "must set self.weight.grad"),
     ("4.4", MeanGradients, "a sum over the rows"),
     ("4.4", NothingReturned, "backward returns nothing"),

@@ -52,6 +52,20 @@ class ByLogarithms(Layer):
         return grad_y * cache["y"] * cache["1 - y"]
 
 
+class ReturnsAList(solved.Sigmoid):
+    def forward(self, x, training=False):
+        return list(super().forward(x))
+
+
+class KeptInTheLayer(solved.Sigmoid):
+    def forward(self, x, training=False):
+        y, self.kept = super().forward(x)
+        return y, None
+
+    def backward(self, grad_y, cache):
+        return super().backward(grad_y, self.kept)
+
+
 class Overflows(solved.Sigmoid):
     def forward(self, x, training=False):
         y = 1 / (1 + np.exp(-x))
@@ -225,6 +239,7 @@ RIGHT: list = [
     ("5.1", FromX),
     ("5.1", Silenced),
     ("5.1", ByLogarithms),
+    ("5.1", ReturnsAList),
     ("5.2", pool_in_loops),
     ("5.2", pool_with_put_along_axis),
     ("5.2", pool_with_taken),
@@ -245,12 +260,15 @@ WRONG = [
     ("5.1", TwiceTheSigmoid, "once more"),
     ("5.1", NoCache, "two things"),
     ("5.1", Tanh, "tanh"),
+    ("5.1", KeptInTheLayer, "kept on self"),
     ("5.2", all_winners, "its whole gradient"),
     ("5.2", shared_out, "shared its gradient"),
     ("5.2", in_order([(0, 0), (1, 0), (0, 1), (1, 1)]), "down the columns"),
     ("5.2", in_order(PIXELS[::-1]), "not the last"),
     ("5.2", first_pixel, "upper left"),
     ("5.2", every_pixel, "only the largest"),
+    ("5.2", lambda grad_y, x: solved.max_pool_backward(np.ones_like(grad_y), x), "multiply by grad_y"),
+    ("5.2", lambda grad_y, x: solved.max_pool_backward(np.ones_like(grad_y), x) * x, "not the pixel"),
     ("5.2", into_x, "in place"),
     ("5.2", lambda grad_y, x: grad_y, "x's shape"),
     ("5.3", lambda z: np.exp(z) / np.exp(z).sum(1, keepdims=True), "subtract the largest"),

@@ -103,6 +103,17 @@ class CacheOnSelf(tasks.TinyResidual):
         return super().backward(grad_y, self.kept)
 
 
+class XOnSelf(tasks.TinyResidual):
+    """Only the gradient of the weights uses what forward kept on self."""
+
+    def forward(self, x, training=False):
+        self.x = x
+        return super().forward(x)
+
+    def backward(self, grad_y, cache):
+        return super().backward(grad_y, (self.x, cache[1]))
+
+
 class AddsInPlace(tasks.TinyResidual):
     def forward(self, x, training=False):
         h = x @ self.weight.value
@@ -312,8 +323,12 @@ def residual(forward=None, backward=None):
     return type("Answer", (tasks.ResidualBlock,), own)
 
 
-def block_forward(last=lambda self, h, s, training: self.relu2.forward(h + s, training), training_of=lambda t: t):
-    """A forward with one thing wrong: how it ends, or what batch norm is told about training."""
+def block_forward(
+    last=lambda self, h, s, training: self.relu2.forward(h + s, training),
+    training_of=lambda t: t,
+    shortcut_training_of=lambda t: t,
+):
+    """A forward with one thing wrong: how it ends, or what the first batch norm or the shortcut is told of training."""
 
     def forward(self, x, training=False):
         h, conv1 = self.conv1.forward(x, training)
@@ -321,7 +336,7 @@ def block_forward(last=lambda self, h, s, training: self.relu2.forward(h + s, tr
         h, relu1 = self.relu1.forward(h, training)
         h, conv2 = self.conv2.forward(h, training)
         h, bn2 = self.bn2.forward(h, training)
-        s, downsample = self.downsample.forward(x, training)
+        s, downsample = self.downsample.forward(x, shortcut_training_of(training))
         y, relu2 = last(self, h, s, training)
         return y, (conv1, bn1, relu1, conv2, bn2, downsample, relu2)
 
@@ -406,12 +421,13 @@ WRONG = [
     ("6.1", CacheForgotten, "forget the cache"),
     ("6.1", CacheIsNone, "your cache is None"),
     ("6.1", CacheOnSelf, "kept on self"),
+    ("6.1", XOnSelf, "kept on self"),
     ("6.1", AddsInPlace, "changed x in place"),
     ("6.1", WeightForgotten, "must set self.weight.grad"),
     ("6.1", MaskOfY, "not y > 0"),
     ("6.1", ReturnsNothing, "returns nothing"),
     ("6.2", pad(factor=4), "sums"),
-    ("6.2", pad(take=lambda x: x[:, ::2, ::2]), "one pixel of four"),
+    ("6.2", pad(take=lambda x: x[:, ::2, ::2]), "one pixel in four"),
     ("6.2", pad(take=lambda x: x.reshape(len(x), *x.shape[1:]).mean((1, 2), keepdims=True)), "channels of y must be"),
     ("6.2", pad(first=False), "must be zero"),
     ("6.2", pad(grad=lambda g: 4 * g), "1/4 of the gradient"),
@@ -454,6 +470,7 @@ WRONG = [
     ("6.5", residual(block_forward(adds_into_the_shortcut)), "changed x in place"),
     ("6.5", residual(never_training), "in training: y"),
     ("6.5", residual(block_forward(training_of=lambda training: False)), "in training: y is not"),
+    ("6.5", residual(block_forward(shortcut_training_of=lambda training: False)), "the shortcut too"),
     ("6.5", residual(lambda self, x, training=False: tasks.ResidualBlock.forward(self, x, True)), "pass `training` on"),
     ("6.5", residual(lambda self, x, training=False: tasks.ResidualBlock.forward(self, x, training)[0]), "forget the"),
     (

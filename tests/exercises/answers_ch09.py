@@ -52,6 +52,23 @@ class GradientInPlace(Begun):
         return [self.alpha.value * grad_y, grad_y][0], grad_y
 
 
+class ReturnsLists(GradientInPlace):
+    def forward(self, branch, shortcut, training=False):
+        return list(super().forward(branch, shortcut))
+
+    def backward(self, grad_y, branch):
+        return list(super().backward(grad_y, branch))
+
+
+class KeptInTheLayer(ByEinsum):
+    def forward(self, branch, shortcut, training=False):
+        y, self.kept = super().forward(branch, shortcut)
+        return y, None
+
+    def backward(self, grad_y, cache):
+        return super().backward(grad_y, self.kept)
+
+
 class BranchNotScaled(Begun):
     def backward(self, grad_y, branch):
         self.alpha.grad = np.reshape((grad_y * branch).sum(), (1,))
@@ -182,6 +199,7 @@ RIGHT: list = [
     ("9.5", RememberAlphaToo),
     ("9.5", ByEinsum),
     ("9.5", GradientInPlace),
+    ("9.5", ReturnsLists),
     ("9.3", step()),
     ("9.3", step_by_unit_vector),
     ("9.3", step_with_vdot),
@@ -206,6 +224,7 @@ WRONG = [
     ("9.5", ShortcutScaledToo, "input 1 .*FAILED"),
     ("9.5", OneGradient, "two gradients"),
     ("9.5", ScalesTheShortcut, "must be the shortcut"),
+    ("9.5", KeptInTheLayer, "kept on self"),
     ("9.3", step(sign=1), "minus, not plus"),
     ("9.3", step(lambda w, v: 1), "plain SGD"),
     ("9.3", step(lambda w, v: 1 / np.linalg.norm(v)), "times as long as w"),

@@ -118,6 +118,12 @@ def with_powers(k, n):
     return min(1.0, 2 * sum(math.comb(n, j) * 0.5**n for j in range(k + 1)))
 
 
+def with_numpys_counts(right_a, right_b):
+    only_a, only_b = (right_a & ~right_b).sum(), (right_b & ~right_a).sum()
+    n = only_a + only_b
+    return min(1.0, 2 * sum(math.comb(n, k) for k in range(min(only_a, only_b) + 1)) / 2**n)
+
+
 def in_float(k, n):
     half = np.prod(np.full(n, 0.5))
     return min(1.0, 2 * sum(float(min(math.comb(n, j), 10**300)) * half for j in range(k + 1)))
@@ -151,12 +157,24 @@ def seen_classes_only(labels, predictions, classes):
     return tasks.confusion_counts(labels, predictions, 1 + max(labels.max(), predictions.max()))
 
 
-def calibration(weighted=True, absolute=True, confidence=lambda p: p.max(1), last=0):
+def right_end(c, bins):
+    return np.ceil(c * bins) - 1
+
+
+def left_end(c, bins):
+    return np.floor(c * bins)
+
+
+def left_end_but_for_1(c, bins):
+    return np.minimum(np.floor(c * bins), bins - 1)
+
+
+def calibration(weighted=True, absolute=True, confidence=lambda p: p.max(1), number=right_end):
     def answer(probabilities, labels, bins=15):
         c, right = confidence(probabilities), probabilities.argmax(1) == labels
         error = 0.0
         for k in range(bins):
-            inside = (np.ceil(c * bins) - 1 == k) if last == 0 else (np.floor(c * bins) == k)
+            inside = number(c, bins) == k
             if inside.any():
                 gap = right[inside].mean() - c[inside].mean()
                 error += (inside.mean() if weighted else 1 / bins) * (abs(gap) if absolute else gap)
@@ -260,14 +278,18 @@ WRONG = [
     ("10.2", mcnemar_of(chi_squared(0), True), "approximation"),
     ("10.2", mcnemar_of(chi_squared(1), True), "chi-squared approximation"),
     ("10.2", all_images, "leave them out"),
-    ("10.2", mcnemar_of(with_powers, True), "whole numbers"),
+    ("10.2", mcnemar_of(with_powers, True), "Python ints"),
+    ("10.2", with_numpys_counts, r"int\(\.\.\.\)"),
+    ("10.2", mcnemar_of(lambda k, n: by_fractions(k, n) if n else math.nan, True), "if n is 0, the p-value is 1"),
     ("10.2", mcnemar_of(in_float, True), "become 0"),
     ("10.3", lambda t, p, classes: tasks.confusion_counts(p, t, classes), "swapped"),
     ("10.3", counted_once, "counted once"),
     ("10.3", seen_classes_only, r"must be \(5, 5\)"),
+    ("10.3", lambda *given: tasks.confusion_counts(*given).astype(float), "make an integer array, not float64"),
     ("10.4", calibration(weighted=False), "share of the images"),
     ("10.4", calibration(absolute=False), "make up for"),
-    ("10.4", calibration(last=1), "fell into no bin"),
+    ("10.4", calibration(number=left_end), "fell into no bin"),
+    ("10.4", calibration(number=left_end_but_for_1), "right end of the third bin"),
     ("10.4", calibration(confidence=lambda p: p[:, 1]), "predicted class alone"),
     ("10.5", lambda logits, labels: 1 / tasks.fit_temperature(logits, labels), "one over the temperature"),
     ("10.5", lambda logits, labels: 1.0, "Accuracy cannot choose"),

@@ -25,6 +25,40 @@ def positive_and_negative_part(x, slope):
     return (xp.maximum(x, 0) + slope * xp.minimum(x, 0)).astype(x.dtype)
 
 
+def with_a_mask(x, slope):
+    y, negative = x.copy(), ~(x > 0)
+    y[negative] *= slope
+    return y
+
+
+def with_functions(x, slope):
+    xp = array_module(x)
+    y = xp.full_like(x, slope)
+    y[xp.greater(x, 0)] = 1
+    return xp.multiply(xp.copy(y), x)
+
+
+def with_equality(x, slope):
+    xp = array_module(x)
+    negative = (abs(x) != x) & (x < xp.zeros(x.shape, x.dtype))
+    return xp.where(xp.logical_not(negative), x, x * slope)
+
+
+def joined(losses):
+    losses = [loss.reshape(1) for loss in losses]
+    xp = array_module(losses[0])
+    return float(xp.divide(xp.concatenate(losses).sum(), len(losses)))
+
+
+def filled_in(losses):
+    losses = list(losses)
+    xp = array_module(losses[0])
+    row = xp.empty(len(losses), xp.float32)
+    for k, loss in enumerate(losses):
+        row[k] = loss
+    return row.mean().item()
+
+
 def stacked(losses):
     losses = list(losses)
     return float(array_module(losses[0]).stack(losses).mean())
@@ -46,7 +80,12 @@ RIGHT = [
     ("12.1", in_a_copy),
     ("12.1", positive_and_negative_part),
     ("12.1", lambda x, slope: x * array_module(x).where(x > 0, 1, slope).astype(x.dtype)),
+    ("12.1", with_a_mask),
+    ("12.1", with_functions),
+    ("12.1", with_equality),
     ("12.2", stacked),
+    ("12.2", joined),
+    ("12.2", filled_in),
     ("12.2", with_item),
     ("12.2", lambda losses: (lambda kept: float(sum(kept) / len(kept)))(list(losses))),
     ("12.3", lambda p, a, n: 12 * p + 4 * a * n),
@@ -64,6 +103,8 @@ WRONG = [
     ("12.1", lambda x, slope: array_module(x).maximum(x, slope * x), "slopes up to 1"),
     ("12.1", on_the_host, "copied to the host"),
     ("12.2", lambda losses: float(np.mean([float(loss) for loss in losses])), "waited 4 times"),
+    ("12.2", lambda losses: np.mean(list(losses)), "not converted to a NumPy array"),
+    ("12.2", lambda losses: np.mean([loss.numpy() for loss in losses]), "no attribute 'numpy'"),
     ("12.2", lambda losses: sum(losses) / 4, "Python float"),
     ("12.2", lambda losses: float(sum(losses)), "the mean of"),
     ("12.3", lambda p, a, n: 4 * (2 * p + a * n), "velocity"),

@@ -232,6 +232,10 @@ def all_products_at_once(x, weight, stride, padding):
     return sum([pixels @ w for pixels, w in zip(list(positions), weight.reshape(-1, *weight.shape[2:]))])
 
 
+def columns_of_one_image(x, weight, stride, padding):
+    return np.concatenate([with_columns(x[n : n + 1], weight, stride, padding) for n in range(len(x))])
+
+
 def only_the_last(x, weight, stride, padding):
     positions = window_slices(pad(x, (padding, padding)), weight.shape[:2], (stride, stride))
     for pixels, w in zip(positions, weight.reshape(-1, *weight.shape[2:])):
@@ -258,6 +262,11 @@ def gradients(add=True, cut=True, columns=False, swap=False, flipped=False, in_p
         return result[::-1] if swap else result
 
     return answer
+
+
+def gradients_of_one_image(grad_y, x, weight, stride, padding):
+    pairs = [gradients(columns=True)(g[None], image[None], weight, stride, padding) for g, image in zip(grad_y, x)]
+    return np.concatenate([grad_x for grad_x, _ in pairs]), sum(grad_weight for _, grad_weight in pairs)
 
 
 def gradients_by_einsum(grad_y, x, weight, stride, padding):
@@ -307,6 +316,7 @@ RIGHT: list = [
     ("13.5", gradients()),
     ("13.5", gradients_by_einsum),
     ("13.5", gradients_in_two_passes),
+    ("13.5", lambda *arguments: list(solved.shifted_gradients(*arguments))),
 ]
 
 WRONG = [
@@ -334,6 +344,7 @@ WRONG = [
     ("13.3", all_but_the_last, "not the sum of all"),
     ("13.4", with_columns, "at a time"),
     ("13.4", all_products_at_once, "at a time"),
+    ("13.4", columns_of_one_image, "at a time"),
     ("13.4", only_the_last, "only the product of the last"),
     ("13.4", lambda x, w, s, p: solved.shifted_convolution(x.astype(np.float64), w, s, p), "float32 result"),
     ("13.4", lambda x, w, s, p: solved.shifted_convolution(x, w[::-1, ::-1], s, p), "wrong way"),
@@ -342,8 +353,9 @@ WRONG = [
     ("13.5", gradients(add=False), "only the last was kept"),
     ("13.5", gradients(cut=False), "padding cut off"),
     ("13.5", gradients(columns=True), "at a time"),
+    ("13.5", gradients_of_one_image, "at a time"),
     ("13.5", gradients(swap=True), "grad_x must be"),
     ("13.5", gradients(flipped=True), "grad_weight at"),
     ("13.5", gradients(in_place=True), "grad_y was changed"),
-    ("13.5", lambda *arguments: list(solved.shifted_gradients(*arguments)), "return two arrays"),
+    ("13.5", lambda *arguments: solved.shifted_gradients(*arguments)[0], "return two arrays"),
 ]

@@ -72,6 +72,10 @@ def var_as_std(weight, scale, shift, mean, var, eps):
     return weight * scale / (var + eps), shift - mean * scale / (var + eps)
 
 
+def without_bias(weight, scale, shift, mean, var, eps):
+    return weight * scale / np.sqrt(var + eps), 0 * shift
+
+
 def absolute(ours, theirs):
     distance = {name: abs(ours[name] - theirs[name]).max() for name in ours}
     worst = max(distance, key=distance.get)
@@ -84,6 +88,22 @@ def stretched(ours, theirs):
     distance = {name: abs(ours[name] - theirs[name]).max() / abs(theirs[name]).max() for name in ours}
     worst = max(distance, key=distance.get)
     return worst, distance[worst]
+
+
+def compared(difference):
+    """largest_difference with another difference of two arrays."""
+
+    def answer(ours, theirs):
+        solved.largest_difference(ours, theirs)
+        differences = {name: difference(ours[name], b) for name, b in theirs.items()}
+        worst = max(differences, key=differences.get)
+        return worst, differences[worst]
+
+    return answer
+
+
+def missing_name(ours, theirs):
+    return max(((name, abs(ours[name] - b).max() / abs(b).max()) for name, b in theirs.items()), key=lambda d: d[1])
 
 
 class BreadthFirst(Wrong):
@@ -260,7 +280,8 @@ WRONG = [
     ("14.1", reshaped, "transpose moves them"),
     ("14.1", as_view, "contiguous"),
     ("14.1", linear_forgotten, "fc.weight of"),
-    ("14.3", unscaled_mean, "scaled too"),
+    ("14.3", unscaled_mean, "the bias is shift - mean"),
+    ("14.3", without_bias, "the bias is shift - mean"),
     ("14.3", without_eps, "the eps given"),
     ("14.3", var_as_std, "not yet a standard deviation"),
     ("14.4", SetsInsteadOfAdding, "used twice"),
@@ -271,4 +292,7 @@ WRONG = [
     ("14.2", absolute, "in absolute terms"),
     ("14.2", stretched, "a shape that is not the same"),
     ("14.2", lambda ours, theirs: solved.largest_difference(theirs, ours), "wanted"),
+    ("14.2", compared(lambda a, b: (abs(a - b) / abs(b)).max()), "5 / 4, got 2.5"),
+    ("14.2", compared(lambda a, b: abs(abs(a) - abs(b)).max() / abs(b).max()), "5 / 4, got 0.25"),
+    ("14.2", missing_name, "not KeyError"),
 ]

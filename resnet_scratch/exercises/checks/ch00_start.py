@@ -53,7 +53,7 @@ def task_0_2(answer: Callable) -> None:
 def task_0_3(answer: Callable) -> None:
     """`accuracy`, on four images counted by hand."""
     logits = np.array(
-        [[0.1, 5.0, 0.2], [3.0, 1.0, 2.0], [-3.0, -2.0, -1.0], [9.0, 8.0, 7.0]]
+        [[0.1, 5.0, 0.2, -9.0], [3.0, 1.0, 2.0, -9.0], [-3.0, -2.0, -1.0, -9.0], [9.0, 8.0, 7.0, -9.0]]
     )  # the answers are 1, 0, 2, 0
     for labels, right in (([1, 0, 2, 0], 4), ([1, 2, 2, 1], 2), ([0, 1, 0, 1], 0), ([1, 1, 1, 1], 1)):
         got = answer(logits, np.array(labels))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...verify.definitions import batch_norm, numerical_gradient
+from .contract import check_backward, upstream
 
 AXES = (0, 1, 2)
 
@@ -68,7 +69,9 @@ def task_4_2(answer: Callable) -> None:
     given = grad_y.copy(), xhat.copy(), inverse_std.copy(), weight.copy()
     got = answer(*given)
     assert isinstance(got, (tuple, list)) and len(got) == 3, "return three arrays: grad_x, grad_weight, grad_bias"
-    _unchanged(grad_y=(given[0], grad_y), xhat=(given[1], xhat), weight=(given[3], weight))
+    _unchanged(
+        grad_y=(given[0], grad_y), xhat=(given[1], xhat), inverse_std=(given[2], inverse_std), weight=(given[3], weight)
+    )
     grad_x, grad_weight, grad_bias = map(np.asarray, got)
     for name, array, shape in (("x", grad_x, x.shape), ("weight", grad_weight, (2,)), ("bias", grad_bias, (2,))):
         assert array.shape == shape, f"grad_{name} must have the shape {shape}, got {array.shape}"
@@ -136,20 +139,21 @@ def task_4_4(kind: Any) -> None:
     unbiased = np.array([(x[0] - 3) / (14 / 3) ** 0.5, (x[1] - 15) / (100 / 3) ** 0.5])
     assert not np.allclose(y, unbiased, atol=1e-4), "you divided the variance by C - 1; divide it by C"
     assert np.allclose(y, expected, atol=1e-4), f"the rows 1, 2, 3, 6 and 10, 10, 20, 20 become\n{expected}\ngot\n{y}"
+    y, _ = _forward(kind(2, 0.03), np.array([[-0.1, 0.1]]))
+    assert np.allclose(np.abs(y), 0.5), (
+        "with variance 0.01 and eps 0.03, sqrt(var + eps) is 0.2 and 0.1 becomes 0.5; add self.eps to the variance, "
+        "before the root"
+    )
     rng = np.random.default_rng(0)
     layer.weight.value, layer.bias.value = rng.uniform(0.5, 2, 4), rng.standard_normal(4)
     y, cache = _forward(layer, x)
     scaled = layer.weight.value * expected + layer.bias.value
     assert np.allclose(y, scaled, atol=1e-3), "multiply each column by its own weight and add its own bias"
-    x, grad_y = rng.standard_normal((3, 4)), rng.standard_normal((3, 4))
-    _, cache = _forward(layer, x)
-    fresh = _backward(layer, grad_y, cache)
-    _forward(layer, 3 * x[::-1] + x**2)
-    grad_x = _backward(layer, grad_y, cache)
-    assert np.shape(fresh) == x.shape, f"grad_x must have x's shape {x.shape}, got {np.shape(fresh)}"
-    assert np.allclose(fresh, grad_x), (
-        "backward used numbers of a later forward pass, so the layer keeps them; return them as the cache instead"
-    )
+    x = rng.standard_normal((3, 4))
+    y, cache = _forward(layer, x)
+    grad_y = upstream(y)
+    _check_cache(layer, grad_y, cache)
+    grad_x = check_backward(layer, x)
 
     def loss(_: np.ndarray) -> float:  # of x, weight and bias, each of which is changed in place
         return float((_rows(x, layer.weight.value, layer.bias.value, layer.eps) * grad_y).sum())
@@ -195,23 +199,19 @@ def _forward(layer: Any, x: np.ndarray) -> tuple[np.ndarray, Any]:
     given = x.copy()
     got = layer.forward(given, True)
     _unchanged(x=(given, x))
-    assert isinstance(got, tuple) and len(got) == 2, (
+    assert isinstance(got, (tuple, list)) and len(got) == 2, (
         f"forward must return (y, cache): what backward needs is returned together with y; got {type(got).__name__}"
     )
     return np.asarray(got[0]), got[1]
 
 
-def _backward(layer: Any, grad_y: np.ndarray, cache: Any) -> Any:
-    """grad_x; a cache that does not hold what backward unpacks is blamed as such."""
-    given = grad_y.copy()
+def _check_cache(layer: Any, grad_y: np.ndarray, cache: Any) -> None:
+    """Raise AssertionError if the cache does not hold what backward takes out of it."""
     try:
-        grad_x = layer.backward(given, cache)
+        layer.backward(grad_y.copy(), cache)
     except (TypeError, ValueError, IndexError) as error:
         kind = "None" if cache is None else type(cache).__name__
         raise AssertionError(
             f"backward fails with the cache of forward ({kind}): {error}. Does forward return, as the cache, "
             "what backward takes out of it?"
         ) from error
-    assert grad_x is not None, "backward returns nothing; return grad_x"
-    _unchanged(grad_y=(given, grad_y))
-    return grad_x

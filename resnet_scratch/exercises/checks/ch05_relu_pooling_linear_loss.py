@@ -12,6 +12,7 @@ import numpy as np
 from ...gradcheck import gradcheck
 from ...verify.definitions import numerical_gradient
 from .compare import compare
+from .contract import check_backward
 
 
 def task_5_1(kind: Any) -> None:
@@ -43,13 +44,15 @@ def task_5_1(kind: Any) -> None:
             raise AssertionError(f"for x = -1000 and 1000: {error}; never take exp of a large number") from error
     compare(y, [0, 1], {}, "the sigmoid of -1000 and 1000")
     compare(ends, [0, 0], {}, "the sigmoid is flat at -1000 and 1000: grad_x")
-    report = gradcheck(layer, 2 * np.random.default_rng(0).standard_normal((3, 2, 4)))
+    x = 2 * np.random.default_rng(0).standard_normal((3, 2, 4))
+    report = gradcheck(layer, x)
     assert report, f"the gradient is wrong:\n{report}"
+    check_backward(layer, x)
 
 
 def _forward(layer: Any, x: np.ndarray) -> tuple:
     out = layer.forward(x.copy())
-    assert isinstance(out, tuple) and len(out) == 2, "forward must return two things, (y, cache)"
+    assert isinstance(out, (tuple, list)) and len(out) == 2, "forward must return two things, (y, cache)"
     assert np.shape(out[0]) == x.shape, f"y must have x's shape {x.shape}, got {np.shape(out[0])}"
     return out
 
@@ -80,7 +83,8 @@ def task_5_2(answer: Callable) -> None:
         "the upper left pixel got the gradient of its window; the largest gets it": (
             [[10, 0, 20, 0, 30, 0, 40, 0], [0] * 8]
         ),
-        "the gradient must be that of the window, not the pixel": wanted * x[0, :, :, 0] / 10,
+        "the gradient must be that of the window, not the pixel": (wanted > 0) * x[0, :, :, 0],
+        "multiply by grad_y; these are only the positions of the largest pixels": wanted > 0,
         "every window gets its own gradient": (wanted > 0) * 100,
     }
     compare(grad_x[0, :, :, 0], wanted, mistakes, f"for the pixels\n{x[0, :, :, 0]}\nand grad_y 10, 20, 30, 40, grad_x")

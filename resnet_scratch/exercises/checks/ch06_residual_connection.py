@@ -64,8 +64,8 @@ def task_6_2(answer: Callable) -> None:
             f"the channels from {C} on must be zero, and the means come first; channel {C} has {y[0, 0, 0, C:]}"
         )
         mistakes = {
-            "these are sums over 2x2 pixels; the mean is a quarter of them": sums,
-            "this takes one pixel of four, as option A does; take the mean of all four": x[:, ::2, ::2],
+            "these are sums of 2x2 blocks of pixels; the mean is a quarter of the sum": sums,
+            "this takes one pixel in four, as option A does; take the mean of all four": x[:, ::2, ::2],
         }
         compare(y[..., :C], sums / 4, mistakes, f"the first {C} channels of y")
         single = layer.forward(x.astype(np.float32), True)[0].dtype
@@ -76,8 +76,8 @@ def task_6_2(answer: Callable) -> None:
         corner[:, ::2, ::2] = quarter
         mistakes = {
             "each of the four pixels enters the mean with the factor 1/4, so it gets 1/4 of the gradient": 4 * spread,
-            "only the upper left pixel of each 2x2 gets a gradient; all four are in the mean": corner,
-            "the upper left pixel of each 2x2 gets the whole gradient; each of the four gets a quarter": 4 * corner,
+            "only the upper left pixel of each block gets a gradient; all four are in the mean": corner,
+            "the upper left pixel of each block gets the whole gradient; each of the four gets a quarter": 4 * corner,
         }
         if not (report := gradcheck(layer, x)):
             blame(report, grad_x, mistakes)
@@ -170,7 +170,7 @@ def task_6_5(answer: Callable) -> None:
             }
             compare(y, np.maximum(branch + shortcut, 0), mistakes, f"{case}, in {mode}: y", only_mistakes=True)
             assert np.allclose(y, np.maximum(branch + shortcut, 0)), (
-                f"{case}, in {mode}: y is not relu2(F(x) + shortcut)"
+                f"{case}, in {mode}: y is not relu2(F(x) + shortcut); did every layer get `training`, the shortcut too?"
             )
             ys.append(y)
         grad_x, report = check_backward(layer, x), gradcheck(layer, x)

@@ -155,7 +155,7 @@ def task_9_5(answer: Callable) -> None:
     assert np.allclose(y, 0.7 * branch + shortcut), "y must be alpha * branch + shortcut"
     grad_y = rng.standard_normal(y.shape)
     gradients = layer.backward(grad_y, cache)
-    assert isinstance(gradients, tuple) and len(gradients) == 2, (
+    assert isinstance(gradients, (tuple, list)) and len(gradients) == 2, (
         "backward must return two gradients, (grad_branch, grad_shortcut)"
     )
     assert not np.allclose(gradients[0], grad_y), (
@@ -165,6 +165,14 @@ def task_9_5(answer: Callable) -> None:
     assert np.shape(layer.alpha.grad) == (1,), (
         f"self.alpha.grad must have the shape (1,) of alpha, got {np.shape(layer.alpha.grad)}: alpha is one number "
         "that touches all of y, so sum over all of y"
+    )
+    grad_alpha = np.copy(layer.alpha.grad)
+    _, cache = layer.forward(branch, shortcut, True)
+    layer.forward(shortcut, branch, True)  # the layer is used once more before backward
+    layer.backward(grad_y, cache)
+    assert np.array_equal(grad_alpha, layer.alpha.grad), (
+        "backward must use the cache that it is given. Yours uses a branch that forward kept on self: when the layer "
+        "is used twice, that belongs to the second use"
     )
     report = gradcheck(layer, branch, shortcut)
     assert report, f"the gradient check compares backward with forward (input 0 is the branch):\n{report}"

@@ -61,6 +61,7 @@ def task_10_2(answer: Callable) -> None:
         except ZeroDivisionError:
             raise AssertionError("the two are right on the same images: n is 0, and the p-value is 1") from None
         assert (a == _right(kinds)[0]).all(), "right_a was changed in place"
+        assert not math.isnan(got[-1]), f"{_told(kinds)} you return nan; if n is 0, the p-value is 1"
         assert got[-1] <= 1, f"{_told(kinds)} you return {got[-1]:.4g}; a p-value is at most 1: cut it off there"
 
     def tail(most: Callable, tosses: Callable) -> list[float]:
@@ -99,7 +100,9 @@ def task_10_2(answer: Callable) -> None:
     try:
         many = float(answer(*_right((0, 1430, 1570, 0))))
     except OverflowError as error:
-        raise AssertionError(f"for n = 3000: {error}; math.comb(n, k) / 2**n with whole numbers") from error
+        raise AssertionError(
+            f"for n = 3000: {error}; divide math.comb(n, k) by 2**n, with n and k as Python ints: int(...)"
+        ) from error
     logs = [math.lgamma(3001) - math.lgamma(k + 1) - math.lgamma(3001 - k) - 3000 * math.log(2) for k in range(1431)]
     p = 2 * math.fsum(map(math.exp, logs))
     assert math.isclose(many, p, rel_tol=1e-6), (
@@ -131,6 +134,9 @@ def task_10_3(answer: Callable) -> None:
 
 def _compare_counts(got: np.ndarray, expected: np.ndarray, case: str) -> None:
     assert got.shape == expected.shape, f"{case}: the matrix must be {expected.shape}, got {got.shape}"
+    assert np.issubdtype(got.dtype, np.integer), (
+        f"{case}: counts are whole numbers; make an integer array, not {got.dtype}"
+    )
     if np.array_equal(got, expected):
         return
     assert not np.array_equal(got, expected.T), f"{case}: rows and columns are swapped: the row is the true class"
@@ -150,6 +156,7 @@ def task_10_4(answer: Callable) -> None:
         ([0.75] * 4, [0, 0, 0, 1], 10, 0.0),
         ([0.9, 0.8, 0.7, 0.6], [0, 0, 1, 1], 1, 0.25),  # one bin: accuracy 0.5, confidence 0.75
         ([0.8] * 6 + [0.55] * 2, [0, 0, 0, 0, 0, 0, 1, 1], 4, 0.15 + 0.1375),  # too low, and too high
+        ([0.75, 0.9], [0, 1], 4, 0.125 + 0.45),  # 0.75 is the right end of the third bin
     ]
     for confidences, truth, bins, expected in cases:
         probabilities, labels = np.array([[c, 1 - c] for c in confidences]), np.array(truth)
@@ -157,6 +164,9 @@ def task_10_4(answer: Callable) -> None:
         if math.isclose(got, expected, abs_tol=1e-9):
             continue
         case = f"confidences {confidences}, right {(labels == 0).astype(int).tolist()}, {bins} bins"
+        assert confidences[1:] != [0.9] or not math.isclose(got, 0.325, abs_tol=1e-9), (
+            f"{case}: wanted {expected:.4g}, got {got:.4g}; 0.75 is the right end of the third bin, and belongs to it"
+        )
         signed = abs((labels == 0).mean() - np.mean(confidences))
         assert bins == 1 or not math.isclose(got, signed, abs_tol=1e-9), (
             f"{case}: you return {got:.4g}, the difference of the overall accuracy and confidence; too sure in one bin "

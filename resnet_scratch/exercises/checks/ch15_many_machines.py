@@ -34,7 +34,7 @@ def task_15_1(answer: Callable) -> None:
         assert not away, f"{case}: process {away[0][0]} sent a message to {away[0][1]}, who is not its right neighbour"
         _count(messages, k, 2 * (k - 1), case)
         largest = max((size for *_, size in messages.sent), default=0)
-        assert largest <= -(-n // k), f"{case}: a message has {largest} numbers; send one piece, of about n / k numbers"
+        assert largest <= -(-n // k), f"{case}: {largest} numbers in a message; send one piece, of at most {-(-n // k)}"
 
 
 def task_15_2(answer: Callable) -> None:

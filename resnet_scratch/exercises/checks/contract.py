@@ -38,10 +38,12 @@ def check_backward(layer: Layer, x: np.ndarray) -> np.ndarray:
     )
     assert grad_x is not None, "backward returns nothing; it must return grad_x"
     assert np.shape(grad_x) == x.shape, f"grad_x must have the shape of x, {x.shape}, got {np.shape(grad_x)}"
+    grads = [np.copy(p.grad) for p in layer.parameters()]
     y, cache = layer.forward(x, True)
     layer.forward(x[::-1] + 1, True)  # the layer is used once more before backward
     again = layer.backward(grad_y, cache)
-    assert np.allclose(again, grad_x), (
+    same_grads = all(np.array_equal(grad, p.grad) for grad, p in zip(grads, layer.parameters()))
+    assert np.allclose(again, grad_x) and same_grads, (
         "backward must use the cache that it is given. Yours uses something that forward kept on self: when the layer "
         "is used twice, that belongs to the second use"
     )
