@@ -414,18 +414,19 @@ assert surest_first[: TEST // 2].mean() > result.accuracy, "the surer half shoul
 #
 # The recipe `cifar10-fast` is ResNet-20 and a simple schedule. Is there a shorter way to the same accuracy? With a fixed
 # target, this is a game: change one thing, train, and keep what helps. The recipe `cifar10-quick` is where it led. Each
-# row of the table adds one idea to the row above. All runs have ten epochs and seed 0, on the copy of CIFAR-10 that
-# [results](../docs/results.md) describes. The last column is the answer to image and flipped image together.
+# row of the table adds one idea to the row above. All runs have ten epochs, on the copy of CIFAR-10 that
+# [results](../docs/results.md) describes. The numbers are mean and standard deviation of seeds 0 to 2 (in the first row:
+# seed 0). The last column is the answer to image and flipped image together.
 #
-# | | accuracy | with flips |
+# | | accuracy (%) | with flips (%) |
 # |---|---:|---:|
-# | `cifar10-fast`, ResNet-20 | 83.8 % | |
-# | 1: another network | 80.8 % | 81.5 % |
-# | 2: 256 images, a rate of 0.6, highest early | 80.4 % | 81.2 % |
-# | 3 and 4: Nesterov, no decay of biases and norms, smoothed labels | 81.9 % | 83.1 % |
-# | 5: smaller shifts | 82.9 % | 83.7 % |
-# | 6: smaller images at first, `cifar10-quick` | 83.2 % | 84.4 % |
-# | the same, seeds 0 to 2 | 82.9 ± 0.2 % | 84.0 ± 0.4 % |
+# | `cifar10-fast`, ResNet-20 | 83.8 | |
+# | 1: another network | 80.9 ± 0.1 | 81.6 ± 0.1 |
+# | 2: 256 images, a rate of 0.6, highest early | 80.3 ± 0.2 | 81.1 ± 0.3 |
+# | 3: Nesterov, no decay of biases and norms | 81.8 ± 0.1 | 82.8 ± 0.1 |
+# | 4: smoothed labels | 81.9 ± 0.2 | 82.9 ± 0.4 |
+# | 5: smaller shifts | 83.1 ± 0.2 | 83.8 ± 0.2 |
+# | 6: smaller images at first, `cifar10-quick` | 82.9 ± 0.2 | 84.0 ± 0.4 |
 #
 # The network takes about a quarter of ResNet-20's time, and costs three points. The rest wins them back, and most of it
 # costs no time at all:
@@ -466,13 +467,14 @@ for name, value in minutes.items():
 assert minutes["the network"] < 0.7 * minutes["cifar10-fast"], "a third of the multiply-adds"
 
 # %% [markdown]
-# Each row can be repeated: `python benchmarks/quick_ladder.py runs/ladder --data-dir DIR --rungs model` trains that of
-# the network. Not every idea helped. What was tried and left out is in [results](../docs/results.md), too.
+# Each row can be repeated: `python benchmarks/quick_ladder.py runs/ladder --data-dir DIR --runs-of model` trains
+# that of the network. Not every idea helped. What was tried and left out is in [results](../docs/results.md), too.
 #
-# Now doubt the table, with what this chapter has taught. Seeds of one recipe scatter by several tenths of a point, so a
-# small step from one row to the next may be luck. The recipe was chosen by *test* images, and by short runs of one seed
-# each: the last row is a little too good for that reason, too. And two rows were compared on the same test images: a
-# paired test could tell more than the two accuracies do.
+# Now doubt the table, with what this chapter has taught. Seeds of one recipe scatter by tenths of a point. So rows 3 and
+# 5 are real improvements. The smoothed labels may do nothing here: with seed 0 they gave 0.3 points, and two more seeds
+# took that back. Row 6 saves time, and three seeds cannot say what it does to the accuracy. The recipe was chosen by
+# *test* images, and by short runs of one seed each, so the last row is a little too good. And two rows were compared on
+# the same test images: a paired test could tell more than the two accuracies do.
 #
 # ## And better?
 #
