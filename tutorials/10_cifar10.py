@@ -425,7 +425,7 @@ assert surest_first[: TEST // 2].mean() > result.accuracy, "the surer half shoul
 # | 2: 256 images, a rate of 0.6, highest early | 80.3 ± 0.2 | 81.1 ± 0.3 |
 # | 3: Nesterov, no decay of biases and norms | 81.8 ± 0.1 | 82.8 ± 0.1 |
 # | 4: smoothed labels | 81.9 ± 0.2 | 82.9 ± 0.4 |
-# | 5: smaller shifts | 83.1 ± 0.2 | 83.8 ± 0.2 |
+# | 5: smaller shifts | 83.0 ± 0.2 | 83.8 ± 0.1 |
 # | 6: smaller images at first, `cifar10-quick` | 82.9 ± 0.2 | 84.0 ± 0.4 |
 #
 # The network takes about a quarter of ResNet-20's time, and costs three points. The rest wins them back, and most of it
