@@ -3,8 +3,9 @@
     python benchmarks/depth.py runs/depth --data-dir DIR            trains, or goes on where it stopped
     python benchmarks/depth.py runs/depth --figure depth.png
 
-The networks are those of He et al. 2015, section 4.2. The recipe is `cifar10-quick`, but with images of 16x16 pixels
-all the time and for fewer epochs, so that eight networks take hours on two cores and not days.
+The networks are those of He et al. 2015, section 4.2. The recipe is `cifar10-quick`, but with twice the rate of
+`cifar10-fast` (for batches of twice the size), with images of 16x16 pixels all the time and for fewer epochs, so that
+eight networks take hours on two cores and not days.
 """
 
 import dataclasses
