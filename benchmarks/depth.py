@@ -10,9 +10,8 @@ eight networks take hours on two cores and not days.
 
 import dataclasses
 from pathlib import Path
-from statistics import mean, stdev
 
-from many_runs import bring_to_its_end, logs, parser, spread
+from many_runs import bring_to_its_end, draw_spreads, logs, parser, spread
 from matplotlib.figure import Figure
 
 from resnet_scratch.experiment.recipe import find
@@ -47,20 +46,13 @@ def table(runs: Path) -> str:
 
 def draw(runs: Path) -> Figure:
     """The same as a figure, with error bars of one standard deviation."""
-    figure = Figure(figsize=(6.4, 3.8), layout="constrained")
-    axes = figure.subplots()
-    for kind, (word, colour) in KINDS.items():
-        for images, (of, line) in IMAGES.items():
-            found = {depth: e for depth in DEPTHS if len(e := errors(runs, f"{kind}{depth}", images)) > 1}
-            axes.errorbar(
-                list(found), [mean(e) for e in found.values()], [stdev(e) for e in found.values()],
-                color=colour, linestyle=line, marker="o", markersize=4, capsize=3,
-                label=f"{word}, {of} images",
-            )  # fmt: skip
+    figure, axes = draw_spreads({
+        f"{word}, {of} images": ({depth: errors(runs, f"{kind}{depth}", images) for depth in DEPTHS}, colour, line)
+        for kind, (word, colour) in KINDS.items()
+        for images, (of, line) in IMAGES.items()
+    })  # fmt: skip
     axes.set_xticks(DEPTHS)
     axes.set(xlabel="layers", ylabel="error (%)")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)
     return figure
 
 

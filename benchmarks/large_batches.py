@@ -12,9 +12,8 @@ column has the third rule, and batch norm over groups of 32 images, as if each p
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
-from statistics import mean, stdev
 
-from many_runs import bring_to_its_end, logs, parser, spread
+from many_runs import bring_to_its_end, draw_spreads, logs, parser, spread
 from matplotlib.figure import Figure
 
 from resnet_scratch.experiment.recipe import Recipe
@@ -84,19 +83,12 @@ def table(runs: Path) -> str:
 
 def draw(runs: Path) -> Figure:
     """The same as a figure, with error bars of one standard deviation."""
-    figure = Figure(figsize=(6.4, 3.8), layout="constrained")
-    axes = figure.subplots()
-    for rule, (colour, line) in STYLES.items():
-        found = {size: a for size in SIZES if len(a := accuracies(runs, rule, size)) > 1}
-        axes.errorbar(
-            list(found), [mean(a) for a in found.values()], [stdev(a) for a in found.values()],
-            color=colour, linestyle=line, marker="o", markersize=4, capsize=3, label=rule,
-        )  # fmt: skip
+    figure, axes = draw_spreads(
+        {rule: ({size: accuracies(runs, rule, size) for size in SIZES}, *STYLES[rule]) for rule in STYLES}
+    )
     axes.set_xscale("log", base=2)
     axes.set_xticks(SIZES, [f"{size:,}" for size in SIZES])
     axes.set(xlabel="images in a batch", ylabel="test accuracy (%)")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)
     return figure
 
 

@@ -5,6 +5,9 @@ import sys
 from pathlib import Path
 from statistics import mean, stdev
 
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
 from resnet_scratch.experiment import storage
 from resnet_scratch.experiment.log import LOG_FILE, History, read_log
 from resnet_scratch.experiment.recipe import Recipe
@@ -48,6 +51,24 @@ def spread(values: list[float], form: str) -> str:
     if len(values) < 2:
         return format(values[0], form) if values else ""
     return f"{mean(values):{form}} +- {stdev(values):{form}}"
+
+
+def draw_spreads(curves: dict[str, tuple[dict[int, list[float]], str, str]]) -> tuple[Figure, Axes]:
+    """Curves of means, with error bars of one standard deviation.
+
+    For each label: the values of the seeds at each x, which is left out where there is only one, colour, line style.
+    """
+    figure = Figure(figsize=(6.4, 3.8), layout="constrained")
+    axes = figure.subplots()
+    for label, (values, colour, line) in curves.items():
+        found = {x: of_seeds for x, of_seeds in values.items() if len(of_seeds) > 1}
+        axes.errorbar(
+            list(found), list(map(mean, found.values())), list(map(stdev, found.values())),
+            color=colour, linestyle=line, marker="o", markersize=4, capsize=3, label=label,
+        )  # fmt: skip
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    return figure, axes
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:

@@ -1,7 +1,7 @@
 """From `cifar10-fast` to `cifar10-quick`, idea by idea: what each gives, in accuracy and in time.
 
     python benchmarks/quick_ladder.py runs/ladder --data-dir DIR           trains, or goes on where it stopped
-    python benchmarks/quick_ladder.py runs/ladder --figure docs/images/ladder.png --over-time docs/images/quick.png
+    python benchmarks/quick_ladder.py runs/ladder --figure ladder.png --over-time quick.png
 
 Each rung adds its idea to the rung before. `no-...` is `cifar10-quick` without one of the ideas. All train for ten
 epochs, with seed 0, then with seed 1, and so on: times of a round can be compared, if nothing else runs. The last idea,
@@ -94,13 +94,13 @@ def draw(runs: Path) -> Figure:
     """The accuracy of each rung with flips, and of each idea left out: a point for each seed, a line at their mean."""
     figure = Figure(figsize=(7.2, 4.4), layout="constrained")
     axes = figure.subplots()
-    names = [name for name in (*rungs(), *without_one()) if results(runs, name)[1]]
-    for row, name in enumerate(names):
-        accuracies = results(runs, name)[1]
-        colour = ORANGE if name in without_one() else BLUE
+    colours = dict.fromkeys(rungs(), BLUE) | dict.fromkeys(without_one(), ORANGE)
+    with_flips = {name: found for name in colours if (found := results(runs, name)[1])}
+    for row, (name, accuracies) in enumerate(with_flips.items()):
+        colour = colours[name]
         axes.plot(accuracies, [row] * len(accuracies), "o", color=colour, markersize=5, alpha=0.6, clip_on=False)
         axes.plot([mean(accuracies)] * 2, [row - 0.3, row + 0.3], color=colour, linewidth=2)
-    axes.set_yticks(range(len(names)), [idea_of(name) for name in names])
+    axes.set_yticks(range(len(with_flips)), [idea_of(name) for name in with_flips])
     axes.invert_yaxis()
     axes.set_xlabel("test accuracy with flips (%)")
     axes.spines[["top", "right", "left"]].set_visible(False)
