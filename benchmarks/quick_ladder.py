@@ -34,7 +34,7 @@ RUNGS: dict[str, tuple[str, dict[str, Any]]] = {  # name of the runs: the idea, 
     "crop": ("shifts of 2 pixels, not of 4", {"crop_padding": 2}),
     "sizes": ("24x24 pixels at first: cifar10-quick", {"image_sizes": (24, 32), "larger_at": (0.4,)}),
 }
-EPOCHS = 10
+EPOCHS = find("cifar10-quick").epochs
 WITHOUT_FLIPS = "without_flips.txt"  # the accuracy that the last weights have then, in a run's folder
 
 

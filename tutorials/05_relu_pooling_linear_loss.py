@@ -35,7 +35,9 @@ from resnet_scratch.exercises import solutions, task
 from resnet_scratch.exercises.milestones import milestone
 from resnet_scratch.figures.graphs import draw_graph
 from resnet_scratch.figures.style import BACKWARD
-from resnet_scratch.figures.values import plot_functions, show_numbers
+from resnet_scratch.figures.functions import plot_functions
+from resnet_scratch.figures.numbers import draw_numbers
+from resnet_scratch.figures.style import BLACK
 from resnet_scratch.gradcheck import gradcheck
 from resnet_scratch.layers import AvgPool2d, GlobalAvgPool2d, Linear, MaxPool2d, ReLU
 
@@ -121,10 +123,11 @@ image = np.array([[1, 2, 0, 0], [4, 3, 0, 7], [5, 5, 9, 8], [5, 5, 6, 9]], float
 pool = MaxPool2d(2)
 y, cache = pool.forward(image.reshape(1, 4, 4, 1))
 grad_y = np.array([[10.0, 20], [30, 40]])
+windows = [((row, column, 2, 2), BLACK) for row in (0, 2) for column in (0, 2)]
 fig, axes = plt.subplots(1, 3, figsize=(7, 2.5), layout="constrained")
-show_numbers(axes[0], image, "x", window=2)
-show_numbers(axes[1], y[0, :, :, 0], "y")
-show_numbers(axes[2], grad_y, "grad_y", gradient=True)
+draw_numbers(axes[0], image, "x", windows, shade=True)
+draw_numbers(axes[1], y[0, :, :, 0], "y", shade=True)
+draw_numbers(axes[2], grad_y, "grad_y", shade=True, gradient=True)
 plt.show()
 
 # %% [markdown]
@@ -138,7 +141,7 @@ task("5.2")
 # %%
 grad_x = pool.backward(grad_y.reshape(1, 2, 2, 1), cache)[0, :, :, 0]
 fig, ax = plt.subplots(figsize=(2.5, 2.5), layout="constrained")
-show_numbers(ax, grad_x, "grad_x", gradient=True, window=2)
+draw_numbers(ax, grad_x, "grad_x", windows, shade=True, gradient=True)
 plt.show()
 assert grad_x[2, 0] == 30 and grad_x[2, 2] == 40, "the first of several equal pixels gets it all"
 assert grad_x.sum() == grad_y.sum(), "nothing is lost or added on the way back"

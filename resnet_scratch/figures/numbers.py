@@ -12,17 +12,24 @@ Frame = tuple[tuple[int, int, int, int], str]
 
 
 def draw_numbers(
-    ax: Axes, array: np.ndarray, title: str = "", frames: Sequence[Frame] = (), shade: bool = False
+    ax: Axes,
+    array: np.ndarray,
+    title: str = "",
+    frames: Sequence[Frame] = (),
+    shade: bool = False,
+    gradient: bool = False,
 ) -> None:
     """Draw a matrix (rows, columns), each number written into its cell.
 
     `frames` are outlines around some cells: ((first row, first column, rows, columns), colour). With `shade`, a cell is
-    the darker the larger its number is, regardless of sign.
+    the darker the larger its number is, regardless of sign: blue for values of the forward pass, orange for a
+    `gradient`.
     """
     for (row, column), value in np.ndenumerate(array):
         ax.text(column, row, f"{value:g}", ha="center", va="center", fontsize=9)
     limit = 2.5 * np.abs(array).max() if shade else 1
-    ax.imshow(np.abs(array) if shade else np.zeros(array.shape), cmap="Blues", vmin=0, vmax=limit)
+    colours = "Oranges" if gradient else "Blues"
+    ax.imshow(np.abs(array) if shade else np.zeros(array.shape), cmap=colours, vmin=0, vmax=limit)
     ax.set_xticks(np.arange(array.shape[1] + 1) - 0.5, [])
     ax.set_yticks(np.arange(array.shape[0] + 1) - 0.5, [])
     ax.tick_params(length=0)

@@ -15,3 +15,10 @@ def test_each_number_is_in_its_cell_and_the_frame_is_around_the_cells():
     assert (*frame.get_xy(), frame.get_width(), frame.get_height()) == (-0.5, 0.5, 2, 1)
     assert ax.get_title() == "a title" and ax.images[0].get_array().max() == 40
     assert ax.images[0].get_array().min() >= 0, "shaded by size, regardless of sign"
+
+
+def test_gradients_are_orange_and_values_blue():
+    ax = Figure().add_subplot()
+    draw_numbers(ax, np.ones((1, 1)), shade=True)
+    draw_numbers(ax, np.ones((1, 1)), shade=True, gradient=True)
+    assert [image.get_cmap().name for image in ax.images] == ["Blues", "Oranges"]
