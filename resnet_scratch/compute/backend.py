@@ -21,8 +21,9 @@ from ..errors import UserError
 
 Array = Any  # a numpy.ndarray or a cupy.ndarray: one name for both, for signatures
 INSTALL = "pip install 'resnet_scratch[cuda12x]' (or [cuda13x]; nvidia-smi shows which CUDA the driver has)"
-NOT_INSTALLED = f"CuPy is not installed: with an NVIDIA GPU and its driver, {INSTALL}"
-NO_DRIVER = "it needs an NVIDIA GPU and its driver; on Colab choose Runtime, Change runtime type, GPU"
+ON_COLAB = "on Colab choose Runtime, Change runtime type, GPU"
+NOT_INSTALLED = f"CuPy is not installed: with an NVIDIA GPU and its driver, {INSTALL}; {ON_COLAB}"
+NO_DRIVER = f"it needs an NVIDIA GPU and its driver; {ON_COLAB}"
 
 NO_NCCL = "several processes on GPUs need NCCL: pip install nvidia-nccl-cu12 (or nvidia-nccl-cu13)"
 # in the environment, by mpiexec: which of the processes on this machine this one is, from 0

@@ -115,7 +115,7 @@ class Run:
             "settings": dataclasses.replace(self.settings, data_dir=None),
             "data": self.data_checksums,
             "step": self.step,
-            "weights": [zlib.crc32(array) for array in weights],
+            f"weights after step {self.step}": [zlib.crc32(array) for array in weights],
         }
 
     def training_means(self) -> tuple[float, float]:

@@ -59,6 +59,7 @@ def finish(run: Run, echo: Callable[[str], None] = print) -> Evaluation | signal
             epoch_over = run.step % run.steps_per_epoch == 0 or run.finished
             if epoch_over:
                 bar.clear()
+                check_same(run.identity)  # weights differ where a layer's sum is not a `Sum` over the whole batch
                 run.check_finite()
                 means = run.training_means()
                 evaluation = _evaluate(run)

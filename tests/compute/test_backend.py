@@ -67,7 +67,7 @@ def install(monkeypatch, cupy, packages=()):
 
 
 REASONS = {
-    "not installed": (None, (), "CuPy is not installed: .*resnet_scratch.cuda12x"),
+    "not installed": (None, (), "CuPy is not installed: .*resnet_scratch.cuda12x.*; on Colab choose Runtime"),
     "no driver": (Cupy(gpus="?", error=NO_DRIVER), (), "no driver that suits it .RuntimeError: .*is insufficient"),
     "no GPU": (Cupy(gpus=0), (), "CuPy finds no GPU: it needs an NVIDIA GPU.*Colab"),
     "import fails": (OSError("libnvrtc.so"), ["cupy==14"], "cannot be imported .OSError: libnvrtc.*uninstall cupy==14"),

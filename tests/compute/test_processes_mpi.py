@@ -127,6 +127,13 @@ def test_a_process_with_another_recipe_or_data_set_is_refused(tmp_path, what, na
     assert not (tmp_path / "state.safetensors").exists()
 
 
+def test_weights_that_drift_apart_end_all_after_the_epoch(tmp_path):
+    result = together(2, "run", tmp_path, "uneven")
+    message = "ProcessesError: process 1 cannot work with process 0: other weights after step 3\n"
+    assert result.returncode != 0 and result.stderr.count(message) == 2
+    assert not (tmp_path / "state.safetensors").exists()
+
+
 def test_what_only_the_first_process_finds_wrong_all_are_told(tmp_path):
     (tmp_path / "model.safetensors").touch()
     result = together(2, "run", tmp_path)
