@@ -16,7 +16,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import UserError
-from ..layers import Add, BatchNorm2d, Conv2d, GlobalAvgPool2d, Linear, MaxPool2d, ReLU, SubsamplePad
+from ..layers import (
+    Add,
+    AvgPool2d,
+    BatchNorm2d,
+    Conv2d,
+    Flatten,
+    GlobalAvgPool2d,
+    Linear,
+    MaxPool2d,
+    ReLU,
+    SubsamplePad,
+)
 from ..layers.layer import Buffer, Layer
 from ..models import ResNet
 from ..models.torch_layout import to_torch
@@ -33,7 +44,7 @@ class Op(NamedTuple):
     attributes: dict[str, Any] = {}
 
 
-def _windows(layer: Conv2d | MaxPool2d) -> dict[str, Any]:
+def _windows(layer: AvgPool2d | Conv2d | MaxPool2d) -> dict[str, Any]:
     return {"kernel_shape": layer.kernel_size, "strides": layer.stride, "pads": layer.padding * 2}
 
 
@@ -60,8 +71,10 @@ def _subsample_pad(layer: SubsamplePad) -> list[Op]:
 # What each layer is in ONNX: operations, each of which takes the output of the one before.
 OPERATIONS: dict[type[Layer], Callable[[Any], list[Op]]] = {
     Add: lambda layer: [Op("Add")],
+    AvgPool2d: lambda layer: [Op("AveragePool", {}, {**_windows(layer), "count_include_pad": 1})],
     BatchNorm2d: _batch_norm,
     Conv2d: _conv,
+    Flatten: lambda layer: [Op("Transpose", {}, {"perm": (0, 2, 3, 1)}), Op("Flatten")],  # our order of channels
     GlobalAvgPool2d: lambda layer: [Op("GlobalAveragePool"), Op("Flatten")],
     Linear: _linear,
     MaxPool2d: lambda layer: [Op("MaxPool", {}, _windows(layer))],

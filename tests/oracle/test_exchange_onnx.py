@@ -12,7 +12,7 @@ from resnet_scratch.errors import UserError
 from resnet_scratch.experiment.evaluation import predict
 from resnet_scratch.experiment.exchange import export_model
 from resnet_scratch.experiment.weights import About, save_model
-from resnet_scratch.layers import ReLU
+from resnet_scratch.layers import AvgPool2d, Flatten, Linear, ReLU, Sequential
 from resnet_scratch.models import ResNetConfig, build
 
 onnx = pytest.importorskip("onnx")
@@ -39,7 +39,18 @@ def network(block="basic", stem="cifar", shortcut="A", size=15):
     ("relu_before_add", "A"), ("relu_before_add", "B"), ("plain", "A"),
 ])  # fmt: skip
 def test_it_computes_the_same(tmp_path, block, shortcut, stem):
-    model, about = network(block, stem, shortcut)
+    assert_same(*network(block, stem, shortcut), tmp_path)
+
+
+def test_layers_that_no_network_of_ours_has(tmp_path):
+    model, about = network()
+    model.avgpool = Sequential(AvgPool2d(2, 1, 1), Flatten())  # 8x9 pixels become 9x10
+    model.fc = Linear(9 * 10 * 8, len(CLASSES), rng=np.random.default_rng(0))
+    assert_same(model, about, tmp_path)
+
+
+def assert_same(model, about, tmp_path):
+    """The network and the file that is exported give the same logits for the same images."""
     export_model(tmp_path / "small.onnx", model, about)
     session = onnxruntime.InferenceSession(tmp_path / "small.onnx")
     for N in (1, 3):
