@@ -25,6 +25,7 @@ PROMISES = {  # what a recipe must print, as far as it follows from what it says
     "Train on arrays": r"\n30 .*\ntest accuracy (9\d|100)%",
     "Write your own layer": r"(\ninput [^\n]* ok\nslope [^\n]* ok\n.*){2}\Z",
     "Build your own network": r"\n20 0\.0",
+    "Watch every layer in one step": r"\Alayer +output .*\nconv1 +16x16x16 .*\nfc +2 [^\n]*\n\Z",
     "Write your own optimizer": r"\n20 0\.0",
     "Save a network, and load it": r"\A\('cat', 'dog'\) \(32, 32\)\ncat.jpg: (cat|dog) ",
     "Compare learning rates": r"rate 0.001: mean.*\n.*rate 0.01: mean.*\n.*rate 0.1: mean",

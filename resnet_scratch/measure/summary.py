@@ -42,8 +42,7 @@ def summarise(model: Layer, image_size: int | tuple[int, int]) -> list[Row]:
 
     def add_row(event: Event) -> None:
         y, layer = event.outputs[0], event.layer
-        new = {id(array): array for array in arrays_in(event.cache) if id(array) not in kept}
-        kept.update(new)
+        memory = bytes_added(kept, event.cache)
         rows.append(
             Row(
                 name=event.name,
@@ -51,7 +50,7 @@ def summarise(model: Layer, image_size: int | tuple[int, int]) -> list[Row]:
                 output_shape=y.shape[1:],
                 parameters=sum(parameter.value.size for parameter in layer.parameters()),
                 multiply_adds=layer.multiply_adds(y.shape[1:]),
-                memory=sum(array.nbytes for array in new.values()) // len(images),
+                memory=memory // len(images),
             )
         )
 
@@ -94,6 +93,13 @@ def training_memory(rows: list[Row], batch_size: int) -> StepMemory:
         columns = row.multiply_adds // row.output_shape[-1]  # KH * KW * C for each pixel of the output
         moments.append(4 * batch_size * (columns + 6 * math.prod(row.output_shape)))
     return StepMemory(kept, kept + max(moments))
+
+
+def bytes_added(kept: dict[int, Array], cache: Any) -> int:
+    """How many bytes a cache needs in addition to the arrays of other caches, which are `kept` by id; adds its own."""
+    new = {id(array): array for array in arrays_in(cache) if id(array) not in kept}
+    kept.update(new)
+    return sum(array.nbytes for array in new.values())
 
 
 def arrays_in(cache: Any) -> Iterator[Array]:

@@ -40,7 +40,7 @@ def test_the_log_tells_what_the_weights_do(finished, tiny_dataset):
     done, evaluation, _ = finished
     model, about = load_model(done.folder)
     assert about.classes == tiny_dataset.classes and about.step == 18 and about.image_size == (8, 8)
-    pixels = tiny_dataset.train_images.reshape(-1, 3) / 255.0  # the normalisation, worked out here
+    pixels = tiny_dataset.train_images.reshape(-1, 3) / 255.0  # the normalisation, computed here
     np.testing.assert_allclose(about.mean, pixels.mean(0), rtol=1e-5)
     np.testing.assert_allclose(about.std, pixels.std(0), rtol=1e-5)
     x = ((tiny_dataset.test_images / 255.0 - about.mean) / about.std).astype(np.float32)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from resnet_scratch.insight.passes import record
+from resnet_scratch.insight.passes import format_records, record
 from resnet_scratch.layers import Linear, ReLU, Sequential
 from resnet_scratch.models import build
 
@@ -27,6 +27,13 @@ def test_a_pass_computed_by_hand(put):
     assert last.grad_weight_norm == pytest.approx(missing * np.sqrt(2 + 2))
     assert first.grad_weight_norm == pytest.approx(missing * np.sqrt(1 + 4 + 1))
     assert relu.grad_weight_norm == 0
+    assert (first.memory, relu.memory, last.memory) == (0, 16, 0)  # of two float64: the rest is kept by others
+    lines = [line.split()[:7] for line in format_records([first, relu]).splitlines()]
+    assert lines == [
+        ["layer", "output", "mean", "std", "dx", "dw", "kept"],
+        ["first", "2", "-0.50", "1.50", "2.7e-01", "6.6e-01", "0"],  # sqrt(6) of what is missing
+        ["relu", "2", "0.50", "0.50", "2.7e-01", "0", lines[2][-1]],  # 16 bytes; no dw; then a time
+    ]
 
 
 def test_every_layer_has_a_record_and_the_model_is_left_alone(put):

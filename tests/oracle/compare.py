@@ -66,7 +66,7 @@ def assert_layers_agree(layer, module, x, training=True, outputs=1e-5, gradients
     torch_y = module(torch_x)
     torch_y.backward(to_torch(grad_y))
     assert_near(y, from_torch(torch_y), outputs, "output")
-    assert_near(grad_x, from_torch(torch_x.grad), gradients, "gradient at the input")
+    assert_near(grad_x, from_torch(torch_x.grad), gradients, "gradient with respect to the input")
     theirs = dict(module.named_parameters())
     for name, parameter in layer.named_parameters():
         assert_near(parameter.grad, weight_from_torch(theirs[name].grad), gradients, f"gradient at {name}")

@@ -1,6 +1,6 @@
-"""The picture of a run in README.md: its curves, and test images with the network's answers.
+"""The figure of a run in README.md: its curves, and test images with the network's answers.
 
-resnet-scratch train --run-dir runs/picture && python benchmarks/run_picture.py runs/picture docs/images/run.png
+resnet-scratch train --run-dir runs/figure && python benchmarks/run_figure.py runs/figure docs/images/run.png
 """
 
 import sys
