@@ -1,6 +1,7 @@
-"""The house: rooms import only from the rooms below them, layers never import one another, and no file is long."""
+"""The house: rooms import only from the rooms below, no circles, layers never import one another, no file is long."""
 
 import ast
+import graphlib
 import re
 import subprocess
 import sys
@@ -19,10 +20,13 @@ MODULES = sorted(path.relative_to(ROOT).with_suffix("") for path in ROOT.rglob("
 
 
 def imports(path):
-    """The package's own modules that a file imports, as paths relative to the package."""
+    """The package's own modules that a file imports (not for types only), as paths relative to the package."""
     package = path.parent.parts
-    for node in ast.walk(ast.parse((ROOT / path.with_suffix(".py")).read_text())):
-        if isinstance(node, ast.ImportFrom) and node.level:
+    tree = ast.parse((ROOT / path.with_suffix(".py")).read_text())
+    for_types = [node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]
+    ignored = {inner for node in for_types for inner in ast.walk(node)}
+    for node in ast.walk(tree):
+        if node not in ignored and isinstance(node, ast.ImportFrom) and node.level:
             base = package[: len(package) - node.level + 1] + tuple(
                 (node.module or "").split(".") if node.module else ()
             )
@@ -38,6 +42,14 @@ def test_a_file_imports_from_rooms_below_only(path):
     for target in imports(path):
         if target.parts and target.parts[0] != room:
             assert ROOMS.index(target.parts[0]) < ROOMS.index(room), f"{path} imports {target}, which is not below it"
+
+
+def test_no_files_import_one_another_in_a_circle():
+    def file(target):
+        return target if target in MODULES else target / "__init__"
+
+    graph = {path: {file(target) for target in imports(path)} - {path} for path in MODULES}
+    graphlib.TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
 
 
 SHARED = {"__init__", "layer", "windows", "initializers", "groups"}  # the files of layers/ that are not an operation
