@@ -19,13 +19,17 @@ import numpy as np
 from .checks import check_array, check_flag, check_instance, check_number, check_whole
 from .compute.backend import Array, array_module, to_numpy
 from .layers.layer import Layer, restored
+from .layers.protocol import BrokenPromise, check_promises, check_short_cuts, turned_into_float64
 from .table import format_table
 
 STEPS = (1e-5, 1e-6, 1e-7)  # a smaller one is tried when a larger one disagrees: it crosses fewer kinks
 SMALL = 256  # tensors of up to so many elements are checked element by element, larger ones in random directions
 DIRECTIONS = 16
 MOST_SKIPPED = 0.25
-NOT_DETERMINISTIC = "forward is not deterministic: the same input gave two outputs; let it draw the same numbers"
+FLOAT64 = (
+    "is float64 for an input of float32, so training takes twice the memory: compute with Python's numbers, "
+    "and make arrays as np.zeros(shape, x.dtype)"
+)
 
 
 @dataclass
@@ -46,6 +50,7 @@ class Report:
     """All tensors of one layer; true when every one passed."""
 
     tensors: list[TensorCheck] = field(default_factory=list)
+    note: str = ""  # what is not wrong, but not as it should be
 
     @property
     def passed(self) -> bool:
@@ -65,7 +70,8 @@ class Report:
         columns = {"gradient w.r.t.": "", "shape": "", "error": ".1e", "at": "", "checked": "d", "": ""}
         rows = [(t.name, t.shape, t.error, t.where, t.compared, "FAILED" if t.problem else "ok") for t in self.tensors]
         problems = [f"FAILED: {t.name}: {t.problem}" for t in self.tensors if t.problem]
-        return "\n".join([format_table(columns, rows), *problems])
+        notes = [f"note: {self.note}"] if self.note else []
+        return "\n".join([format_table(columns, rows), *problems, *notes])
 
 
 def gradcheck(layer: Layer, *inputs: Array, training: bool = True, tolerance: float = 1e-6, seed: int = 0) -> Report:
@@ -73,8 +79,8 @@ def gradcheck(layer: Layer, *inputs: Array, training: bool = True, tolerance: fl
 
     `inputs` are what `layer.forward` takes, float64, as must be the layer's parameters (`layer.astype(np.float64)`):
     float32 has too few digits. The report fails a tensor whose largest relative error is above `tolerance`, whose
-    gradient is zero everywhere (then nothing was shown), where kinks left too little to compare, or when backward
-    changed the gradient it was given. It fails a layer that gives another output for the same input.
+    gradient is zero everywhere (then nothing was shown), or where kinks left too little to compare. It fails a layer
+    that breaks the protocol (`layers.protocol`). It notes where float32 becomes float64.
 
     The inputs are copied. The layer's parameters, their `grad` and its running statistics have their old values
     afterwards, also when forward or backward raises. Raises ValueError for arrays that are not float64, and when there
@@ -97,18 +103,18 @@ def gradcheck(layer: Layer, *inputs: Array, training: bool = True, tolerance: fl
 def _check_all(layer: Layer, inputs: list[Array], training: bool, tolerance: float, rng: np.random.Generator) -> Report:
     """One forward and backward, then each tensor's gradient against differences of further forwards."""
     names = ["input"] if len(inputs) == 1 else [f"input {k}" for k in range(len(inputs))]
+    try:
+        check_promises(layer, *inputs, training=training)
+        float64 = turned_into_float64(layer, *inputs, training=training)
+    except BrokenPromise as error:
+        return Report([TensorCheck(names[0], inputs[0].shape, np.inf, problem=str(error))])
     forward: Callable[..., tuple[Array, Any]] = layer.forward  # of any number of inputs
     y, cache = forward(*inputs, training=training)
     xp = array_module(y)
-    again = forward(*inputs, training=training)[0]
-    if again.shape != y.shape or float(xp.abs(again - y).max()) > 1e-9 * float(xp.abs(y).max()):
-        return Report([TensorCheck(names[0], inputs[0].shape, np.inf, problem=NOT_DETERMINISTIC)])
     cotangent = xp.asarray(rng.standard_normal(y.shape))
-    grad_y = cotangent.copy()
-    gradients = layer.backward(grad_y, cache)
+    gradients = layer.backward(cotangent, cache)
     gradients = tuple(gradients) if isinstance(gradients, (tuple, list)) else (gradients,)
     gradients += (None,) * (len(inputs) - len(gradients))  # a forgotten input has no gradient
-    changed = bool((grad_y != cotangent).any())
 
     def loss() -> float:
         return float((forward(*inputs, training=training)[0] * cotangent).sum())
@@ -119,11 +125,15 @@ def _check_all(layer: Layer, inputs: list[Array], training: bool, tolerance: flo
     tensors += [(name, parameter.value, parameter.grad) for name, parameter in layer.named_parameters()]
     # copies of all, before the forwards of the first: a layer may use an array of its own again
     tensors = [(name, x, None if gradient is None else gradient.copy()) for name, x, gradient in tensors]
-    report = Report([_check(name, x, gradient, loss, noise, tolerance, rng) for name, x, gradient in tensors])
-    if changed:
-        report.tensors[0].problem = "backward changed, in place, the gradient it was given"
+    checks = [_check(name, x, gradient, loss, noise, tolerance, rng) for name, x, gradient in tensors]
+    report = Report(checks, f"{float64} {FLOAT64}" if float64 else "")
     if (surplus := len(gradients) - len(inputs)) > 0:
         report.tensors[0].problem = f"backward returned {surplus} gradients more than there are inputs"
+    if report:
+        try:
+            check_short_cuts(layer, *inputs, training=training)
+        except BrokenPromise as error:
+            report.tensors[0].problem = str(error)
     return report
 
 

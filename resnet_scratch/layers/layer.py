@@ -64,6 +64,13 @@ class Layer:
     on the layer: it can be looked at, a layer can be used twice, and nothing stays alive by accident.
     """
 
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        """A class with a forward or backward of its own does not inherit the short cut that computes its parent's."""
+        super().__init_subclass__(**keywords)
+        for own, short_cut in (("forward", "__call__"), ("backward", "backward_to_parameters")):
+            if own in vars(cls) and short_cut not in vars(cls):
+                setattr(cls, short_cut, getattr(Layer, short_cut))
+
     def forward(self, x: Array, training: bool = False) -> tuple[Array, Cache]:
         """The output for `x`, and the cache for `backward`. `training` matters to batch normalisation only."""
         raise NotImplementedError
@@ -80,9 +87,9 @@ class Layer:
         images, which training does not change. A layer that can save the work does so."""
         self.backward(grad_y, cache)
 
-    def __call__(self, x: Array) -> Array:
-        """The output in evaluation mode, and nothing kept: inference."""
-        return self.forward(x, training=False)[0]
+    def __call__(self, *inputs: Array) -> Array:
+        """The output in evaluation mode, and nothing kept: inference. An addition has two inputs, other layers one."""
+        return self.forward(*inputs, training=False)[0]
 
     def multiply_adds(self, output_shape: tuple[int, ...]) -> int:
         """The multiply-adds of one image's forward pass, given the shape of its output without the batch axis: what

@@ -32,10 +32,6 @@ class Add(Layer):
         check_gradient(grad_y, shape)
         return grad_y, grad_y
 
-    def __call__(self, branch: Array, shortcut: Array) -> Array:  # type: ignore[override]
-        """The sum."""
-        return self.forward(branch, shortcut)[0]
-
 
 def add_gradients(grad_branch: Array, grad_shortcut: Array) -> Array:
     """The gradient with respect to a value that was used twice: the sum of what comes back from both uses.

@@ -2,6 +2,7 @@
 
 import inspect
 import math
+import re
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from reference import assert_same
 
 from resnet_scratch import layers
 from resnet_scratch.compute import batch
+from resnet_scratch.gradcheck import gradcheck
 from resnet_scratch.layers import (
     Add,
     AvgPool2d,
@@ -23,6 +25,7 @@ from resnet_scratch.layers import (
     SubsamplePad,
 )  # fmt: skip
 from resnet_scratch.layers.layer import Layer
+from resnet_scratch.layers.protocol import BrokenPromise, check_promises, check_short_cuts, turned_into_float64
 from resnet_scratch.models.blocks import BasicBlock, Bottleneck, PlainBlock
 from resnet_scratch.models.variants import PreActBlock, ReluBeforeAddBlock
 
@@ -228,3 +231,118 @@ def test_addition_keeps_to_it_too(put, rng):
         for shape in wrong_shapes(IMAGES):
             with pytest.raises(ValueError, match="grad_y must have the shape of the output"):
                 Add().backward(put(np.ones(shape), dtype), cache)
+
+
+class NoCache(ReLU):
+    def forward(self, x, training=False):
+        return np.maximum(x, 0)
+
+
+class ChangesX(ReLU):
+    def forward(self, x, training=False):
+        return np.maximum(x, 0, out=x), x
+
+
+class Random(ReLU):
+    def forward(self, x, training=False):
+        return x + np.random.default_rng().random(x.shape), x
+
+
+class ChangesGradY(ReLU):
+    def backward(self, grad_y, y):
+        grad_y *= y > 0
+        return grad_y
+
+
+class KeepsX(Linear):
+    def forward(self, x, training=False):
+        self.x = x
+        return super().forward(x, training)
+
+    def backward(self, grad_y, x):
+        return super().backward(grad_y, self.x)
+
+
+class OtherCall(ReLU):
+    def __call__(self, x):
+        return abs(x)
+
+
+class OtherShortCut(Linear):
+    def backward_to_parameters(self, grad_y, cache):
+        self.backward(2 * grad_y, cache)
+
+
+@pytest.mark.parametrize("make, broken", [
+    (NoCache, r"forward must return two things, \(y, cache\), got ndarray"),  # also for a batch of two images
+    (ChangesX, "forward changed x in place"),
+    (Random, "forward is not deterministic"),
+    (ChangesGradY, "backward changed grad_y in place"),
+    (lambda: KeepsX(4, 4, rng=np.random.default_rng(0)), "backward must use the cache that it is given"),
+    (OtherCall, r"layer\(x\) is not what forward computes"),
+    (lambda: OtherShortCut(4, 4, rng=np.random.default_rng(0)), "backward_to_parameters sets other gradients"),
+])  # fmt: skip
+def test_a_broken_promise_is_told_and_fails_the_gradient_check(rng, make, broken):
+    x, layer = rng.standard_normal((2, 4)), make().astype(np.float64)
+    with pytest.raises(BrokenPromise, match=broken):
+        check_promises(layer, x.copy())
+        check_short_cuts(layer, x)
+    report = gradcheck(layer, x)
+    assert not report and re.search(broken, report.tensors[0].problem)
+
+
+@every_layer
+def test_the_library_keeps_its_promises(put, rng, name):
+    layer, x = make(name, put, rng)
+    check_promises(layer, x)
+    check_promises(layer, x, training=False)
+    check_short_cuts(layer, x)
+    assert turned_into_float64(layer, x) == ""
+
+
+class Doubled(Sequential):
+    """Its forward and backward are others than those that it inherits, and so are the short cuts."""
+
+    def forward(self, x, training=False):
+        y, caches = super().forward(x, training)
+        return 2 * y, caches
+
+    def backward(self, grad_y, caches):
+        return super().backward(2 * grad_y, caches)
+
+
+def test_a_layer_does_not_inherit_the_short_cuts_of_what_it_overrides(rng):
+    """Else evaluation would be by the parent's formula, and the first layer of a network trained with its gradients."""
+    x, linear = rng.standard_normal((3, 4)), Linear(4, 2, rng=rng).astype(np.float64)
+    doubled = Doubled(linear)
+    np.testing.assert_allclose(doubled(x), 2 * linear(x))
+    _, caches = doubled.forward(x, True)
+    doubled.backward_to_parameters(np.ones((3, 2)), caches)
+    np.testing.assert_allclose(linear.bias.grad, [6, 6])  # 2 for each of three images
+
+
+class Float64(ReLU):
+    def forward(self, x, training=False):
+        return np.sqrt(2) * x, x
+
+    def backward(self, grad_y, x):
+        return np.sqrt(2) * grad_y
+
+
+class Float64Backward(Linear):
+    def backward(self, grad_y, cache):
+        grad_x = super().backward(grad_y, cache)
+        self.bias.grad = self.bias.grad * np.float64(1)
+        return grad_x
+
+
+@pytest.mark.parametrize("make, what", [
+    (Float64, "the output"),
+    (lambda: Float64Backward(4, 4, rng=np.random.default_rng(0)), "the gradient w.r.t. bias"),
+])  # fmt: skip
+def test_what_makes_float64_of_float32_is_noted(rng, make, what):
+    layer = make().astype(np.float64)
+    report = gradcheck(layer, rng.standard_normal((2, 4)))
+    assert turned_into_float64(layer, rng.standard_normal((2, 4))) == what
+    assert report and str(report).splitlines()[-1].startswith(f"note: {what} is float64 for an input of float32")
+    assert {buffer.value.dtype for _, buffer in layer.named_buffers()} <= {np.dtype(np.float64)}  # as before
