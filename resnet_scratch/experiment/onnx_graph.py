@@ -8,7 +8,7 @@ the name of its output. So a block's formula, `__call__`, writes itself down. ON
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -115,9 +115,6 @@ def onnx_model(model: ResNet, about: About) -> Any:
 
 class _Traced(SimpleNamespace):
     """In place of a layer in its formula: the layers below it, traced, by their names and in a row."""
-
-    def children(self) -> Iterable[tuple[str, Callable[..., str]]]:
-        return vars(self).items()
 
     def __iter__(self) -> Iterator[Callable[..., str]]:
         return iter(vars(self).values())
