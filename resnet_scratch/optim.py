@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from .checks import brief, check_flag, check_floats, check_instance, check_number
 from .compute.backend import Array, array_module
 from .errors import UserError
-from .layers.layer import Parameter
+from .layers.layer import Layer, Parameter
 
 State = dict[str, Array]  # what an optimizer remembers of one parameter: named arrays of the parameter's shape
 
@@ -42,13 +42,14 @@ class Optimizer:
         """Update every parameter. Raises ValueError when one has no gradient, because backward was not called, or one
         of another shape, and when it was moved to another device after the optimizer was made."""
         check_number("learning_rate", learning_rate, at_least=0)
-        for parameter, state in zip(self.parameters, self.states, strict=True):
+        for k, (parameter, state) in enumerate(zip(self.parameters, self.states, strict=True)):
             if any(array_module(array) is not array_module(parameter.value) for array in state.values()):
                 raise ValueError("the model has moved since this optimizer was made: make it after model.to(device)")
             if parameter.grad is None:
-                raise ValueError("a parameter has no gradient: call backward before step")
+                raise ValueError(f"parameters[{k}], of shape {parameter.value.shape}, has no gradient: call backward "
+                                 "before step; a backward of your own must set the grad of each parameter")  # fmt: skip
             if parameter.grad.shape != parameter.value.shape:
-                raise ValueError(f"a gradient must be {parameter.value.shape} like its parameter, "
+                raise ValueError(f"parameters[{k}]'s gradient must be {parameter.value.shape} like its value, "
                                  f"got {parameter.grad.shape}")  # fmt: skip
         learning_rate = float(learning_rate)  # a NumPy float64 would turn float32 arrays into float64
         for parameter, state in zip(self.parameters, self.states, strict=True):
@@ -156,7 +157,7 @@ class Adam(Optimizer):
 
 def _as_list(parameters: Iterable[Parameter]) -> list[Parameter]:
     """The parameters as a list. Raises an error unless they are parameters, at least one, and each of them once."""
-    if not hasattr(parameters, "__iter__"):
+    if isinstance(parameters, Layer) or not hasattr(parameters, "__iter__"):
         raise TypeError(f"parameters must be a list, as from model.parameters(), got {brief(parameters)}")
     parameters = list(parameters)
     if not parameters:

@@ -24,8 +24,8 @@ def test_functions_named_as_their_modules_work_in_either_order(name, other, orde
 
 def test_every_name_is_there_and_in_the_docstring_and_is_no_module():
     assert sorted(resnet_scratch.__all__) == [
-        "Adam", "Dataset", "SGD", "build", "evaluate", "export_model", "gradcheck", "import_model", "load_data",
-        "load_model", "predict", "softmax_cross_entropy", "train", "training_batches",
+        "About", "Adam", "Dataset", "SGD", "build", "evaluate", "export_model", "gradcheck", "import_model",
+        "load_data", "load_model", "predict", "save_model", "softmax_cross_entropy", "train", "training_batches",
     ]  # fmt: skip
     for name in resnet_scratch.__all__:
         assert callable(getattr(resnet_scratch, name)) and name in resnet_scratch.__doc__

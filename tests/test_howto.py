@@ -11,8 +11,10 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from resnet_scratch import gradcheck
 from resnet_scratch.cli import main
-from resnet_scratch.models import build
+from resnet_scratch.layers import Layer
+from resnet_scratch.models import build, resnet
 
 PAGE = (Path(__file__).parent.parent / "docs" / "howto.md").read_text(encoding="utf-8")
 RECIPES = dict(re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", PAGE, re.DOTALL | re.MULTILINE))  # heading: text
@@ -25,9 +27,14 @@ PROMISES = {  # what a recipe must print, as far as it follows from what it says
     "Train on arrays": r"\n30 .*\ntest accuracy (9\d|100)%",
     "Write your own layer": r"(\ninput [^\n]* ok\nslope [^\n]* ok\n.*){2}\Z",
     "Build your own network": r"\n20 0\.0",
+    "Put your own block into a ResNet": r"\A.*\ninput [^\n]* ok\n.*\nbn2.se.factors.3.bias [^\n]* ok\nSequential\(\n  "
+    r"\(norm\): BatchNorm2d\(16\)\n  \(se\): SqueezeExcite\(\n.*\Z",
+    "Replace the activation everywhere": r"\ninput [^\n]* ok\nBasicBlock\(\n[^R]*\(relu1\): SiLU\(\)\n[^R]*\Z",
+    "If you come from PyTorch": r"\A\Z",
     "Watch every layer in one step": r"\Alayer +output .*\nconv1 +16x16x16 .*\nfc +2 [^\n]*\n\Z",
     "Write your own optimizer": r"\n20 0\.0",
-    "Save a network, and load it": r"\A\('cat', 'dog'\) \(32, 32\)\ncat.jpg: (cat|dog) ",
+    "Save a network, and load it": r"\A\('cat', 'dog'\) \(32, 32\)\ncat.jpg: (cat|dog) .*"
+    r"{'classes': \['cat', 'dog'\]} True\n\Z",
     "Compare learning rates": r"rate 0.001: mean.*\n.*rate 0.01: mean.*\n.*rate 0.1: mean",
     "Draw a confusion matrix": r"\[\[ *\d+ +\d+\]\n \[ *\d+ +\d+\]\]",
     "Use weights from PyTorch, and give them back": r"\Aresnet20: basic .*\ncat.jpg: .*\nWritten: back.pth",
@@ -76,6 +83,7 @@ def test_a_recipe_works(recipe, folder, monkeypatch):
     for package in NEEDS.get(recipe, ()):
         pytest.importorskip(package, reason=f"the recipe {recipe!r} needs {package}")
     monkeypatch.chdir(folder)
+    monkeypatch.setattr(resnet, "BLOCKS", dict(resnet.BLOCKS))  # which a recipe adds to
     if "torch" in NEEDS.get(recipe, ()):
         import torch
 
@@ -85,6 +93,21 @@ def test_a_recipe_works(recipe, folder, monkeypatch):
     first = recipe == "Train on your own images"
     printed = (folder / "printed.txt").read_text() if first else run(recipe)
     assert re.search(PROMISES[recipe], printed, re.DOTALL), printed
+
+
+def test_the_dropout_of_the_page_on_trouble_passes_the_check_and_a_generator_that_goes_on_does_not():
+    page = (Path(__file__).parent.parent / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    assert block.count("np.random.default_rng(0)") == 1
+    x, reports = np.random.default_rng(1).standard_normal((2, 4, 4, 3)), []
+    for code in (block, block.replace("np.random.default_rng(0)", "rng")):
+        names = {"np": np, "rng": np.random.default_rng(0)}
+        exec(code, names)
+        dropout = type("Dropout", (Layer,), {way: names[way] for way in ("forward", "backward")})()
+        reports.append(gradcheck(dropout, x))
+        assert (dropout(x) == x).all() and (dropout.forward(x, training=True)[0] == 0).any()
+        assert dropout.forward(x.astype(np.float32), training=True)[0].dtype == np.float32
+    assert reports[0] and "not deterministic" in reports[1].tensors[0].problem
 
 
 def test_the_contents_name_every_recipe():

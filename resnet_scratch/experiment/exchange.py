@@ -17,7 +17,7 @@ from ..models.torch_layout import to_torch
 from .checkpoint import CheckpointError, fill, read_arrays
 from .files import atomic_write
 from .onnx_graph import onnx_model
-from .weights import About, save_model
+from .weights import About, check_as_built, save_model
 
 STATE_DICTS = ("state_dict", "model_state_dict", "model", "net")  # what training scripts call it in their checkpoints
 NORMALISATIONS = {  # mean and standard deviation of the training images: red, green, blue, scaled to 0..1
@@ -73,7 +73,8 @@ def export_model(path: str | Path, model: ResNet, about: About) -> None:
 
     .onnx is the whole network, for ONNX Runtime: `onnx_model` says what it takes. .safetensors, .pth and .pt are its
     weights under torchvision's names, for PyTorch: `model.load_state_dict` takes them as they are. Raises UserError
-    for another ending, or where .onnx needs onnx, or .pth torch.
+    for another ending, where .onnx needs onnx or .pth torch, for a layer that has no form in ONNX, and for weights of
+    a network that is no longer what `about` says.
     """
     suffix = Path(path).suffix
     if suffix == ".safetensors":
@@ -82,6 +83,7 @@ def export_model(path: str | Path, model: ResNet, about: About) -> None:
         return atomic_write(path, onnx_model(model, about).SerializeToString())
     if suffix not in (".pth", ".pt"):
         raise UserError(f"the file to write must end in .onnx, .safetensors, .pth or .pt, got {str(path)!r}")
+    check_as_built(model, about)
     torch = _torch(f"writing {path}")
     arrays = {name: to_torch(buffer.value).astype(np.float32) for name, buffer in model.named_buffers()}
     content = io.BytesIO()

@@ -8,7 +8,7 @@ the name of its output. So a block's formula, `__call__`, writes itself down. ON
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -113,6 +113,13 @@ def onnx_model(model: ResNet, about: About) -> Any:
     return proto
 
 
+class _Traced(SimpleNamespace):
+    """In place of a layer in its formula: the layers below it, traced, by their names and in a row."""
+
+    def __iter__(self) -> Iterator[Callable[..., str]]:
+        return iter(vars(self).values())
+
+
 class _Graph:
     """The nodes and arrays that were met so far."""
 
@@ -131,8 +138,8 @@ class _Graph:
                 "experiment/onnx_graph.py, or write its __call__ as a formula over its layers"
             )
         children = {key: self.trace(child, f"{name}.{key}" if name else key) for key, child in layer.children()}
-        names: Any = SimpleNamespace(children=children.items, **children)  # in place of the layer
-        return partial(formula, names)
+        traced: Any = _Traced(**children)
+        return partial(formula, traced)
 
     def _add(self, name: str, operations: list[Op], *inputs: str) -> str:
         from onnx import helper, numpy_helper

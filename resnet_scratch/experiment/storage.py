@@ -16,13 +16,13 @@ from typing import Any
 from .. import data
 from ..compute.processes import by_first_process
 from ..table import command_text
-from .checkpoint import State, load_state, read_state, save_state
+from .checkpoint import State, load_state, read_state, save_state, save_weights
 from .files import FolderLock, atomic_write, remove_unfinished
 from .log import LOG_FILE, write_log
 from .recipe import Recipe
 from .run import STATE_FILE, EarlierLength, Run, RunError, Settings, build_run
 from .sums import EpochSums
-from .weights import BEST_FILE, WEIGHTS_FILE, About, save_model
+from .weights import BEST_FILE, WEIGHTS_FILE, About
 
 SETTINGS_FILE = "config.json"
 
@@ -121,12 +121,12 @@ def _write_settings(run: Run) -> None:
 def _write_results(run: Run) -> None:
     """Write what follows from the state: the weights, after the best epoch so far also under that name, and the log."""
     recipe, seed = run.settings.recipe.name, run.settings.seed
-    about = About.of(run.model, run.dataset, recipe, seed, run.step, run.image_size)
-    save_model(run.folder / WEIGHTS_FILE, run.model, about)
+    about = dataclasses.asdict(About.of(run.model, run.dataset, recipe, seed, run.step, run.image_size))
+    save_weights(run.folder / WEIGHTS_FILE, run.model, about)  # without `save_model`'s check: the run built its model
     accuracies = [row["test_accuracy"] for row in run.history]
     after_an_epoch = bool(run.history) and run.history[-1]["step"] == run.step
     if after_an_epoch and accuracies[-1] > max(accuracies[:-1], default=-1):
-        save_model(run.folder / BEST_FILE, run.model, about)
+        save_weights(run.folder / BEST_FILE, run.model, about)
     write_log(run.folder, run.history)
 
 

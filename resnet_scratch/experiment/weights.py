@@ -13,11 +13,13 @@ import numpy as np
 
 from ..data import Dataset
 from ..errors import UserError, printable
+from ..layers import Layer
 from ..models import ResNet, ResNetConfig, build
 from .checkpoint import CheckpointError, count_numbers, load_weights, read_about, save_weights
 
 WEIGHTS_FILE = "model.safetensors"  # its name in a run's folder
 BEST_FILE = "best.safetensors"  # the same, as it was after the epoch with the highest accuracy on evaluation
+ANY_NETWORK = "save_weights and load_weights of resnet_scratch.experiment.checkpoint are for any network"
 LARGEST_IMAGE = 2048  # pixels of height or width: what a file may ask `predict` for
 
 
@@ -65,7 +67,9 @@ class About:
         cls, model: ResNet, dataset: Dataset, recipe: str, seed: int, step: int, image_size: int | None = None
     ) -> About:
         """The description of `model`, trained on `dataset` for `step` steps, at last with images of this size; None:
-        their own."""
+        their own. Raises UserError for a network that is no ResNet: it has no configuration to be built from."""
+        if not isinstance(model, ResNet):
+            raise UserError(f"model must be a ResNet, got {type(model).__name__}; {ANY_NETWORK}")
         mean, std = tuple(map(float, dataset.mean)), tuple(map(float, dataset.std))
         size = dataset.train_images.shape[1:3] if image_size is None else (image_size, image_size)
         config = dataclasses.asdict(model.config)
@@ -77,8 +81,20 @@ class About:
 
 
 def save_model(path: str | Path, model: ResNet, about: About) -> None:
-    """Write weights and `about` to one file; `load_model` needs nothing else."""
+    """Write weights and `about` to one file; `load_model` needs nothing else. Raises UserError as `check_as_built`."""
+    check_as_built(model, about)
     save_weights(path, model, dataclasses.asdict(about))
+
+
+def check_as_built(model: Layer, about: About) -> None:
+    """Raises UserError, which names the first difference, unless the layers of `model` have the names and types of
+    those that `load_model` would build from `about`, and fill with its weights."""
+    networks = (model, _build(about, math.inf))
+    ours, theirs = ({name: _kind(layer) for name, layer in network.named_layers()} for network in networks)
+    for name in theirs | ours:
+        got, wanted = ours.get(name, "nothing"), theirs.get(name, "nothing")
+        if got != wanted:
+            raise UserError(f"{name or 'model'} is {got}, where load_model would build {wanted}; {ANY_NETWORK}")
 
 
 def load_model(path: str | Path, device: str = "cpu") -> tuple[ResNet, About]:
@@ -94,8 +110,7 @@ def load_model(path: str | Path, device: str = "cpu") -> tuple[ResNet, About]:
     try:
         about = About(**_with_tuples(fields))
         about.check()
-        config = ResNetConfig(**_with_tuples(about.config))
-        model = build(config, len(about.classes), rng=_Zeros(count_numbers(path)))
+        model = _build(about, count_numbers(path))
     except (TypeError, KeyError) as error:
         raise CheckpointError(f"{path} was written by another version of resnet_scratch ({error})") from None
     except ValueError as error:
@@ -132,7 +147,7 @@ def _recorded_settings(path: str | Path) -> dict[str, Any]:
 class _Zeros(np.random.Generator):
     """In place of a random generator, for weights that a file's will replace: zeros, and no more than the file has."""
 
-    def __init__(self, numbers: int) -> None:
+    def __init__(self, numbers: float) -> None:
         super().__init__(np.random.PCG64(0))
         self.left = numbers
 
@@ -144,6 +159,17 @@ class _Zeros(np.random.Generator):
 
     def uniform(self, low: float, high: float, shape: tuple[int, ...]) -> np.ndarray:  # type: ignore[override]
         return self.standard_normal(shape)
+
+
+def _build(about: About, numbers: float) -> ResNet:
+    """The network that `about` describes, with zeros for weights, of which there may be so many `numbers`."""
+    return build(ResNetConfig(**_with_tuples(about.config)), len(about.classes), rng=_Zeros(numbers))
+
+
+def _kind(layer: Layer) -> str:
+    """The type of a layer in words; one that is not the library's, with its module: it may have the same name."""
+    kind = type(layer)
+    return f"a {kind.__name__}" + ("" if kind.__module__.startswith("resnet_scratch.") else f" of {kind.__module__}")
 
 
 def _with_tuples(fields: dict[str, Any]) -> dict[str, Any]:

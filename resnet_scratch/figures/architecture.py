@@ -87,7 +87,7 @@ def _draw_row(ax: Axes, rows: list[Row], layers: dict[str, Layer], y: float) -> 
             _draw_box(ax, (begin, y), row.kind, _text(layers[row.name], row))
             x = begin + BOX
         if shortcut:
-            same = isinstance(block.downsample, Sequential) and not any(block.downsample.children())
+            same = isinstance(block.downsample, Sequential) and len(block.downsample) == 0
             middle = x + GAP + PLUS
             _arrow(ax, (x, y), (middle - PLUS, y))
             _draw_shortcut(ax, fork, middle, y, "-" if same else "--")

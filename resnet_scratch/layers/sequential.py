@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from ..checks import check_instance
 from ..compute.backend import Array
 from ..errors import UserError
@@ -12,6 +14,7 @@ class Sequential(Layer):
     """Layers in a row, each fed with the output of the one before. Without layers it is the identity.
 
     `Sequential(a, b)` names them "0" and "1", as PyTorch does; `Sequential(conv1=a, bn1=b)` names them as it says.
+    `row[0]` is the first and `row[-1]` the last, `len(row)` is their number, and `for layer in row` goes through them.
     Raises TypeError for what is not a layer, such as a list of layers, and UserError for a name that cannot be one, and
     when a layer with parameters is there twice.
     """
@@ -24,23 +27,32 @@ class Sequential(Layer):
             setattr(self, name, layer)
         list(self.named_buffers())  # raises when one is there twice
 
+    def __iter__(self) -> Iterator[Layer]:
+        return (layer for _, layer in self.children())
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __getitem__(self, index: int) -> Layer:
+        return list(self)[index]
+
     def forward(self, x: Array, training: bool = False) -> tuple[Array, list]:
         """x -> the last layer's output. The cache is the list of the layers' caches."""
         caches = []
-        for _, layer in self.children():
+        for layer in self:
             x, cache = layer.forward(x, training)
             caches.append(cache)
         return x, caches
 
     def backward(self, grad_y: Array, caches: list) -> Array:
         """grad_y -> grad_x, by the chain rule: from the last layer to the first."""
-        for (_, layer), cache in zip(reversed(list(self.children())), reversed(caches), strict=True):
+        for layer, cache in zip(reversed(list(self)), reversed(caches), strict=True):
             grad_y = layer.backward(grad_y, cache)
         return grad_y
 
     def backward_to_parameters(self, grad_y: Array, caches: list) -> None:
         """As `backward`, but the first layer computes the gradients of its parameters only."""
-        layers = [layer for _, layer in self.children()]
+        layers = list(self)
         for layer, cache in zip(reversed(layers[1:]), reversed(caches[1:]), strict=True):
             grad_y = layer.backward(grad_y, cache)
         if layers:
@@ -48,6 +60,6 @@ class Sequential(Layer):
 
     def __call__(self, x: Array) -> Array:
         """Inference: each layer's cache is dropped before the next layer runs."""
-        for _, layer in self.children():
+        for layer in self:
             x = layer(x)
         return x

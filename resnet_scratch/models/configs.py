@@ -16,7 +16,7 @@ class ResNetConfig:
     """The architecture of a network, from which `build` makes the layers."""
 
     name: str
-    block: str  # "basic", "relu_before_add", "bottleneck", "preact" or "plain"
+    block: str  # "basic", "relu_before_add", "bottleneck", "preact", "plain", or one that you add to resnet.BLOCKS
     blocks: tuple[int, ...]  # the number of blocks in each stage
     widths: tuple[int, ...]  # the channels of each stage; a bottleneck's output has four times as many
     stem: str  # "cifar": 3x3 convolution; "patch": 4x4, stride 2; "imagenet": 7x7, stride 2, then max-pooling, stride 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..checks import check_instance, check_rng, check_whole
+from ..checks import brief, check_instance, check_rng, check_whole
 from ..errors import UserError
 from ..layers import BatchNorm2d, Conv2d, GlobalAvgPool2d, Linear, MaxPool2d, ReLU, Sequential
 from ..layers.layer import Layer
@@ -12,7 +12,7 @@ from .blocks import BasicBlock, Block, Bottleneck, PlainBlock
 from .configs import ResNetConfig, find
 from .variants import PreActBlock, ReluBeforeAddBlock
 
-BLOCKS: dict[str, type[Block]] = {
+BLOCKS: dict[str, type[Block]] = {  # by the name in a configuration; add one of your own
     "basic": BasicBlock,
     "relu_before_add": ReluBeforeAddBlock,
     "bottleneck": Bottleneck,
@@ -41,7 +41,10 @@ class ResNet(Sequential):
         check_whole("classes", classes)
         check_rng(rng)
         if config.block not in BLOCKS:
-            raise UserError(f"block must be one of {', '.join(BLOCKS)}, got {config.block!r}")
+            raise UserError(
+                f"block must be one of {', '.join(BLOCKS)}, got {brief(config.block)}; "
+                "one of your own has to be added to models.resnet.BLOCKS first"
+            )
         self.config, self.classes = config, classes
         block = BLOCKS[config.block]
         channels = config.widths[0]  # of the next layer's input

@@ -4,16 +4,22 @@ import json
 import math
 import struct
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from resnet_scratch.errors import UserError
 from resnet_scratch.experiment.checkpoint import METADATA_KEY, CheckpointError, load_weights, read_about, save_weights
 from resnet_scratch.experiment.evaluation import predict
+from resnet_scratch.experiment.exchange import export_model
 from resnet_scratch.experiment.weights import About, load_model, recorded_data_dir, save_model
+from resnet_scratch.layers import Flatten, Linear, ReLU, Sequential
 from resnet_scratch.models import ResNetConfig, build
+from resnet_scratch.models.blocks import PlainBlock
+from resnet_scratch.models.resnet import BLOCKS
 
 OLD_FILE = Path(__file__).with_name("weights_57ce254.safetensors")
 # written by commit 57ce254, with widths 3 and 5 so that no transposition goes unseen; what that commit computed from it
@@ -47,6 +53,71 @@ def test_a_run_describes_its_model(tiny_dataset):
     about = About.of(model, tiny_dataset, "paper", seed=3, step=7)
     assert about.config["name"] == "resnet8" and about.image_size == (8, 8)
     assert (about.dataset, about.recipe, about.seed, about.step) == ("tiny", "paper", 3, 7)
+
+
+class GELU(ReLU):
+    """Its subclass, even: another function."""
+
+
+def change_activation(model):
+    model.layer1[0].relu1 = GELU()
+
+
+def drop_shortcut(model):
+    del model.layer2[0].downsample
+
+
+def add_dropout(model):
+    model.layer1[0].dropout = GELU()
+
+
+@pytest.mark.parametrize("change, difference", [
+    (change_activation, "layer1.0.relu1 is a GELU of test_weights, where load_model would build a ReLU;"),
+    (drop_shortcut, "layer2.0.downsample is nothing, where load_model would build a Sequential;"),
+    (add_dropout, "layer1.0.dropout is a GELU of test_weights, where load_model would build nothing;"),
+])  # fmt: skip
+@pytest.mark.parametrize(
+    "save, ending", [(save_model, "safetensors"), (export_model, "safetensors"), (export_model, "pth")]
+)
+def test_a_network_that_was_changed_is_not_saved_as_another(tmp_path, change, difference, save, ending):
+    model, about = load_model(OLD_FILE)
+    change(model)
+    with pytest.raises(UserError, match=f"^{difference} save_weights and load_weights of .* any network$"):
+        save(tmp_path / f"file.{ending}", model, about)
+    assert not list(tmp_path.iterdir())
+    save_weights(tmp_path / "w", model, {})
+    load_weights(tmp_path / "w", model)
+
+
+def test_what_matters_in_training_only_may_be_changed(tmp_path):
+    model, about = load_model(OLD_FILE)
+    model.bn1.group, model.bn1.momentum = 4, 0.5
+    save_model(tmp_path / "w", model, about)
+
+
+def test_a_network_without_a_configuration_is_told_how_it_is_saved(tiny_dataset, tmp_path):
+    model = Sequential(Flatten(), Linear(192, 4, rng=np.random.default_rng(0)))
+    with pytest.raises(UserError, match="model must be a ResNet, got Sequential; save_weights and load_weights of"):
+        About.of(model, tiny_dataset, "mine", seed=0, step=0)
+    with pytest.raises(UserError, match="^model is a Sequential, where load_model would build a ResNet; save_weights"):
+        save_model(tmp_path / "w", model, load_model(OLD_FILE)[1])
+
+
+def test_a_block_of_ones_own_is_loaded_where_it_is_known(tmp_path, monkeypatch):
+    class Doubled(PlainBlock):
+        def forward(self, x, training=False):
+            y, cache = super().forward(x, training)
+            return 2 * y, cache
+
+    model, about = load_model(OLD_FILE)
+    with monkeypatch.context() as known:
+        known.setitem(BLOCKS, "doubled", Doubled)
+        about = replace(about, config={**about.config, "block": "doubled"})
+        model = build(replace(OLD_CONFIG, block="doubled"), 4, rng=np.random.default_rng(0))
+        save_model(tmp_path / "w", model, about)
+        assert type(load_model(tmp_path / "w")[0].layer1[0]) is Doubled
+    with pytest.raises(CheckpointError, match="does not describe a model: block must be .*, got 'doubled'; .*BLOCKS"):
+        load_model(tmp_path / "w")
 
 
 def test_files_that_do_not_describe_a_model_are_refused(tmp_path):

@@ -96,7 +96,7 @@ def test_a_layer_moves_to_a_device_by_any_of_its_names(gpu):
 
 @pytest.mark.parametrize("gradients", [False, True])
 def test_restored_puts_every_array_back_in_place(network, gradients):
-    convolution, norm = network.conv1, getattr(network.rest, "0")
+    convolution, norm = network.conv1, network.rest[0]
     weight, copy = convolution.weight.value, convolution.weight.value.copy()
     convolution.bias.grad = kept = np.float32([5, 6])
     with pytest.raises(KeyError), restored(network, gradients):

@@ -42,6 +42,16 @@ def test_without_layers_it_is_the_identity():
     y, cache = Sequential().forward(x)
     assert y is x and Sequential().backward(x, cache) is x and Sequential()(x) is x
     assert Sequential().backward_to_parameters(x, cache) is None
+    assert len(Sequential()) == 0 and list(Sequential()) == []
+
+
+def test_its_layers_are_found_by_number_in_a_row_and_by_name():
+    first, second = Times(2, []), Times(5, [])
+    row = Sequential(first, scale=second)
+    assert row[0] is first and row[1] is row[-1] is row.scale is second
+    assert len(row) == 2 and list(row) == [first, second] and [*reversed(row)] == [second, first]
+    with pytest.raises(IndexError):
+        row[2]
 
 
 def test_on_the_way_back_to_the_parameters_the_first_layer_leaves_its_input_out():

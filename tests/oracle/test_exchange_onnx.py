@@ -81,6 +81,6 @@ def test_a_layer_without_a_form_in_onnx_is_named(tmp_path):
         pass
 
     model, about = network()
-    next(iter(model.layer1.children()))[1].relu2 = LeakyReLU()
+    model.layer1[0].relu2 = LeakyReLU()
     with pytest.raises(UserError, match="layer1.0.relu2 is a LeakyReLU, which has no form in ONNX"):
         export_model(tmp_path / "small.onnx", model, about)

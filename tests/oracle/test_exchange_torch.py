@@ -69,7 +69,7 @@ def test_without_the_last_layer_the_rest_is_theirs_and_it_is_new(tmp_path):
     model, about, new_last_layer = import_model(tmp_path / "body.pt", classes=["cat", "dog"])
     assert new_last_layer and about.classes == ("cat", "dog") and model.fc.weight.value.shape == (64, 2)
     assert model.fc.weight.value.std() > 0.01
-    np.testing.assert_array_equal(model.layer3.children().__next__()[1].conv2.weight.value[1, 2, 3, 4],
+    np.testing.assert_array_equal(model.layer3[0].conv2.weight.value[1, 2, 3, 4],
                                   module.layer3[0].conv2.weight[4, 3, 1, 2].detach().numpy())  # fmt: skip
     with pytest.raises(ValueError, match="no last layer .*classes"):
         import_model(tmp_path / "body.pt")
