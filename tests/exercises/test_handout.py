@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from resnet_scratch.errors import UserError
-from resnet_scratch.exercises import CHAPTERS, FOLDER, check, grade, kept, my_answers, progress, solutions, task
+from resnet_scratch.exercises import CHAPTERS, check, grade, kept, my_answers, progress, solutions, task
 from resnet_scratch.exercises.handout import remove_solutions, write_exercises
 from resnet_scratch.exercises.milestones import MILESTONES
-from resnet_scratch.exercises.tasks import BEGIN, END, find_task, find_tasks, solution, stub
+from resnet_scratch.exercises.tasks import BEGIN, END, FOLDER, find_task, find_tasks, solution, stub
 
 CHAPTER = '''"""A chapter."""
 
