@@ -2,6 +2,7 @@
 
     python tutorials/make_notebooks.py            write them
     python tutorials/make_notebooks.py --check    say which are not up to date, and fail if one is not
+    python tutorials/make_notebooks.py --without-answers FOLDER    write them into FOLDER, for graded work
 
 The same tutorial always gives the same notebook, to the byte: no outputs, cell ids by position, no versions of tools.
 
@@ -39,11 +40,11 @@ TASK_IMPORT = re.compile(r"^from resnet_scratch\.exercises import (.*\btask)$", 
 MILESTONE = re.compile(r"^milestone\((\d+), solutions\(\)", re.MULTILINE)
 
 
-def notebook(tutorial: Path) -> str:
-    """The notebook of a tutorial, as text."""
+def notebook(tutorial: Path, answers: bool = True) -> str:
+    """The notebook of a tutorial, as text, with or without a folded answer to each task."""
     made = jupytext.read(tutorial, fmt="py:percent")
     title, *cells = made.cells
-    cells = [title, new_code_cell(SETUP), *(new for cell in cells for new in unsolved(cell))]
+    cells = [title, new_code_cell(SETUP), *(new for cell in cells for new in unsolved(cell, answers))]
     return as_text(made, [*cells, new_code_cell(f"progress({int(tutorial.name[:2])})")])
 
 
@@ -65,10 +66,10 @@ def tasks_of(cell) -> list[str]:
     return re.findall(r'^task\("(.*)"\)$', cell["source"], re.MULTILINE) if tagged else []
 
 
-def unsolved(cell) -> list:
+def unsolved(cell, answers: bool = True) -> list:
     """The cells that a student gets in place of one of the tutorial's."""
     if numbers := tasks_of(cell):
-        return [new for number in numbers for new in task_cells(number)]
+        return [new for number in numbers for new in task_cells(number, answers)]
     if cell["cell_type"] == "code":
         cell["source"] = MILESTONE.sub(r"milestone(\1, my_answers()", TASK_IMPORT.sub(_without_task, cell["source"]))
     return [cell]
@@ -80,18 +81,16 @@ def _without_task(line: re.Match) -> str:
     return f"from resnet_scratch.exercises import {', '.join(names)}" if names else ""
 
 
-def task_cells(number: str) -> list:
-    """A task with its hints, a cell to answer it, and its check."""
+def task_cells(number: str, answers: bool = True) -> list:
+    """A task with its hints and perhaps its answer, a cell to answer it, and its check."""
     module, task = find_task(number)
     source = (FOLDER / f"{module}.py").read_text(encoding="utf-8")
     stars = task.stars * "★" + (3 - task.stars) * "☆"
     text = [f"### Task {number} {stars} about {task.minutes} minutes: {task.title}", task.todo]
-    answer = f"```python\n{solution(source, task, module)}\n```"
-    for summary, hint in (
-        ("Hint: a question", task.question),
-        ("Hint: a pointer", task.pointer),
-        ("The answer", answer),
-    ):
+    folded = {"Hint: a question": task.question, "Hint: a pointer": task.pointer}
+    if answers:
+        folded["The answer"] = f"```python\n{solution(source, task, module)}\n```"
+    for summary, hint in folded.items():
         text.append(f"<details><summary>{summary}</summary>\n\n{hint}\n\n</details>")
     return [
         new_markdown_cell("\n\n".join(text)),
@@ -103,7 +102,14 @@ def task_cells(number: str) -> list:
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     arguments.add_argument("--check", action="store_true", help="write nothing; fail if one is not up to date")
-    check = arguments.parse_args().check
+    arguments.add_argument("--without-answers", metavar="FOLDER", type=Path, help="write them here, without answers")
+    chosen = arguments.parse_args()
+    check, folder = chosen.check, chosen.without_answers
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in sorted(HERE.glob("[0-9]*.py")):
+            (folder / f"{path.stem}.ipynb").write_text(notebook(path, answers=False), encoding="utf-8")
+        return print(f"written to {folder}")
     wanted = {HERE / "notebooks" / f"{path.stem}.ipynb": notebook(path) for path in sorted(HERE.glob("[0-9]*.py"))}
     there = {path: path.read_text(encoding="utf-8") for path in (HERE / "notebooks").glob("*.ipynb")}
     stale = [path for path in sorted({*wanted, *there}) if wanted.get(path) != there.get(path)]

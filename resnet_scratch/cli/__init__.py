@@ -8,7 +8,7 @@ from .. import __version__
 from .bench import bench_command
 from .devices import crosscheck_command, doctor_command
 from .exchange import export_command, import_command
-from .exercises import exercises_command
+from .exercises import exercises_command, grade_command
 from .mistakes import break_command
 from .options import Commands
 from .tools import data_command, evaluate_command, gradcheck_command, predict_command, summary_command
@@ -41,7 +41,8 @@ def main() -> None:
 
 COMMANDS = (
     train, evaluate_command, predict_command, compare, import_command, export_command, summary_command, bench_command,
-    gradcheck_command, data_command, break_command, exercises_command, doctor_command, crosscheck_command,
+    gradcheck_command, data_command, break_command, exercises_command, grade_command, doctor_command,
+    crosscheck_command,
 )  # fmt: skip
 for command in COMMANDS:
     main.add_command(command)

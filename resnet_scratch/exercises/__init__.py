@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 from ..errors import UserError
 from .kept import keep, my_answers
-from .tasks import CHAPTERS, FOLDER, find_task, find_tasks
+from .tasks import CHAPTERS, find_task, find_tasks, read_chapter
 
 __all__ = ["CHAPTERS", "check", "grade", "my_answers", "progress", "solutions", "task"]
 
@@ -25,7 +26,7 @@ def grade(number: str, answer: Any) -> None:
     """Check an `answer`, a function or class, to a task such as "1.2".
 
     Raises AssertionError with a message that says what is wrong, NotImplementedError if there is no answer yet, and
-    UserError if there is no such task.
+    UserError if there is no such task, or no check of it.
     """
     _checker(number)(answer)
 
@@ -34,7 +35,7 @@ def check(number: str, answer: Any) -> bool:
     """Check an `answer`, a function or class, to a task such as "1.2": prints whether it is right, and if not, why.
 
     In a notebook, the cell of a right answer is kept in the folder `my-answers`, for the milestones of later chapters.
-    Raises UserError if there is no such task, and whatever the answer itself raises.
+    Raises UserError if there is no such task, or no check of it, and whatever the answer itself raises.
     """
     try:
         grade(number, answer)
@@ -64,10 +65,7 @@ def progress(chapter: int) -> None:
 
     Raises UserError if the chapter has no tasks.
     """
-    if chapter not in CHAPTERS:
-        raise UserError(f"chapter must be one of {', '.join(map(str, CHAPTERS))}, got {chapter!r}")
-    source = (FOLDER / f"{CHAPTERS[chapter]}.py").read_text(encoding="utf-8")
-    numbers = [found.number for found in find_tasks(source)]
+    numbers = [found.number for found in find_tasks(read_chapter(chapter))]
     right = [number for number in numbers if number in _right]
     left = [number for number in numbers if number not in _right]
     print(f"right: {', '.join(right) or 'none yet'}\nstill to do: {', '.join(left) or 'nothing, well done'}")
@@ -77,8 +75,8 @@ def solutions() -> dict[str, Callable]:
     """The library's own answers to all tasks, by number."""
     return {
         found.number: getattr(import_module(f".{stem}", __name__), found.name)
-        for stem in CHAPTERS.values()
-        for found in find_tasks((FOLDER / f"{stem}.py").read_text(encoding="utf-8"))
+        for chapter, stem in CHAPTERS.items()
+        for found in find_tasks(read_chapter(chapter))
     }
 
 
@@ -90,4 +88,8 @@ def _checker(number: str) -> Callable[[Any], None]:
         chapters = ", ".join(map(str, CHAPTERS))
         wanted = f"a task is text, such as '1.2', and chapters with tasks are {chapters}"
         raise UserError(f"there is no task {number!r}; {wanted}") from None
-    return getattr(import_module(f".checks.{module}", __name__), f"task_{number.replace('.', '_')}")
+    file, function = f"{__name__}.checks.{module}", f"task_{number.replace('.', '_')}"
+    checker = getattr(import_module(file), function, None) if find_spec(file) else None
+    if checker is None:
+        raise UserError(f"task {number} has no check: {file.replace('.', '/')}.py needs a function {function}(answer)")
+    return checker

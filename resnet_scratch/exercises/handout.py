@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..errors import UserError
 from .milestones import MILESTONES
-from .tasks import BEGIN, CHAPTERS, END, FOLDER, Task, absolute_imports, find_task, find_tasks
+from .tasks import BEGIN, CHAPTERS, END, Task, absolute_imports, find_task, find_tasks, read_chapter
 
 README = """# Exercises
 
 `chNN_*.py` belongs to the tutorial with the same number. Every task says how hard it is (one to three stars), about how
 long it takes and what to do, and gives two hints: a question and a pointer. Replace `raise NotImplementedError("your
-turn ...")` by your own code.
+turn ...")` by your own code. Then run one of these in this folder, where `python` has resnet_scratch and pytest:
 
-    pytest                 all tasks and the three milestones, which train for minutes
-    pytest -m task1_1      one task: the first of chapter 1
-    pytest test_ch01*      one chapter
-    pytest -m milestone2   the milestone at the end of chapter 2, which trains a network with your answers
+    python -m pytest                             all tasks and the three milestones, which train for minutes
+    python -m pytest -m task1_1                  one task: the first of chapter 1
+    python -m pytest test_ch01_convolution.py    one chapter
+    python -m pytest -m milestone2               the milestone of chapter 2, which trains a network with your answers
 
 If an answer is wrong, the message says what is wrong with it. You can run `resnet-scratch exercises` on this folder
-again at any time: it adds missing files and changes no existing one. To start a file afresh, delete or rename it first.
+again at any time: it adds missing files, writes the tests and pytest.ini anew, and changes no other file. To start a
+file of tasks afresh, delete or rename it first.
 """
 PYTEST_INI = "[pytest]\npythonpath = .\naddopts = -q --tb=short --strict-markers\nmarkers =\n"
 
@@ -56,18 +56,16 @@ def remove_solutions(source: str) -> str:
 def write_exercises(folder: Path, chapters: Iterable[int] = CHAPTERS) -> tuple[list[Path], list[Path]]:
     """Write the students' copy of `chapters` into `folder`. Returns (files written, files that existed and were kept).
 
+    The tests are always written: they have to agree with the library's tasks. What a student writes into is kept.
     Raises UserError for a chapter without exercises, and OSError if the folder cannot be written to.
     """
     files = {"README.md": README}
     for chapter in chapters:
-        if chapter not in CHAPTERS:
-            raise UserError(f"chapter must be one of {', '.join(map(str, CHAPTERS))}, got {chapter}")
+        source = read_chapter(chapter)
         stem = CHAPTERS[chapter]
-        source = (FOLDER / f"{stem}.py").read_text(encoding="utf-8")
         files[f"{stem}.py"] = remove_solutions(source)
         files[f"test_{stem}.py"] = _test_file(stem, find_tasks(source))
-    sources = [(FOLDER / f"{stem}.py").read_text(encoding="utf-8") for stem in CHAPTERS.values()]
-    all_tasks = [task for source in sources for task in find_tasks(source)]
+    all_tasks = [task for chapter in CHAPTERS for task in find_tasks(read_chapter(chapter))]
     marks = [(task.mark, task.title) for task in all_tasks]
     marks += [(f"milestone{chapter}", goal.title) for chapter, goal in MILESTONES.items()]
     files["pytest.ini"] = PYTEST_INI + "".join(f"    {mark}: {title}\n" for mark, title in marks)
@@ -76,7 +74,7 @@ def write_exercises(folder: Path, chapters: Iterable[int] = CHAPTERS) -> tuple[l
     written, kept = [], []
     for name, text in files.items():
         path = folder / name
-        if path.exists():
+        if path.exists() and not name.startswith(("test_", "pytest.")):
             kept.append(path)
         else:
             path.write_text(text, encoding="utf-8")
@@ -87,7 +85,7 @@ def write_exercises(folder: Path, chapters: Iterable[int] = CHAPTERS) -> tuple[l
 def _test_file(stem: str, tasks: list[Task]) -> str:
     """The source of a chapter's test file, with a test for each task."""
     lines = [
-        f'"""Tests of your answers in {stem}.py. Each task has a mark: `pytest -m {tasks[0].mark}`."""\n',
+        f'"""Tests of your answers in {stem}.py. Each task has a mark: `python -m pytest -m {tasks[0].mark}`."""\n',
         f"import {stem} as answers",
         "import pytest\n",
         "from resnet_scratch.exercises import grade",
@@ -101,7 +99,7 @@ def _test_file(stem: str, tasks: list[Task]) -> str:
 def _milestone_file() -> str:
     """The source of the test file of the milestones, which take their answers from the files of several chapters."""
     lines = [
-        '"""Networks made of your answers. Each has a mark: `pytest -m milestone2 -s` shows how it learns."""\n',
+        '"""Networks of your answers. Each has a mark: `python -m pytest -sm milestone2` shows how it learns."""\n',
         "import pytest\n",
         "from resnet_scratch.exercises.milestones import milestone\n\n",
         "def answer(module, name):",

@@ -8,6 +8,8 @@ import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..errors import UserError
+
 FOLDER = Path(__file__).parent
 CHAPTERS = {int(path.name[2:4]): path.stem for path in sorted(FOLDER.glob("ch[0-9][0-9]_*.py"))}
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
@@ -34,6 +36,13 @@ class Task:
     def mark(self) -> str:
         """The pytest mark of its test, such as "task1_2"."""
         return "task" + self.number.replace(".", "_")
+
+
+def read_chapter(chapter: int) -> str:
+    """The source of a chapter's tasks, with their solutions. Raises UserError if the chapter has no tasks."""
+    if chapter not in CHAPTERS:
+        raise UserError(f"chapter must be one of {', '.join(map(str, CHAPTERS))}, got {chapter!r}")
+    return (FOLDER / f"{CHAPTERS[chapter]}.py").read_text(encoding="utf-8")
 
 
 def find_tasks(source: str) -> list[Task]:

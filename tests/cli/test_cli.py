@@ -265,6 +265,21 @@ def test_exercises(invoke, tmp_path):
     assert is_one_message(wrong, "chapter must be one of")
 
 
+def test_grade(invoke, tmp_path):
+    answer = tmp_path / "hand-ins" / "anna" / "my-answers" / "task_12_1.py"
+    answer.parent.mkdir(parents=True)
+    answer.write_text("1 / 0")
+    shown = invoke("grade", "hand-ins/anna")
+    assert shown.exit_code == 0 and "anna, task 12.1: error\n" in shown.output and "line 1:\n" in shown.output
+    assert "\nstudent  right  12\nanna         0  !?" in shown.output
+    written = invoke("grade", "hand-ins/anna", "--out", "marks/grades.csv")
+    assert written.exit_code == 0 and "ZeroDivisionError" not in written.output
+    assert "anna,0,error,missing" in (tmp_path / "marks" / "grades.csv").read_text()
+    assert "ZeroDivisionError" in (tmp_path / "marks" / "grades-messages.txt").read_text()
+    assert is_one_message(invoke("grade", "hand-ins/ben"), "'hand-ins/ben' does not exist")
+    assert is_one_message(invoke("grade", "hand-ins/anna", "--seconds", 0), "'--seconds'", "x>0")
+
+
 def test_break(invoke):
     listed = invoke("break")
     assert listed.exit_code == 0 and "add-forgets-shortcut" in listed.output

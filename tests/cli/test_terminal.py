@@ -55,6 +55,7 @@ def test_a_training_fits_and_so_does_what_uses_it(invoke, tmp_path):
         ("data",),
         ("exercises", "mine"),
         ("exercises", "mine"),  # all files exist
+        ("grade", "mine", "--chapter", 0),
     ):
         result = invoke(*command)
         assert result.exit_code == 0 and fits(result), result.output
@@ -180,4 +181,5 @@ def test_a_hint_can_be_pasted(invoke, gpu, monkeypatch):
     assert refused.exit_code == 2
     hint = shlex.split(refused.output.splitlines()[-1])
     assert hint == ["the/program", "summary", "resnet8", "--batch-size", "128"]
-    assert shlex.split(invoke("exercises", "my answers").output.splitlines()[-2]) == ["cd", "my answers"]
+    *_, folder, tests = invoke("exercises", "my answers").output.splitlines()
+    assert shlex.split(folder) == ["cd", "my answers"] and shlex.split(tests) == [sys.executable, "-m", "pytest"]

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from resnet_scratch.errors import UserError
-from resnet_scratch.exercises import CHAPTERS, FOLDER, check, grade, kept, my_answers, progress, solutions, task
+from resnet_scratch.exercises import CHAPTERS, check, grade, kept, my_answers, progress, solutions, task
 from resnet_scratch.exercises.handout import remove_solutions, write_exercises
 from resnet_scratch.exercises.milestones import MILESTONES
-from resnet_scratch.exercises.tasks import BEGIN, END, find_task, find_tasks, solution, stub
+from resnet_scratch.exercises.tasks import BEGIN, END, FOLDER, find_task, find_tasks, solution, stub
 
 CHAPTER = '''"""A chapter."""
 
@@ -214,6 +214,15 @@ def test_existing_files_are_not_changed(tmp_path):
     assert tmp_path / f"{CHAPTERS[chapters[1]]}.py" in written
 
 
+def test_a_later_hand_out_has_marks_for_tasks_that_are_new(tmp_path):
+    write_exercises(tmp_path, [0])
+    marks = tmp_path / "pytest.ini"
+    marks.write_text("".join(line for line in marks.read_text().splitlines(True) if "task1_1" not in line))
+    write_exercises(tmp_path, [1])
+    result = run(tmp_path, "-m", "task1_1")
+    assert "1 failed" in result.stdout and "your turn: task 1.1" in result.stdout
+
+
 def test_unknown_chapters_and_tasks_are_errors(tmp_path):
     with pytest.raises(UserError, match="chapter must be one of .*, got 77"):
         write_exercises(tmp_path, [77])
@@ -223,6 +232,28 @@ def test_unknown_chapters_and_tasks_are_errors(tmp_path):
     for number in ("77.1", f"{min(CHAPTERS)}.9", "one", 1.2, None):
         with pytest.raises(UserError, match=f"there is no task {number!r}; a task is text, such as '1.2', and"):
             check(number, print)
+
+
+@pytest.mark.parametrize("missing", ["function", "file"])
+def test_a_task_without_a_check_says_what_to_write(monkeypatch, missing):
+    if missing == "function":
+        monkeypatch.delattr("resnet_scratch.exercises.checks.ch00_start.task_0_1")
+    else:
+        monkeypatch.setattr("resnet_scratch.exercises.find_spec", lambda name: None)
+    wanted = r"task 0.1 has no check: resnet_scratch/exercises/checks/ch00_start.py needs a function task_0_1\(answer\)"
+    with pytest.raises(UserError, match=wanted):
+        grade("0.1", print)
+
+
+def test_notebooks_can_be_made_without_answers(monkeypatch):
+    pytest.importorskip("jupytext")
+    monkeypatch.syspath_prepend(FOLDER.parent.parent / "tutorials")
+    from make_notebooks import HERE, notebook
+
+    full, without = notebook(HERE / "00_start.py"), notebook(HERE / "00_start.py", answers=False)
+    assert "The answer" in full and "np.maximum(x, 0)" in full
+    assert "The answer" not in without and "np.maximum(x, 0)" not in without
+    assert without.count("Hint: a pointer") == full.count("Hint: a pointer") == 3
 
 
 @pytest.fixture

@@ -1,0 +1,179 @@
+"""Grading of hand-ins: every answer is checked in a process of its own, so that none can stop the grading of others."""
+
+from __future__ import annotations
+
+import csv
+import os
+import subprocess
+import sys
+import tempfile
+import traceback
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from ..errors import UserError, printable
+from ..table import format_table
+from . import grade
+from .tasks import CHAPTERS, find_task, find_tasks, read_chapter
+
+VERDICTS = {"right": "+", "wrong": "-", "to do": ".", "error": "!", "missing": "?"}  # and their marks in a terminal
+LEGEND = "Chapter by chapter, a sign for each task:\n+ right, - wrong, . to do, ! an error or too slow, ? not handed in"
+CHAPTERS_IN_A_TABLE, LONGEST_NAME = 6, 24  # in a terminal
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What one answer gets."""
+
+    verdict: str  # one of VERDICTS
+    message: str = ""  # what is wrong with it
+
+
+@dataclass(frozen=True)
+class Student:
+    """One hand-in. The student's name is that of the folder."""
+
+    name: str
+    marks: dict[str, Mark]  # by the number of the task
+
+    @property
+    def right(self) -> int:
+        """How many answers are right."""
+        return sum(mark.verdict == "right" for mark in self.marks.values())
+
+
+def grade_hand_ins(folders: Sequence[Path], chapters: Iterable[int] = (), seconds: float = 60) -> list[Student]:
+    """Grade folders, one for each student, which hold files of `resnet-scratch exercises`, or notebooks' `my-answers`.
+
+    Grades all tasks of `chapters`, or of the chapters that anybody handed in. Each answer has some `seconds`, which
+    include the start of its process. As many are checked at a time as there are processor cores.
+    Raises UserError if a chapter has no tasks, or if there is nothing to grade.
+    """
+    from tqdm import tqdm
+
+    files = {folder: _find_files(folder) for folder in folders}
+    stems = {stem for found in files.values() for stem in found}
+    handed_in = [k for k in CHAPTERS if any(s == CHAPTERS[k] or s.startswith(f"task_{k}_") for s in stems)]
+    numbers = [task.number for k in sorted(set(chapters)) or handed_in for task in find_tasks(read_chapter(k))]
+    if not numbers:
+        wanted = f"{next(iter(CHAPTERS.values()))}.py, or task_1_2.py of a folder my-answers"
+        raise UserError(f"no answers in {', '.join(map(str, folders))}: wanted are files such as {wanted}")
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        pairs = [(folder, number) for folder in folders for number in numbers]
+        jobs = {(folder, number): pool.submit(_grade_one, number, files[folder], seconds) for folder, number in pairs}
+        try:
+            for job in tqdm(jobs.values(), unit=" answers", leave=False, disable=None):
+                job.result()
+        finally:
+            pool.shutdown(cancel_futures=True)  # Ctrl-C ends it all
+    return [Student(folder.resolve().name, {k: jobs[folder, k].result() for k in numbers}) for folder in folders]
+
+
+def marks_table(students: Sequence[Student]) -> str:
+    """The marks of all students for a terminal: a column for each chapter, with one sign for each of its tasks."""
+    chapters = list(dict.fromkeys(number.partition(".")[0] for number in students[0].marks))
+    tables = []
+    for first in range(0, len(chapters), CHAPTERS_IN_A_TABLE):
+        shown = chapters[first : first + CHAPTERS_IN_A_TABLE]
+        columns = {"student": "", "right": "d", **dict.fromkeys(shown, "")}
+        rows = [
+            (printable(student.name)[:LONGEST_NAME], student.right, *(_signs(student, chapter) for chapter in shown))
+            for student in students
+        ]
+        tables.append(format_table(columns, rows))
+    return "\n\n".join([*tables, LEGEND])
+
+
+def messages(students: Sequence[Student]) -> str:
+    """What is wrong with each answer, student by student."""
+    found = [(student, k, mark) for student in students for k, mark in student.marks.items() if mark.message]
+    return "".join(f"{student.name}, task {k}: {mark.verdict}\n{mark.message}\n\n" for student, k, mark in found)
+
+
+def write_grades(path: Path, students: Sequence[Student]) -> Path:
+    """Write the verdicts into a CSV file, a row for each student, and the messages beside it. Returns their file.
+
+    Raises OSError if they cannot be written.
+    """
+    numbers = list(students[0].marks)
+    with path.open("w", newline="", encoding="utf-8-sig") as file:  # the mark at its beginning is for Excel
+        table = csv.writer(file)
+        table.writerow(["student", "right", *(f"task {number}" for number in numbers)])
+        for student in students:
+            table.writerow([student.name, student.right, *(student.marks[number].verdict for number in numbers)])
+    beside = path.with_name(f"{path.stem}-messages.txt")
+    beside.write_text(messages(students), encoding="utf-8")
+    return beside
+
+
+def _signs(student: Student, chapter: str) -> str:
+    return "".join(VERDICTS[m.verdict] for number, m in student.marks.items() if number.startswith(f"{chapter}."))
+
+
+def _find_files(folder: Path) -> dict[str, list[Path]]:
+    """The Python files of a hand-in by their names without .py, in whatever folders; no copy of the library."""
+    found: dict[str, list[Path]] = {}
+    for path in sorted(folder.rglob("*.py")):
+        if "resnet_scratch" not in path.relative_to(folder).parts:
+            found.setdefault(path.stem, []).append(path)
+    return found
+
+
+def _answers(number: str, found: dict[str, list[Path]]) -> list[Path]:
+    """The files in which the answer to a task may be: one of its own, of a notebook, or else that of its chapter."""
+    chapter, k = number.split(".")
+    return found.get(f"task_{chapter}_{k}") or found.get(CHAPTERS[int(chapter)], [])
+
+
+def _grade_one(number: str, found: dict[str, list[Path]], seconds: float) -> Mark:
+    """Grade the answer to a task in a process of its own."""
+    files = _answers(number, found)
+    if len(files) != 1:
+        several = f"there is more than one file for it: {', '.join(map(str, files))}"
+        return Mark("error", several) if files else Mark("missing")
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        result = Path(folder) / "result"
+        try:
+            status = subprocess.run(
+                [sys.executable, "-m", __name__, number, str(files[0].resolve()), str(result)],
+                cwd=folder,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))},  # the same library
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,  # no pipe: what an answer starts could keep it open for ever
+                stderr=subprocess.DEVNULL,
+                timeout=seconds,
+            ).returncode
+        except subprocess.TimeoutExpired:
+            return Mark("error", f"stopped after {seconds:g} seconds, which may be an endless loop")
+        if not result.exists():
+            return Mark("error", f"it ended the process that checked it, with status {status}")
+        return Mark(*result.read_text(encoding="utf-8").split("\n", 1))
+
+
+def _grade_here(number: str, file: str) -> Mark:
+    """Grade the answer to a task that is in a file, in this process."""
+    sys.path.insert(0, str(Path(file).parent))
+    name = find_task(number)[1].name
+    try:
+        answer = getattr(import_module(Path(file).stem), name, None)
+        if answer is None:
+            return Mark("missing", f"{file} does not define {name}")
+        grade(number, answer)
+    except NotImplementedError:
+        return Mark("to do")
+    except AssertionError as error:
+        return Mark("wrong", str(error))
+    except BaseException as error:  # SystemExit too: it is the student's
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+        where = f"{file}, line {lines[-1]}:\n" if lines else ""
+        return Mark("error", where + "".join(traceback.format_exception_only(error)).rstrip())
+    return Mark("right")
+
+
+if __name__ == "__main__":  # as _grade_one starts it
+    number, file, result = sys.argv[1:]
+    mark = _grade_here(number, file)
+    Path(result).write_text(f"{mark.verdict}\n{mark.message}", encoding="utf-8", errors="backslashreplace")
