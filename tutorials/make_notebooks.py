@@ -25,6 +25,9 @@ from resnet_scratch.exercises.tasks import FOLDER, find_task, solution, stub
 HERE = Path(__file__).resolve().parent
 SETUP = """# Brings the library, where it is not installed yet, from the folder that this notebook lies in.
 # On Colab first fetch that folder:  !git clone ADDRESS_OF_THE_REPOSITORY
+# and, to find your answers again in later notebooks, mount Google Drive and name a folder there for them:
+#     from google.colab import drive; drive.mount("/content/drive")
+#     %env RESNET_SCRATCH_ANSWERS=/content/drive/MyDrive/my-answers
 import importlib.util
 from pathlib import Path
 
