@@ -41,4 +41,4 @@ def test_a_depthwise_convolution_is_counted_in_a_summary():
     layer = solutions()["2.5"](np.ones((3, 2, 3), np.float32), stride=2, padding=1)
     (row,) = summarise(layer, (7, 6))
     assert row.output_shape == (4, 4, 3)
-    assert row.multiply_adds == 4 * 4 * 3 * (3 * 2)  # Howard et al. 2017, equation 4: windows times channels times kernel
+    assert row.multiply_adds == 4 * 4 * 3 * (3 * 2)  # Howard et al. 2017, equation 4
