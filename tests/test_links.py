@@ -2,6 +2,7 @@
 
 import json
 import re
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -35,3 +36,10 @@ def test_relative_links_lead_to_files(path):
 def test_links_are_found_in_files_and_in_notebooks():
     assert relative_links(ROOT / "tutorials" / "00_start.py") == ["01_convolution.py"]
     assert relative_links(ROOT / "tutorials" / "notebooks" / "00_start.ipynb") == ["01_convolution.ipynb"]
+
+
+def test_on_the_site_a_tutorial_leads_to_the_pages_that_are_there(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "docs" / "_ext")
+    links = import_module("links")
+    text = "[results](../docs/results.md#cifar-10), [next](01_convolution.py), [the README](../README.md)"
+    assert links.of_tutorial(text) == "[results](../results.md#cifar-10), [next](01_convolution.ipynb), the README"
