@@ -469,6 +469,10 @@ with planted("conv-kernel-not-flipped"):
 task("2.5")
 
 # %% [markdown]
+# Each number of the output is a sum of $K^2$ products. In a convolution that sums over the channels, too, it is $C$ times
+# as many. A layer says itself what it costs: `summarise` (07) lists and adds up what the layers' methods `multiply_adds`
+# return. Yours has one. A layer of your own without it counts as 0, as ReLU does.
+#
 # ## Your own convolution learns the shapes
 #
 # A milestone: a small ResNet learns to tell circles, stripes and checkers apart, and every convolution in it runs on

@@ -32,7 +32,7 @@ import numpy as np
 
 from resnet_scratch.exercises import task
 from resnet_scratch.figures.differences import draw_errors, draw_kink, draw_portraits, draw_secants
-from resnet_scratch.gradcheck import DIRECTIONS, MOST_SKIPPED, SMALL, STEPS, gradcheck
+from resnet_scratch.gradcheck import DIRECTIONS, MOST_SKIPPED, SMALL, STEPS, _compare, gradcheck
 from resnet_scratch.layers import AvgPool2d, BatchNorm2d, Conv2d, Linear, ReLU
 from resnet_scratch.layers.layer import Layer, Parameter
 from resnet_scratch.models import ResNetConfig, build
@@ -366,7 +366,15 @@ assert np.allclose(slopes, [0.65, 1, 1]), "the largest step reaches across the k
 # The large step gives 0.65, and backward rightly says 1. That would be a false alarm. So where the two disagree,
 # `gradcheck` tries smaller steps. It also looks at how much $L$ *bends*, $|L(x + h) - 2 L(x) + L(x - h)| / h$. For a
 # smooth function this is close to 0. Across a kink it is large enough to explain the difference. Then the number is
-# left out, and counted as skipped:
+# left out, and counted as skipped.
+
+# %%
+print(inspect.getsource(_compare))
+
+# %% [markdown]
+# Much of this chapter is in these lines. `direction` is a single number, or $v$, and `expected` is the slope along it
+# according to backward. Find the central difference, the relative error with its floor, the bend, and the line that
+# stops at the first step that agrees. Here is a ReLU with two inputs at 0, and one near it:
 
 # %%
 report = gradcheck(ReLU(), np.array([[1.0, -2, 0, 0.5, 4, -3], [3e-6, -1, 2, 0, 1.5, -0.5]]))

@@ -157,8 +157,14 @@ y = MaxPool2d(3, stride=2, padding=1)(negative)
 with_zeros = MaxPool2d(3, stride=2)(np.pad(negative, ((0, 0), (1, 1), (1, 1), (0, 0))))
 print("padded with minus infinity:", y.ravel(), " padded with zeros:", with_zeros.ravel())
 assert y == -1 and with_zeros == 0, "the padding of a maximum must never win"
+print()
+print(inspect.getsource(MaxPool2d.forward))
 
 # %% [markdown]
+# `pad` gets minus infinity. The loop takes one position of the windows at a time, for all windows at once, and notes in
+# `winner` which of them was largest: this is what backward compares with `k`. Because of the strict `>`, a later value
+# that is only as large as an earlier one does not win. (`first` matters only if a whole window is minus infinity.)
+#
 # ## Average pooling
 #
 # If one of $n$ numbers changes, their mean changes by $1/n$ of that. So each pixel of a window gets $1/n$ of its
@@ -290,6 +296,14 @@ assert np.isclose(grad.sum(), 0), "p sums to 1 and so does the label: the gradie
 # That is why softmax and the logarithm are one function here, not two layers. As two layers, the backward pass would
 # multiply $-1/p_t$, which is enormous when the network is confident and wrong, by a Jacobian that is tiny there. In
 # floating point this can be infinity times zero. Together, they leave a number between -1 and 1.
+
+# %%
+print(inspect.getsource(losses.softmax_cross_entropy))
+
+# %% [markdown]
+# The mathematics is in `kernel`. With `label_smoothing` at 0, `q` is the one-hot label. Of the three values that it
+# returns, the first is the loss and the second the gradient, your answer to task 5.4. Both come from one `log_p`, and
+# both are divided by $N$, the third, at the very end.
 #
 # The gradient is also largest where the answer is most wrong. A sigmoid with a squared error does not have that
 # property:

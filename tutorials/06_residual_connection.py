@@ -431,6 +431,16 @@ assert grad.sum() == 4, "four of the sixteen pixels were taken, so four get a gr
 task("6.2")
 
 # %% [markdown]
+# Compare your layer with option A in the library:
+
+# %%
+print(inspect.getsource(SubsamplePad.forward))
+print(inspect.getsource(SubsamplePad.backward))
+
+# %% [markdown]
+# The two slices are the same in both directions, on the other side of the equals sign. That is the transpose again: what
+# was read is written, and what was not read stays 0.
+#
 # **Option B** is a 1x1 convolution with stride 2, and a batch norm. It takes the same pixels as option A, but its
 # channels are weighted sums of the old ones.
 
@@ -482,7 +492,13 @@ plt.show()
 # Look at the green line, and at what it meets on its way to $y$. In (a) this is a ReLU. Block (b) *moves* the second
 # batch norm to after the addition, where it changes the shortcut's signal too. In (c) and (e) nothing is in the way. In
 # (c), however, the branch ends with a ReLU, and in (e) with a convolution. In this library, (a) is `BasicBlock`, (c) is
-# `ReluBeforeAddBlock` and (e) is `PreActBlock`.
+# `ReluBeforeAddBlock` and (e) is `PreActBlock`. Compare (e) with the forward pass of (a) above: which line is the last?
+
+# %%
+print(inspect.getsource(PreActBlock.forward))
+
+# %% [markdown]
+# It is the addition, and the shortcut gets $x$ itself: batch norm and ReLU are on the branch only.
 #
 # The backward pass of (b) is a good test of whether you know where the gradients go.
 

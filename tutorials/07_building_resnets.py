@@ -226,7 +226,14 @@ plt.show()
 
 # %% [markdown]
 # From 50 layers on, the block is the **bottleneck**: a 1x1 convolution reduces the channels to a quarter, a 3x3
-# convolution works there, and another 1x1 convolution expands them again. Why? Count:
+# convolution works there, and another 1x1 convolution expands them again. But for the third convolution, its forward
+# pass is that of the basic block:
+
+# %%
+print(inspect.getsource(Bottleneck.forward))
+
+# %% [markdown]
+# Why these three? Count:
 
 # %%
 rng = np.random.default_rng(0)

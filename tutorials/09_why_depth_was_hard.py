@@ -290,19 +290,27 @@ def gradient_norms(model):
 
 # %%
 SCALES = (1.0, 0.7, 0.5)
-measured = {}
+untrained = {}
 for batchnorm in (False, True):
     for kind in ("plain", "resnet"):
         for scale in SCALES:
             model = scale_weights(network(kind, DEEPEST), scale)
-            measured[batchnorm, kind, scale] = gradient_norms(model if batchnorm else without_batchnorm(model))
+            untrained[batchnorm, kind, scale] = model if batchnorm else without_batchnorm(model)
 
-fig, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
-for ax, batchnorm in zip(axes, (False, True)):
-    chosen = {(kind, scale): measured[batchnorm, kind, scale] for kind in ("plain", "resnet") for scale in SCALES}
-    plot_scales(ax, chosen, f"{'with' if batchnorm else 'without'} batch norm, {DEEPEST} layers")
-axes[0].set_ylabel(r"$\|\partial L / \partial x\|$")
-plt.show()
+
+def plot_all(norms, ylabel):
+    """One panel without batch norm and one with it, for {(batchnorm, kind, scale): norms}."""
+    fig, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
+    for ax, batchnorm in zip(axes, (False, True)):
+        chosen = {(kind, scale): norms[batchnorm, kind, scale] for kind in ("plain", "resnet") for scale in SCALES}
+        plot_scales(ax, chosen, f"{'with' if batchnorm else 'without'} batch norm, {DEEPEST} layers")
+    axes[0].get_legend().remove()  # it is that of the other panel
+    axes[0].set_ylabel(ylabel)
+    plt.show()
+
+
+measured = {key: gradient_norms(model) for key, model in untrained.items()}
+plot_all(measured, r"$\|\partial L / \partial x\|$")
 
 
 # %%
@@ -360,6 +368,43 @@ print(f"predicted for plain: {predicted:.3f}")
 assert 1.1 < per_layer(measured[True, "plain", 1.0]) < 1.25, "with batch norm a plain network's gradient must grow"
 
 # %% [markdown]
+# ### The gradients of the weights
+#
+# So much for the gradient that passes through the layers. The optimizer uses another one, $\partial L / \partial w$. A
+# convolution computes it from its input and from the gradient of its output, as sums of products of the two.
+# **Predict:** does its norm differ as much from layer to layer, without batch norm and with it?
+
+
+# %%
+def weight_gradient_norms(model):
+    """The norm of the gradient of the weights of each block's second convolution, in the order of the forward pass."""
+    return np.array([r.grad_weight_norm for r in record(model, x[:64], labels[:64]) if r.name.endswith("conv2")])
+
+
+of_weights = {key: weight_gradient_norms(model) for key, model in untrained.items()}
+plot_all(of_weights, r"$\|\partial L / \partial w\|$")
+print("first block / last block, of the gradients of x and of w")
+for (batchnorm, kind, scale), norms in of_weights.items():
+    of_x = measured[batchnorm, kind, scale]
+    print(f"{kind:6} {'with' if batchnorm else 'without':7} batch norm, s = {scale}: {of_x[0] / of_x[-1]:8.2g} "
+          f"{norms[0] / norms[-1]:8.2g}   (largest / smallest of w: {norms.max() / norms.min():.2g})")  # fmt: skip
+    assert batchnorm or norms.max() < 30 * norms.min(), "without batch norm they should differ little"
+if not FAST:
+    norms = of_weights[True, "plain", 1.0]
+    assert norms[0] > 100 * norms[-1], "with batch norm, those of the plain network should differ much"
+
+# %% [markdown]
+# **Without batch norm** the lines are nearly level. In the plain network with $s = 0.5$, the gradient with respect to
+# $x$ loses a factor of more than $10^{17}$ from the last block to the first. The gradients of the weights differ by a
+# factor of 20 at most. Forward, each layer multiplies the signal by $s$, and backward, the gradient. A weight gradient
+# is a product of the two, so it has the factors of all other layers, whichever layer it belongs to. That the gradient
+# vanishes does not mean that the last layers learn and the first do not: all weights get tiny gradients alike, and only
+# $\partial L / \partial x$ shows what happens on the way.
+#
+# **With batch norm** the signal has the same size in every layer, so in the plain network the weights' gradients follow
+# that of $x$: those of the first block are some 850 times as large as those of the last (at $s = 1$). In the residual
+# network it is a factor of 3.
+#
 # **Question 1: is it there at the start?** Yes: the first layers of the deep plain network get a gradient that is not
 # too small, but far too *large*.
 #

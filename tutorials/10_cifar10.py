@@ -26,6 +26,7 @@
 # training is optional, and runs in the background.
 
 # %%
+import inspect
 import os
 import time
 from contextlib import closing
@@ -228,6 +229,14 @@ print(f"\nthis network: accuracy {result.accuracy:.2%}, 95 % interval {low:.2%} 
 # The two are of similar size. The sample of test images and the seed are two sources of uncertainty, and an honest
 # comparison of *methods* has to deal with both.
 #
+# This is the function that the cells have called. Compare it with your answer to task 10.1: `q` and `spread` are the
+# only quantities in it, and `half` is the root in the formula for a quadratic equation. (The last line corrects rounding
+# only: without it, the upper end for 10 of 10 could be a little above 1.)
+
+# %%
+print(inspect.getsource(metrics.accuracy_interval))
+
+# %% [markdown]
 # ## Which of two is better?
 #
 # Let us make a second classifier at no cost. It asks the same network twice: about the image, and about the image
@@ -278,6 +287,12 @@ if not (FAST or RUN):
 # these two classifiers. Whether a *method* is better is a question about many seeds (Dietterich 1998 compares such
 # tests). If you have one run of each method, a small p-value may show no more than a lucky seed.
 #
+# And here is the test. Look for what it leaves out: the images that both get right, or both wrong, occur nowhere.
+
+# %%
+print(inspect.getsource(metrics.mcnemar))
+
+# %% [markdown]
 # ## What does it confuse?
 #
 # An accuracy is one number for ten classes. The **confusion matrix** has a row for each true class and a column for each

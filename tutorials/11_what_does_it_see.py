@@ -288,7 +288,7 @@ task("11.2")
 
 # %% [markdown]
 # **Grad-CAM** (Selvaraju et al. 2017) does the same for networks with any ending. In place of the weights of the linear
-# layer it takes the mean of the gradient over the pixels (equation 1), and keeps what speaks for the class (equation 2):
+# layer it takes the mean of the gradient over the pixels (equation 1), and keeps what speaks for the class (equation 2).
 #
 # $$ \alpha_k^c = \frac{1}{HW} \sum_{i,j} \frac{\partial S_c}{\partial A_{ij}^k}, \qquad
 #    L^c = \text{ReLU} \Big( \sum_k \alpha_k^c A^k \Big) $$
@@ -311,6 +311,14 @@ assert min(alike) > 0.9, "the gradient is w / HW at every pixel, so alpha is w, 
 # %% [markdown]
 # They are the same map: $\partial S_c / \partial A_{ij}^k = w_k^c / HW$ at every pixel. (The correlation is not exactly 1
 # because Grad-CAM is enlarged to the size of the image, and the cell shrinks it again.)
+
+# %%
+print(inspect.getsource(grad_cam))
+
+# %% [markdown]
+# The function cuts the network in two after `layer`. What comes before runs forward only, and keeps no caches. What
+# comes after runs forward and backward, one layer at a time, so the backward pass stops at $A$. Equation 1 is the line
+# with `weights`, and equation 2 the line after it.
 
 # %%
 fig, axes = plt.subplots(2, 8, figsize=(10, 3.2), layout="constrained")

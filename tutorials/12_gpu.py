@@ -30,6 +30,7 @@
 # [docs/gpu.md](../docs/gpu.md) has more.
 
 # %%
+import inspect
 import time
 from contextlib import closing
 from statistics import median
@@ -37,7 +38,7 @@ from statistics import median
 import matplotlib.pyplot as plt
 import numpy as np
 
-from resnet_scratch.compute.backend import array_module, devices, resolve_device, to_numpy
+from resnet_scratch.compute.backend import array_module, devices, resolve_device, to_device, to_numpy
 from resnet_scratch.compute.threads import num_threads, set_num_threads
 from resnet_scratch.data import load, training_batches
 from resnet_scratch.exercises import task
@@ -80,7 +81,14 @@ else:
 
 # %% [markdown]
 # It refuses. A silent conversion would hide that data travels between the processor and the GPU, at every call. CuPy
-# follows the same rule: it never converts a NumPy array implicitly.
+# follows the same rule: it never converts a NumPy array implicitly. Here is the function:
+
+# %%
+print(inspect.getsource(array_module))
+
+# %% [markdown]
+# Note that it never imports CuPy. It looks up the library that the array's own class comes from, which must have been
+# imported already. So it costs nothing, and works, on a machine that has no CuPy.
 #
 # Now write a layer's function yourself. *Leaky ReLU* multiplies negative numbers by a small slope, where ReLU sets them
 # to 0. (If you have no GPU, the check tries your answer with a strict imitation of CuPy's arrays.)
@@ -91,7 +99,11 @@ task("12.1")
 # %% [markdown]
 # ## The line that changes
 #
-# `.to(device)` moves a network or a data set. In a terminal, it is `resnet-scratch train --device cuda`.
+# `.to(device)` moves a network or a data set. In a terminal, it is `resnet-scratch train --device cuda`. It calls
+# `to_device` for every array. Look at the last two lines: they are all that is special about a GPU.
+
+# %%
+print(inspect.getsource(to_device))
 
 # %%
 dataset = load("shapes").to(DEVICE)

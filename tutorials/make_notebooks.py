@@ -8,7 +8,8 @@ The same tutorial always gives the same notebook, to the byte: no outputs, cell 
 
 A tutorial shows a task together with the library's answer: `task("2.1")` in a cell with the tag "task". In the notebook
 that cell becomes what to do, with folded hints, a cell for the student's answer, and its check; `milestone(2,
-solutions())` becomes `milestone(2, my_answers())`; and a last cell says what is still to do.
+solutions())` becomes `milestone(2, my_answers())`; a link to a tutorial leads to its notebook; and a last cell says what
+is still to do.
 """
 
 import argparse
@@ -25,6 +26,9 @@ from resnet_scratch.exercises.tasks import FOLDER, find_task, solution, stub
 HERE = Path(__file__).resolve().parent
 SETUP = """# Brings the library, where it is not installed yet, from the folder that this notebook lies in.
 # On Colab first fetch that folder:  !git clone ADDRESS_OF_THE_REPOSITORY
+# and, to find your answers again in later notebooks, mount Google Drive and name a folder there for them:
+#     from google.colab import drive; drive.mount("/content/drive")
+#     %env RESNET_SCRATCH_ANSWERS=/content/drive/MyDrive/my-answers
 import importlib.util
 from pathlib import Path
 
@@ -44,7 +48,7 @@ def notebook(tutorial: Path, answers: bool = True) -> str:
     """The notebook of a tutorial, as text, with or without a folded answer to each task."""
     made = jupytext.read(tutorial, fmt="py:percent")
     title, *cells = made.cells
-    cells = [title, new_code_cell(SETUP), *(new for cell in cells for new in unsolved(cell, answers))]
+    cells = [*unsolved(title), new_code_cell(SETUP), *(new for cell in cells for new in unsolved(cell, answers))]
     return as_text(made, [*cells, new_code_cell(f"progress({int(tutorial.name[:2])})")])
 
 
@@ -70,9 +74,16 @@ def unsolved(cell, answers: bool = True) -> list:
     """The cells that a student gets in place of one of the tutorial's."""
     if numbers := tasks_of(cell):
         return [new for number in numbers for new in task_cells(number, answers)]
+    if cell["cell_type"] == "markdown":
+        cell["source"] = links_from_notebooks(cell["source"])
     if cell["cell_type"] == "code":
         cell["source"] = MILESTONE.sub(r"milestone(\1, my_answers()", TASK_IMPORT.sub(_without_task, cell["source"]))
     return [cell]
+
+
+def links_from_notebooks(text: str) -> str:
+    """A tutorial's text with links that suit its notebook, which is one folder further down, among the other notebooks."""
+    return re.sub(r"\]\((\d\d_\w+)\.py\)", r"](\1.ipynb)", text.replace("](../", "](../../"))
 
 
 def _without_task(line: re.Match) -> str:

@@ -22,7 +22,7 @@ def of_page(text: str, folder: str) -> str:
 
 def of_tutorial(text: str) -> str:
     """The text of one of a tutorial's cells for the site."""
-    return REPOSITORY.sub(r"\1", PAGE.sub(r"](../\1.md", TUTORIAL.sub(r"](\1.ipynb)", text)))
+    return PAGE.sub(r"](../\1.md", REPOSITORY.sub(r"\1", TUTORIAL.sub(r"](\1.ipynb)", text)))
 
 
 def _rewrite(app, page: str, source: list[str]) -> None:

@@ -34,8 +34,9 @@ def grade(number: str, answer: Any) -> None:
 def check(number: str, answer: Any) -> bool:
     """Check an `answer`, a function or class, to a task such as "1.2": prints whether it is right, and if not, why.
 
-    In a notebook, the cell of a right answer is kept in the folder `my-answers`, for the milestones of later chapters.
-    Raises UserError if there is no such task, or no check of it, and whatever the answer itself raises.
+    In a notebook, the cell of a right answer is kept for the milestones of later chapters: in the folder that the
+    environment variable RESNET_SCRATCH_ANSWERS names, or in `my-answers`. Raises UserError if there is no such task, or
+    no check of it, or the folder cannot be made, and whatever the answer itself raises.
     """
     try:
         grade(number, answer)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ..layers.layer import Layer, Parameter
@@ -108,7 +110,7 @@ class DepthwiseConv2d(Layer):
 
     TODO: Write `forward(x, training)`, which returns `(y, cache)`, and `backward(grad_y, cache)`, which returns
         `grad_x` and sets `self.weight.grad`, both for any stride and padding. `self.weight.value` is (KH, KW, C).
-        `__init__` is done.
+        `__init__` and `multiply_adds` are done.
     QUESTION: Fix one kernel position (kh, kw). Which slice of the padded x, with the shape of y, does
         weight[kh, kw] multiply?
     POINTER: Write forward as a loop over kernel positions: y += slice * weight[kh, kw]. For backward, read that line in
@@ -120,6 +122,11 @@ class DepthwiseConv2d(Layer):
     def __init__(self, weight: np.ndarray, stride: int = 1, padding: int = 0) -> None:
         self.weight = Parameter(weight)  # (KH, KW, C)
         self.stride, self.padding = stride, padding
+
+    def multiply_adds(self, output_shape: tuple[int, ...]) -> int:
+        """Of one image, whose output has the shape (OH, OW, C): each number is a sum of KH * KW products."""
+        KH, KW, _ = self.weight.value.shape
+        return math.prod(output_shape) * KH * KW
 
     def forward(self, x: np.ndarray, training: bool = False) -> tuple[np.ndarray, object]:
         """x (N, H, W, C) -> y (N, OH, OW, C), and the cache: whatever backward will need."""

@@ -4,20 +4,34 @@ from __future__ import annotations
 
 import inspect
 import linecache
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ..errors import UserError
 from .tasks import find_task
 
-ANSWERS = Path("my-answers")  # in the folder in which the notebook runs
+VARIABLE = "RESNET_SCRATCH_ANSWERS"  # in the environment: the folder for the answers
+
+
+def folder() -> Path:
+    """The folder for the answers: the one that the environment names, or `my-answers` where the notebook runs.
+
+    Raises UserError for a named one that is in no existing folder, such as a drive that is not mounted yet.
+    """
+    named = Path(os.environ.get(VARIABLE) or "my-answers").expanduser()
+    if not named.absolute().parent.is_dir():
+        raise UserError(f"{VARIABLE} must name a folder in one that exists, got {named}; {named.parent} does not exist")
+    return named
 
 
 def keep(number: str, answer: Any, grade: Callable[[str, Any], None]) -> None:
-    """Save the notebook cell that defines `answer` as `my-answers/task_N_K.py`; does nothing outside of a notebook.
+    """Save the notebook cell that defines `answer` as `task_N_K.py` in `folder()`; does nothing outside of a notebook.
 
-    The cell has to be complete: it is run by itself and graded once more, and not kept if that fails.
+    The cell has to be complete: it is run by itself and graded once more, and not kept if that fails. Raises UserError
+    if there can be no such folder.
     """
     if answer.__module__ != "__main__" or not _in_notebook():
         return
@@ -30,18 +44,21 @@ def keep(number: str, answer: Any, grade: Callable[[str, Any], None]) -> None:
             "of other cells, and check again"
         )
     else:
-        ANSWERS.mkdir(exist_ok=True)
+        folder().mkdir(exist_ok=True)
         _path(number).write_text(source, encoding="utf-8")
 
 
 def my_answers() -> dict[str, Any]:
-    """The answers that were right when they were checked in a notebook, by number."""
-    numbers = [path.stem.removeprefix("task_").replace("_", ".") for path in sorted(ANSWERS.glob("task_*_*.py"))]
+    """The answers that were right when they were checked in a notebook, by number.
+
+    Raises UserError if the environment names a folder that cannot be there.
+    """
+    numbers = [path.stem.removeprefix("task_").replace("_", ".") for path in sorted(folder().glob("task_*_*.py"))]
     return {number: _run(_path(number).read_text(encoding="utf-8"), find_task(number)[1].name) for number in numbers}
 
 
 def _path(number: str) -> Path:
-    return ANSWERS / f"task_{number.replace('.', '_')}.py"
+    return folder() / f"task_{number.replace('.', '_')}.py"
 
 
 def _run(source: str, name: str) -> Any:

@@ -89,7 +89,7 @@ class Layer:
 
     def __call__(self, *inputs: Array) -> Array:
         """The output in evaluation mode, and nothing kept: inference. An addition has two inputs, other layers one."""
-        return self.forward(*inputs, training=False)[0]
+        return self.forward(*inputs, training=False)[0]  # type: ignore[misc]  # in order, then training
 
     def multiply_adds(self, output_shape: tuple[int, ...]) -> int:
         """The multiply-adds of one image's forward pass, given the shape of its output without the batch axis: what

@@ -19,7 +19,8 @@ def checked_forward(layer: Layer, *inputs: Array, training: bool = True) -> tupl
     """The output and the cache of a forward pass. Raises BrokenPromise where it does not return both, or changes its
     input."""
     before = [x.copy() for x in inputs]
-    out = layer.forward(*inputs, training)  # type: ignore[call-arg]  # an addition has two inputs
+    forward: Callable[..., Any] = layer.forward  # of any number of inputs: an addition has two
+    out = forward(*inputs, training)
     if not (isinstance(out, (tuple, list)) and len(out) == 2):
         raise BrokenPromise(
             f"forward must return two things, (y, cache), got {type(out).__name__}: did you forget the cache?"
@@ -64,13 +65,13 @@ def check_short_cuts(layer: Layer, *inputs: Array, training: bool = True) -> Non
     that backward sets. The layer's arrays, and gradients, are as before afterwards."""
     with restored(layer, gradients=True):
         if type(layer).__call__ is not Layer.__call__:
-            y, _ = layer.forward(*inputs, training=False)
+            y, _ = checked_forward(layer, *inputs, training=False)
             if not _near(layer(*inputs), y):
                 raise BrokenPromise("layer(x) is not what forward computes: correct __call__, or remove it")
         if type(layer).backward_to_parameters is not Layer.backward_to_parameters:
-            y, cache = layer.forward(*inputs, training=training)
+            y, cache = checked_forward(layer, *inputs, training=training)
             _, grads = _gradients(layer, layer.backward, y.copy(), cache)
-            y, cache = layer.forward(*inputs, training=training)
+            y, cache = checked_forward(layer, *inputs, training=training)
             if not _near_all(_gradients(layer, layer.backward_to_parameters, y.copy(), cache)[1], grads):
                 raise BrokenPromise(
                     "backward_to_parameters sets other gradients than backward: correct it, or remove it"

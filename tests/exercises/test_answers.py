@@ -2,9 +2,11 @@
 
 from importlib import import_module
 
+import numpy as np
 import pytest
 
 from resnet_scratch.exercises import CHAPTERS, grade, solutions
+from resnet_scratch.measure.summary import summarise
 
 ANSWERS = [import_module(f"answers_{stem[:4]}") for stem in CHAPTERS.values()]
 WRONG = [case for chapter in ANSWERS for case in chapter.WRONG]  # (task, answer, a word of the message)
@@ -33,3 +35,10 @@ def test_a_wrong_answer_is_told_what_is_wrong(task, answer, message):
 def test_every_check_is_tried_with_three_right_and_three_wrong_answers(task):
     assert [number for number, _ in RIGHT].count(task) >= 3
     assert [number for number, *_ in WRONG].count(task) >= 3
+
+
+def test_a_depthwise_convolution_is_counted_in_a_summary():
+    layer = solutions()["2.5"](np.ones((3, 2, 3), np.float32), stride=2, padding=1)
+    (row,) = summarise(layer, (7, 6))
+    assert row.output_shape == (4, 4, 3)
+    assert row.multiply_adds == 4 * 4 * 3 * (3 * 2)  # Howard et al. 2017, equation 4

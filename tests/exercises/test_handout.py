@@ -287,6 +287,22 @@ def test_check_says_right_not_right_or_still_to_do(capsys, notebook):
     grade("0.1", my_answers()["0.1"])
 
 
+def test_answers_are_kept_in_the_folder_that_the_environment_names(notebook, tmp_path, monkeypatch):
+    """As on Colab, where every notebook runs on a machine of its own: this one's folder is not the next one's."""
+    module, first = find_task("0.1")
+    answer = notebook(solution((FOLDER / f"{module}.py").read_text(), first, module))[first.name]
+    monkeypatch.setenv("RESNET_SCRATCH_ANSWERS", str(tmp_path / "drive" / "answers"))
+    with pytest.raises(UserError, match="RESNET_SCRATCH_ANSWERS must name a folder in one that exists, got .*drive"):
+        check("0.1", answer)  # the drive is not mounted
+    (tmp_path / "drive").mkdir()
+    assert check("0.1", answer) and (tmp_path / "drive" / "answers" / "task_0_1.py").exists()
+    (tmp_path / "next").mkdir()
+    monkeypatch.chdir(tmp_path / "next")
+    assert list(my_answers()) == ["0.1"]
+    monkeypatch.delenv("RESNET_SCRATCH_ANSWERS")
+    assert my_answers() == {}
+
+
 def test_an_answer_that_needs_other_cells_is_not_kept(capsys, notebook):
     names = notebook("def relu_forward(x):\n    return maximum(x, 0)")
     names["maximum"] = np.maximum

@@ -33,9 +33,11 @@ def test_the_solutions_learn_as_the_library_does(chapter, capsys, short):
     assert all(float(own) == pytest.approx(float(library), rel=1e-3) for _, own, library in losses)
 
 
-def test_missing_answers_are_named(capsys):
+def test_missing_answers_are_named_and_where_they_would_be(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("RESNET_SCRATCH_ANSWERS", str(tmp_path))
     milestone(2, {"1.4": None})
-    assert "still to do are the tasks 2.2, 2.3." in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "still to do are the tasks 2.2, 2.3." in shown and f"are kept in {tmp_path}; " in shown
 
 
 @pytest.mark.parametrize("number", MILESTONES[8].needs)
