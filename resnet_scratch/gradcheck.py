@@ -20,7 +20,7 @@ from .checks import check_array, check_flag, check_instance, check_number, check
 from .compute.backend import Array, array_module, to_numpy
 from .layers.layer import Layer, restored
 from .layers.protocol import BrokenPromise, check_promises, check_short_cuts, turned_into_float64
-from .table import format_table
+from .table import format_table, wrap
 
 STEPS = (1e-5, 1e-6, 1e-7)  # a smaller one is tried when a larger one disagrees: it crosses fewer kinks
 SMALL = 256  # tensors of up to so many elements are checked element by element, larger ones in random directions
@@ -69,8 +69,8 @@ class Report:
         """A table with the relative error of each tensor, and under it what is wrong."""
         columns = {"gradient w.r.t.": "", "shape": "", "error": ".1e", "at": "", "checked": "d", "": ""}
         rows = [(t.name, t.shape, t.error, t.where, t.compared, "FAILED" if t.problem else "ok") for t in self.tensors]
-        problems = [f"FAILED: {t.name}: {t.problem}" for t in self.tensors if t.problem]
-        notes = [f"note: {self.note}"] if self.note else []
+        problems = [wrap(f"FAILED: {t.name}: {t.problem}") for t in self.tensors if t.problem]
+        notes = [wrap(f"note: {self.note}")] if self.note else []
         return "\n".join([format_table(columns, rows), *problems, *notes])
 
 

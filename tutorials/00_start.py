@@ -20,6 +20,7 @@
 #
 # **Needs:** Python 3.10 or newer and this repository; some Python and NumPy; some linear algebra.
 # **Time:** 15 minutes to read, of which the network trains for two; 20 minutes for the tasks.
+# **Words** that are new to you may be in the [glossary](../docs/notation.md#glossary).
 #
 # To set up, run this in a terminal in the repository's folder (on Windows, write `py` instead of `python3` and
 # `.venv\Scripts\` instead of `.venv/bin/`):
@@ -91,7 +92,12 @@ assert before.accuracy < 0.3, "an untrained network can only guess"
 # %% [markdown]
 # ## The five steps
 #
-# Training has five steps. You initialise the weights once. Then you repeat four steps for each batch of images:
+# The parameters, or **weights**, are the numbers that the layers compute with. They begin random, and training changes
+# them. It takes some images at a time, a **batch**, and asks how far the answers are from right: the **loss**, a single
+# number. How the loss would change with each weight is the **gradient**. Each weight then takes a small step against
+# its gradient, and the **learning rate** says how small.
+#
+# So training has five steps. You initialise the weights once. Then you repeat four steps for each batch of images:
 # forward, loss, backward, update. The next cell prints the library's training loop; its comments number the steps.
 # (`_check` and `_pair` look for wrong arguments. `over_batch` counts the right answers here; 01 explains it.
 # `backward_to_parameters` is `backward` without the gradient with respect to the images, which training does not need.)
@@ -127,7 +133,7 @@ assert uniform - 0.1 < float(first.loss) < uniform + 1, "an untrained network is
 # %%
 full = recipe.total_steps(len(dataset.train_images) // recipe.batch_size)
 steps = 25 if FAST else full
-optimizer = SGD(model.parameters(), momentum=recipe.momentum, weight_decay=recipe.weight_decay)
+optimizer = SGD(model.parameters(), momentum=recipe.momentum, weight_decay=recipe.weight_decay)  # 08 explains both
 losses = []
 with closing(training_batches(dataset, recipe.batch_size, seed=0)) as batches:
     for step in train(model, optimizer, batches, recipe.learning_rates(steps), steps):
@@ -140,7 +146,8 @@ plt.show()
 # %% [markdown]
 # ## How good is it?
 #
-# What counts is the accuracy on images the network was not trained on.
+# What counts is the accuracy on images the network was not trained on. (`evaluate` subtracts from each colour the mean
+# of the training images, and divides by their standard deviation, as `training_batches` did.)
 
 # %%
 result = evaluate(model, dataset.test_images, dataset.test_labels, dataset.mean, dataset.std)
@@ -195,7 +202,8 @@ assert gradcheck(conv, x), "after the with block the layer is right again"
 #
 # Every tutorial has tasks, placed where you can solve them. A task has one to three stars, an estimate of the time, two
 # hints and the answer, all folded. `check` tells you whether your answer is right and, if not, what is wrong with it.
-# Right answers are kept in the folder `my-answers`; in tutorials 02, 05 and 08 you will train networks made of them.
+# Right answers are kept in the folder `my-answers`; in tutorials 02, 05 and 08 you will train networks made of them. The
+# text after a task often goes on from its answer, so solve it before you scroll on.
 #
 # The first two tasks are a layer: ReLU, the *rectified linear unit*, which replaces negative numbers by zero.
 
@@ -214,7 +222,7 @@ task("0.3")
 
 # %% [markdown]
 # If you prefer your own editor to a notebook, `resnet-scratch exercises my-exercises` writes all tasks without their
-# solutions into a folder. `pytest -m task0_1` there checks the first one.
+# solutions into a folder. `python -m pytest -m task0_1` there checks the first one.
 #
 # ## Questions to think about
 #

@@ -128,21 +128,22 @@ assert np.allclose(seen[..., 0], grey[..., 0]), "a single 1 in the middle leaves
 task("1.1")
 
 # %% [markdown]
-# **Predict:** the next cell moves the image to the right, blurs it, and subtracts each pixel from the one below. The
-# image has zeros around it. Where will you see them in the three results?
+# **Predict:** the next cell moves the image down, replaces each pixel by the mean of a cross of five, and subtracts each
+# pixel from the one on its right. The image has zeros around it. Where will you see them in the three results?
 
 # %%
-move_right = [[0, 0, 0], [1, 0, 0], [0, 0, 0]]
-mean_of_nine = np.full((3, 3), 1 / 9)
-below_minus_itself = [[0, 0, 0], [0, -1, 0], [0, 1, 0]]
-changed = layer_of(move_right, mean_of_nine, below_minus_itself)(grey)[0]
-draw_channels(dict(zip(["moved to the right", "mean of nine", "below minus itself"], np.moveaxis(changed, 2, 0))))
+move_down = [[0, 1, 0], [0, 0, 0], [0, 0, 0]]
+mean_of_cross = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]]) / 5
+right_minus_itself = [[0, 0, 0], [0, -1, 1], [0, 0, 0]]
+changed = layer_of(move_down, mean_of_cross, right_minus_itself)(grey)[0]
+draw_channels(dict(zip(["moved down", "mean of a cross", "right minus itself"], np.moveaxis(changed, 2, 0))))
 plt.show()
-assert not changed[:, 0, 0].any(), "a zero comes in at the left"
-assert np.allclose(changed[-1, :, 2], -grey[0, -1, :, 0]), "below the last row there is zero: 0 - pixel"
-corner = changed[0, 0, 1] / grey[0, :2, :2, 0].mean()
-print(f"mean of nine, top left corner: {corner:.3f} times the mean of the four pixels that exist")
-assert np.isclose(corner, 4 / 9), "four pixels and five zeros, divided by nine"
+assert not changed[0, :, 0].any(), "zeros come in at the top"
+assert np.allclose(changed[:, -1, 2], -grey[0, :, -1, 0]), "right of the last column there is zero: 0 - pixel"
+there = [grey[0, 0, 0, 0], grey[0, 0, 1, 0], grey[0, 1, 0, 0]]
+corner = changed[0, 0, 1] / np.mean(there)
+print(f"mean of a cross, top left corner: {corner:.3f} times the mean of the three pixels that exist")
+assert np.isclose(corner, 3 / 5), "three pixels and two zeros, divided by five"
 
 # %% [markdown]
 # The zeros look like a black frame around the image. They darken the border of the blurred image, and they make edges

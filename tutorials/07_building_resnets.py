@@ -162,10 +162,10 @@ def cifar_parameters(n):
 
 
 TABLE_6 = {20: 0.27, 32: 0.46, 44: 0.66, 56: 0.85, 110: 1.7, 1202: 19.4}  # millions; He et al. 2015, table 6
-for depth, paper in TABLE_6.items():
-    by_hand = cifar_parameters((depth - 2) // 6)
-    counted = sum(p.value.size for p in build(f"resnet{depth}", rng=np.random.default_rng(0)).parameters())
-    print(f"ResNet-{depth:<5} by hand {by_hand:>10,}   counted {counted:>10,}   paper {paper} M")
+for layers, paper in TABLE_6.items():
+    by_hand = cifar_parameters((layers - 2) // 6)
+    counted = sum(p.value.size for p in build(f"resnet{layers}", rng=np.random.default_rng(0)).parameters())
+    print(f"ResNet-{layers:<5} by hand {by_hand:>10,}   counted {counted:>10,}   paper {paper} M")
     assert by_hand == counted, "the formula and the network must agree"
     assert abs(counted / 1e6 / paper - 1) < 0.03, "and it must be the paper's network"
 

@@ -688,7 +688,7 @@ class SkipAdd(Add):
 
 def blocks(model):
     """All blocks of a network, in the order of the forward pass."""
-    return [block for name, stage in model.children() if name.startswith("layer") for _, block in stage.children()]
+    return [block for name, stage in model.children() if name.startswith("layer") for block in stage]
 
 
 residual_errors = {}

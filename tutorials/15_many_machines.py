@@ -606,7 +606,7 @@ task("15.4")
 # %%
 EPOCHS, BASE = (1 if FAST else 8), 0.05
 SEEDS = range(1 if FAST else 3)
-scaled_learning_rate = solutions()["15.4"]
+linear_rule = solutions()["15.4"]
 
 
 def final_loss(k, schedule, steps, seed):
@@ -624,7 +624,7 @@ for k in (1, 4, 16):
     schedules = {
         "the same rate": constant(BASE),
         "linear rule": constant(k * BASE),
-        "linear rule, warm-up": lambda step, k=k, steps=steps: scaled_learning_rate(step, BASE, k, steps // 3),
+        "linear rule, warm-up": lambda step, k=k, steps=steps: linear_rule(step, BASE, k, steps // 3),
     }
     for name, schedule in schedules.items() if k > 1 else [("the same rate", constant(BASE))]:
         runs = losses[k, name] = [final_loss(k, schedule, steps, seed) for seed in SEEDS]
@@ -679,13 +679,13 @@ MACHINES = {  # operations per second, latency in seconds, bytes per second: ass
     "core, 1 Gb/s": (50e9, 50e-6, 125e6),
     "GPU, 100 Gb/s": (10e12, 5e-6, 12.5e9),
 }
-step_time = solutions()["15.5"]
+modelled_time = solutions()["15.5"]
 
 
 def seconds(network, machine, k, images):
     """Of a step with so many images in all."""
     (speed, latency, bandwidth), cost = MACHINES[machine], networks[network]
-    return step_time(k, images * cost["operations"] / speed, cost["bytes"], latency, bandwidth)
+    return modelled_time(k, images * cost["operations"] / speed, cost["bytes"], latency, bandwidth)
 
 
 # %% [markdown]

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from resnet_scratch.exercises.handout import remove_solutions, write_exercises
 from resnet_scratch.exercises.milestones import MILESTONES
 from resnet_scratch.exercises.tasks import BEGIN, END, FOLDER, find_task, find_tasks, solution, stub
 
+TUTORIALS = sorted((Path(__file__).parents[2] / "tutorials").glob("[0-9]*.py"))
 CHAPTER = '''"""A chapter."""
 
 import math
@@ -315,3 +317,28 @@ def test_a_task_is_shown_without_its_solution(capsys):
     task("0.1")
     shown = capsys.readouterr().out
     assert shown.startswith("Task 0.1 *") and "SOLUTION" not in shown and "relu_forward" in shown
+
+
+def bound(tree):
+    """(name, line) of all that the code of a notebook binds outside functions and classes."""
+    inside = {id(n) for f in ast.walk(tree) if isinstance(f, SCOPES) for n in ast.walk(f)} - {id(n) for n in tree.body}
+    for node in ast.walk(tree):
+        if id(node) not in inside and isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            yield node.name, node.lineno
+        elif id(node) not in inside and isinstance(node, ast.alias):
+            yield node.asname or node.name, node.lineno
+        elif id(node) not in inside and isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id, node.lineno
+
+
+SCOPES = (ast.FunctionDef, ast.ClassDef, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+
+
+@pytest.mark.parametrize("tutorial", TUTORIALS, ids=lambda path: path.stem)
+def test_no_cell_after_a_task_takes_the_name_of_its_answer(tutorial):
+    """Else the check would judge the tutorial's own code when a student runs it once more."""
+    text = tutorial.read_text(encoding="utf-8")
+    tasks = re.finditer(r'^task\("(.*)"\)$', text, re.MULTILINE)
+    lines = {match[1]: text[: match.start()].count("\n") + 1 for match in tasks}
+    names = {find_task(number)[1].name: line for number, line in lines.items()}
+    assert not [(name, line) for name, line in bound(ast.parse(text)) if line > names.get(name, line)]
