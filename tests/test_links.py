@@ -34,8 +34,8 @@ def test_relative_links_lead_to_files(path):
 
 
 def test_links_are_found_in_files_and_in_notebooks():
-    assert relative_links(ROOT / "tutorials" / "00_start.py") == ["01_convolution.py"]
-    assert relative_links(ROOT / "tutorials" / "notebooks" / "00_start.ipynb") == ["01_convolution.ipynb"]
+    assert relative_links(ROOT / "tutorials" / "00_start.py")[-1] == "01_convolution.py"
+    assert relative_links(ROOT / "tutorials" / "notebooks" / "00_start.ipynb")[-1] == "01_convolution.ipynb"
 
 
 def test_on_the_site_a_tutorial_leads_to_the_pages_that_are_there(monkeypatch):
