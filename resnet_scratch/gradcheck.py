@@ -19,7 +19,7 @@ import numpy as np
 from .checks import check_array, check_flag, check_instance, check_number, check_whole
 from .compute.backend import Array, array_module, to_numpy
 from .layers.layer import Layer, restored
-from .layers.protocol import BrokenPromise, check_promises, check_short_cuts, turned_into_float64
+from .layers.protocol import BrokenPromise, check_fast_paths, check_promises, turned_into_float64
 from .table import format_table, wrap
 
 STEPS = (1e-5, 1e-6, 1e-7)  # a smaller one is tried when a larger one disagrees: it crosses fewer kinks
@@ -131,7 +131,7 @@ def _check_all(layer: Layer, inputs: list[Array], training: bool, tolerance: flo
         report.tensors[0].problem = f"backward returned {surplus} gradients more than there are inputs"
     if report:
         try:
-            check_short_cuts(layer, *inputs, training=training)
+            check_fast_paths(layer, *inputs, training=training)
         except BrokenPromise as error:
             report.tensors[0].problem = str(error)
     return report

@@ -42,9 +42,10 @@ PROMISES = {  # what a recipe must print, as far as it follows from what it says
 }
 
 
-def run(recipe: str) -> str:
-    """What the blocks of a recipe print, run in the current folder: Python, and our commands."""
-    printed, names = io.StringIO(), {}  # a block may use what those before it define
+def run(recipe: str, names: dict | None = None) -> str:
+    """What the blocks of a recipe print, run in the current folder: Python, and our commands. Adds what they define to
+    `names`, which later blocks may use."""
+    printed, names = io.StringIO(), {} if names is None else names
     for language, block in re.findall(r"^```(\w+)\n(.*?)^```", RECIPES[recipe], re.DOTALL | re.MULTILINE):
         if language == "python":
             assert block.count("\n") < 20, f"{recipe}: a recipe has less than 20 lines"
@@ -93,6 +94,12 @@ def test_a_recipe_works(recipe, folder, monkeypatch):
     first = recipe == "Train on your own images"
     printed = (folder / "printed.txt").read_text() if first else run(recipe)
     assert re.search(PROMISES[recipe], printed, re.DOTALL), printed
+
+
+def test_the_fast_layer_works_on_every_device(put):
+    names = {}
+    run("Write your own layer", names)
+    assert gradcheck(put(names["FastPReLU"]()), put(np.random.default_rng(1).standard_normal((3, 2, 2, 4))))
 
 
 def test_the_dropout_of_the_page_on_trouble_passes_the_check_and_a_generator_that_goes_on_does_not():

@@ -93,7 +93,7 @@ assert before.accuracy < 0.3, "an untrained network can only guess"
 # ## The five steps
 #
 # The parameters, or **weights**, are the numbers that the layers compute with. They begin random, and training changes
-# them. It takes some images at a time, a **batch**, and asks how far the answers are from right: the **loss**, a single
+# them. It takes some images at a time, a **batch**, and measures how wrong the answers are: the **loss**, a single
 # number. How the loss would change with each weight is the **gradient**. Each weight then takes a small step against
 # its gradient, and the **learning rate** says how small.
 #
@@ -201,7 +201,7 @@ assert gradcheck(conv, x), "after the with block the layer is right again"
 # ## Your first tasks
 #
 # Every tutorial has tasks, placed where you can solve them. A task has one to three stars, an estimate of the time, two
-# hints and the answer, all folded. `check` tells you whether your answer is right and, if not, what is wrong with it.
+# folded hints and, in most copies, the folded answer. `check` tells you whether your answer is right and, if not, what is wrong with it.
 # Right answers are kept in the folder `my-answers`; in tutorials 02, 05 and 08 you will train networks made of them. The
 # text after a task often goes on from its answer, so solve it before you scroll on.
 #

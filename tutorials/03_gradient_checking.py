@@ -508,7 +508,7 @@ assert "in place" in wrong[3].problem, "grad_y was changed"
 # %% [markdown]
 # The fourth layer returns the right numbers, and fails before any is compared, so its error counts as infinite. Alone,
 # it would do no harm. Beside a shortcut, which is given the very same array (06), it would spoil the shortcut's
-# gradient. `gradcheck` first looks whether a layer keeps such promises: see
+# gradient. `gradcheck` first checks whether a layer keeps such promises: see
 # [`layers/protocol.py`](../resnet_scratch/layers/protocol.py).
 #
 # The library knows more mistakes. A test plants each of them and demands that some check fails. In other words, the

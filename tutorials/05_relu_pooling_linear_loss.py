@@ -33,11 +33,10 @@ import numpy as np
 from resnet_scratch import losses
 from resnet_scratch.exercises import solutions, task
 from resnet_scratch.exercises.milestones import milestone
-from resnet_scratch.figures.graphs import draw_graph
-from resnet_scratch.figures.style import BACKWARD
 from resnet_scratch.figures.functions import plot_functions
+from resnet_scratch.figures.graphs import draw_graph
 from resnet_scratch.figures.numbers import draw_numbers
-from resnet_scratch.figures.style import BLACK
+from resnet_scratch.figures.style import BACKWARD, BLACK
 from resnet_scratch.gradcheck import gradcheck
 from resnet_scratch.layers import AvgPool2d, GlobalAvgPool2d, Linear, MaxPool2d, ReLU
 

@@ -634,8 +634,8 @@ show_images(axes, [star[0], *copies], ["original"] + [""] * 8)
 plt.show()
 
 # %% [markdown]
-# A crop needs no loop over the images. `sliding_window_view` is known from 01: it shows all $9 \cdot 9$ crops of every
-# padded image without copying a pixel. The last line copies one of them for each image:
+# A crop needs no loop over the images. `sliding_window_view` is a view, as `windows` is (01): it shows all $9 \cdot 9$
+# crops of every padded image without copying a pixel. The last line copies one of them for each image:
 
 # %%
 print(inspect.getsource(random_crop))

@@ -39,8 +39,8 @@ from resnet_scratch.exercises import task
 from resnet_scratch.experiment.evaluation import evaluate
 from resnet_scratch.experiment.recipe import find
 from resnet_scratch.experiment.weights import load_model
-from resnet_scratch.figures.seeing import show_heats, show_maps, show_row
 from resnet_scratch.figures.functions import plot_functions
+from resnet_scratch.figures.seeing import show_heats, show_maps, show_row
 from resnet_scratch.insight.features import activations
 from resnet_scratch.insight.inputs import class_images, fgsm
 from resnet_scratch.insight.drawings import draw_feature_maps, draw_filters

@@ -2,7 +2,7 @@
 
 Every process holds the whole model, and of every batch its part of the images. What it computes per image it computes
 for its own part; what is a sum over the batch is finished by exchanging messages. `over_batch` sees to that, so layers
-(but for batch norm over groups), optimizers and the training loop know nothing about processes.
+(except batch norm over groups), optimizers and the training loop know nothing about processes.
 
     with processes():      # with `mpiexec -n 4 python script.py`: four processes that work together; else one alone
         ...

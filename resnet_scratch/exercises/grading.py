@@ -48,8 +48,8 @@ class Student:
 def grade_hand_ins(folders: Sequence[Path], chapters: Iterable[int] = (), seconds: float = 60) -> list[Student]:
     """Grade folders, one for each student, which hold files of `resnet-scratch exercises`, or notebooks' `my-answers`.
 
-    Grades all tasks of `chapters`, or of the chapters that anybody handed in. Each answer has some `seconds`, which
-    include the start of its process. As many are checked at a time as there are processor cores.
+    Grades all tasks of `chapters`, or of the chapters that anybody handed in. Each answer gets `seconds` seconds,
+    including the start of its process. As many are checked at a time as there are processor cores.
     Raises UserError if a chapter has no tasks, or if there is nothing to grade.
     """
     from tqdm import tqdm
@@ -69,7 +69,12 @@ def grade_hand_ins(folders: Sequence[Path], chapters: Iterable[int] = (), second
                 job.result()
         finally:
             pool.shutdown(cancel_futures=True)  # Ctrl-C ends it all
-    return [Student(folder.resolve().name, {k: jobs[folder, k].result() for k in numbers}) for folder in folders]
+    students = [Student(folder.resolve().name, {k: jobs[folder, k].result() for k in numbers}) for folder in folders]
+    for folder, student in zip(folders, students):
+        if not any(_answers(number, files[folder]) for number in numbers):
+            there = ", ".join(path.name for path in sorted(folder.rglob("*"))[:9] if path.is_file())
+            student.marks[numbers[0]] = Mark("missing", f"there is no answer in the hand-in, but: {there}")
+    return students
 
 
 def marks_table(students: Sequence[Student]) -> str:
@@ -99,13 +104,13 @@ def write_grades(path: Path, students: Sequence[Student]) -> Path:
     Raises OSError if they cannot be written.
     """
     numbers = list(students[0].marks)
-    with path.open("w", newline="", encoding="utf-8-sig") as file:  # the mark at its beginning is for Excel
+    with path.open("w", newline="", encoding="utf-8-sig", errors="backslashreplace") as file:  # -sig is for Excel
         table = csv.writer(file)
         table.writerow(["student", "right", *(f"task {number}" for number in numbers)])
         for student in students:
             table.writerow([student.name, student.right, *(student.marks[number].verdict for number in numbers)])
     beside = path.with_name(f"{path.stem}-messages.txt")
-    beside.write_text(messages(students), encoding="utf-8")
+    beside.write_text(messages(students), encoding="utf-8", errors="backslashreplace")  # a folder may have any name
     return beside
 
 
@@ -165,7 +170,7 @@ def _grade_here(number: str, file: str) -> Mark:
     except NotImplementedError:
         return Mark("to do")
     except AssertionError as error:
-        return Mark("wrong", str(error))
+        return Mark("wrong", str(error) or "an assertion without a message failed")
     except BaseException as error:  # SystemExit too: it is the student's
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
         where = f"{file}, line {lines[-1]}:\n" if lines else ""
@@ -177,3 +182,4 @@ if __name__ == "__main__":  # as _grade_one starts it
     number, file, result = sys.argv[1:]
     mark = _grade_here(number, file)
     Path(result).write_text(f"{mark.verdict}\n{mark.message}", encoding="utf-8", errors="backslashreplace")
+    os._exit(0)  # without waiting for threads that an answer has started

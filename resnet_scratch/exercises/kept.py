@@ -19,9 +19,12 @@ VARIABLE = "RESNET_SCRATCH_ANSWERS"  # in the environment: the folder for the an
 def folder() -> Path:
     """The folder for the answers: the one that the environment names, or `my-answers` where the notebook runs.
 
-    Raises UserError for a named one that is in no existing folder, such as a drive that is not mounted yet.
+    Raises UserError for a named one that is in no existing folder, such as a drive that is not mounted yet, or that is
+    a file.
     """
     named = Path(os.environ.get(VARIABLE) or "my-answers").expanduser()
+    if named.exists() and not named.is_dir():
+        raise UserError(f"{VARIABLE} must name a folder, got the file {named}")
     if not named.absolute().parent.is_dir():
         raise UserError(f"{VARIABLE} must name a folder in one that exists, got {named}; {named.parent} does not exist")
     return named

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from functools import partial
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -113,11 +112,21 @@ def onnx_model(model: ResNet, about: About) -> Any:
     return proto
 
 
-class _Traced(SimpleNamespace):
-    """In place of a layer in its formula: the layers below it, traced, by their names and in a row."""
+class _Traced:
+    """In place of a layer in formulas: called as it is, with the layers below it, traced, by name and in a row."""
+
+    def __init__(self, formula: Callable[..., str], children: dict[str, Callable[..., str]]) -> None:
+        self._formula, self._row = formula, list(children.values())
+        vars(self).update(children)
+
+    def __call__(self, *inputs: str) -> str:
+        return self._formula(self, *inputs)
 
     def __iter__(self) -> Iterator[Callable[..., str]]:
-        return iter(vars(self).values())
+        return iter(self._row)
+
+    def __getitem__(self, index: int) -> Callable[..., str]:
+        return self._row[index]
 
 
 class _Graph:
@@ -134,12 +143,11 @@ class _Graph:
         formula = type(layer).__call__
         if formula is Layer.__call__:
             raise UserError(
-                f"{name} is a {type(layer).__name__}, which has no form in ONNX: add it to OPERATIONS in "
+                f"{name or 'model'} ({type(layer).__name__}) has no form in ONNX: add it to OPERATIONS in "
                 "experiment/onnx_graph.py, or write its __call__ as a formula over its layers"
             )
         children = {key: self.trace(child, f"{name}.{key}" if name else key) for key, child in layer.children()}
-        traced: Any = _Traced(**children)
-        return partial(formula, traced)
+        return _Traced(formula, children)
 
     def _add(self, name: str, operations: list[Op], *inputs: str) -> str:
         from onnx import helper, numpy_helper

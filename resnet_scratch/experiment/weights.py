@@ -20,6 +20,7 @@ from .checkpoint import CheckpointError, count_numbers, load_weights, read_about
 WEIGHTS_FILE = "model.safetensors"  # its name in a run's folder
 BEST_FILE = "best.safetensors"  # the same, as it was after the epoch with the highest accuracy on evaluation
 ANY_NETWORK = "save_weights and load_weights of resnet_scratch.experiment.checkpoint are for any network"
+SETTINGS = ("kernel_size", "stride", "padding", "eps")  # of layers, as far as evaluation depends on them
 LARGEST_IMAGE = 2048  # pixels of height or width: what a file may ask `predict` for
 
 
@@ -81,16 +82,20 @@ class About:
 
 
 def save_model(path: str | Path, model: ResNet, about: About) -> None:
-    """Write weights and `about` to one file; `load_model` needs nothing else. Raises UserError as `check_as_built`."""
+    """Write weights and `about` to one file; `load_model` needs nothing else.
+
+    Raises UserError as `check_as_built` does."""
     check_as_built(model, about)
     save_weights(path, model, dataclasses.asdict(about))
 
 
 def check_as_built(model: Layer, about: About) -> None:
-    """Raises UserError, which names the first difference, unless the layers of `model` have the names and types of
-    those that `load_model` would build from `about`, and fill with its weights."""
-    networks = (model, _build(about, math.inf))
-    ours, theirs = ({name: _kind(layer) for name, layer in network.named_layers()} for network in networks)
+    """Raises UserError, which names the first difference, unless `model` has the layers and arrays that `load_model`
+    would build from `about`, and fill with its weights."""
+    built = _build(about, math.inf)
+    if isinstance(model, ResNet) and model.classes != built.classes:
+        raise UserError(f"about must name {model.classes} classes, as many as model has, got {built.classes}")
+    ours, theirs = _described(model), _described(built)
     for name in theirs | ours:
         got, wanted = ours.get(name, "nothing"), theirs.get(name, "nothing")
         if got != wanted:
@@ -166,10 +171,19 @@ def _build(about: About, numbers: float) -> ResNet:
     return build(ResNetConfig(**_with_tuples(about.config)), len(about.classes), rng=_Zeros(numbers))
 
 
+def _described(network: Layer) -> dict[str, str]:
+    """What is under each name in a network, in words: its layers and its arrays."""
+    layers = {name: _kind(layer) for name, layer in network.named_layers()}
+    return layers | {name: f"an array {buffer.value.shape}" for name, buffer in network.named_buffers()}
+
+
 def _kind(layer: Layer) -> str:
-    """The type of a layer in words; one that is not the library's, with its module: it may have the same name."""
+    """The type of a layer, and what else decides its output in evaluation; of one that is not the library's its module
+    too, since it may have the same name."""
     kind = type(layer)
-    return f"a {kind.__name__}" + ("" if kind.__module__.startswith("resnet_scratch.") else f" of {kind.__module__}")
+    module = "" if kind.__module__.startswith("resnet_scratch.") else f" of {kind.__module__}"
+    settings = [f"{key} {getattr(layer, key)}" for key in SETTINGS if hasattr(layer, key)]
+    return f"a {kind.__name__}{module}" + (f" with {', '.join(settings)}" if settings else "")
 
 
 def _with_tuples(fields: dict[str, Any]) -> dict[str, Any]:

@@ -25,7 +25,7 @@ class Record:
     forward_ms: float
     backward_ms: float = 0.0
     grad_norm: float = 0.0  # 2-norm of the gradient with respect to the layer's (first) input
-    grad_weight_norm: float = 0.0  # 2-norm of the gradient with respect to all its parameters; 0 without parameters
+    grad_weight_norm: float | None = None  # 2-norm of the gradient with respect to all its parameters, if it has any
 
 
 def record(model: Layer, images: Array, labels: Array) -> list[Record]:
@@ -48,7 +48,8 @@ def record(model: Layer, images: Array, labels: Array) -> list[Record]:
             row = records[event.name]
             row.backward_ms = milliseconds
             row.grad_norm = _norm(first)
-            row.grad_weight_norm = _norm(*(parameter.grad for parameter in event.layer.parameters()))
+            if parameters := event.layer.parameters():
+                row.grad_weight_norm = _norm(*(parameter.grad for parameter in parameters))
 
     with restored(model), observe(model, note):
         logits, cache = model.forward(images, training=True)
@@ -65,7 +66,7 @@ def format_records(records: list[Record]) -> str:
         "fwd ms": ".1f", "bwd ms": ".1f",
     }  # fmt: skip
     rows = [
-        (r.name, r.output_shape[1:], r.mean, r.std, r.grad_norm, r.grad_weight_norm or None, r.memory / 1e3,
+        (r.name, r.output_shape[1:], r.mean, r.std, r.grad_norm, r.grad_weight_norm, r.memory / 1e3,
          r.forward_ms, r.backward_ms)
         for r in records
     ]  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import textwrap
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import groupby
 from numbers import Number
 from typing import TYPE_CHECKING, Any
@@ -65,11 +65,12 @@ class Layer:
     """
 
     def __init_subclass__(cls, **keywords: Any) -> None:
-        """A class with a forward or backward of its own does not inherit the short cut that computes its parent's."""
+        """A class with a forward or backward of its own does not inherit the fast path of the one it overrides."""
         super().__init_subclass__(**keywords)
-        for own, short_cut in (("forward", "__call__"), ("backward", "backward_to_parameters")):
-            if own in vars(cls) and short_cut not in vars(cls):
-                setattr(cls, short_cut, getattr(Layer, short_cut))
+        for own, fast_path in (("forward", "__call__"), ("backward", "backward_to_parameters")):
+            giver = next(base for base in cls.__mro__ if fast_path in vars(base))
+            if own in vars(cls) and own in vars(giver) and giver is not cls:
+                setattr(cls, fast_path, getattr(Layer, fast_path))
 
     def forward(self, x: Array, training: bool = False) -> tuple[Array, Cache]:
         """The output for `x`, and the cache for `backward`. `training` matters to batch normalisation only."""
@@ -192,9 +193,9 @@ def restored(layer: Layer, gradients: bool = False) -> Iterator[None]:
     try:
         yield
     finally:
-        for (buffer, attribute, array), copy in zip(before, copies):
-            if copy is not None:
-                array[...] = copy  # in place: others may hold the same array
+        for (buffer, attribute, array), old in zip(before, copies):
+            with suppress(TypeError, ValueError):  # a gradient that is None, no array, or read-only: it is as it was
+                array[...] = old  # in place: others may hold the same array
             setattr(buffer, attribute, array)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
 
 from ..checks import check_instance
@@ -34,7 +35,7 @@ class Sequential(Layer):
         return sum(1 for _ in self)
 
     def __getitem__(self, index: int) -> Layer:
-        return list(self)[index]
+        return list(self)[operator.index(index)]  # no slice: its layers would have other names
 
     def forward(self, x: Array, training: bool = False) -> tuple[Array, list]:
         """x -> the last layer's output. The cache is the list of the layers' caches."""

@@ -43,7 +43,7 @@ COUNTERPARTS: dict[type[Layer], Callable[[Any, Any], Any]] = {
     AvgPool2d: lambda nn, layer: nn.AvgPool2d(layer.kernel_size, layer.stride, layer.padding),
     BatchNorm2d: lambda nn, layer: nn.BatchNorm2d(layer.channels, layer.eps, layer.momentum),
     Conv2d: _conv,
-    Flatten: lambda nn, layer: _module(lambda flatten, x: x.permute(0, 2, 3, 1).flatten(1)),  # our order of channels
+    Flatten: lambda nn, layer: _module(lambda flatten, x: x.movedim(1, -1).flatten(1)),  # channels last, as here
     GlobalAvgPool2d: lambda nn, layer: nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()),
     Linear: lambda nn, layer: nn.Linear(layer.in_features, layer.out_features, layer.bias is not None),
     MaxPool2d: lambda nn, layer: nn.MaxPool2d(layer.kernel_size, layer.stride, layer.padding),
@@ -78,20 +78,22 @@ def _convert(layer: Layer, name: str) -> Any:
     formula = type(layer).__call__
     if formula is Layer.__call__:
         raise UserError(
-            f"{name} is a {type(layer).__name__}, which has no counterpart in PyTorch: add it to COUNTERPARTS in "
+            f"{name or 'model'} ({type(layer).__name__}) has no counterpart in PyTorch: add it to COUNTERPARTS in "
             "models/torch_twin.py, or write its __call__ as a formula over its layers"
         )
     children = OrderedDict((key, _convert(child, f"{name}.{key}" if name else key)) for key, child in layer.children())
-    if isinstance(layer, Sequential):
+    if formula is Sequential.__call__:
         return nn.Sequential(children)
-    return _module(formula, children)  # a block is a formula over its layers, ours or torch's
+    kind = nn.Sequential if isinstance(layer, Sequential) else nn.Module
+    return _module(formula, children, kind)  # a block is a formula over its layers, ours or torch's
 
 
-def _module(forward: Callable[..., Any], children: Mapping[str, Any] = {}) -> Any:
-    """A torch.nn.Module with these modules as attributes, that computes forward(itself, *inputs)."""
+def _module(forward: Callable[..., Any], children: Mapping[str, Any] = {}, kind: Any = None) -> Any:
+    """A torch.nn.Module, or one of another `kind`, with these modules as attributes, that computes
+    forward(itself, *inputs)."""
     from torch import nn
 
-    class Module(nn.Module):  # type: ignore[misc]  # torch is optional, so its classes are Any
+    class Module(kind or nn.Module):  # type: ignore[misc]  # torch is optional, so its classes are Any
         def __init__(self) -> None:
             super().__init__()
             for name, child in children.items():

@@ -27,7 +27,7 @@ def chapter_0(**answers: str) -> str:
 
 @pytest.fixture(scope="module")
 def graded(tmp_path_factory):
-    """What five students get for chapter 0, and the CSV file."""
+    """What seven students get for chapter 0, and the CSV file."""
     hand_ins = tmp_path_factory.mktemp("hand-ins")
     files = {
         "anna/ch00_start.py": chapter_0(),
@@ -39,7 +39,9 @@ def graded(tmp_path_factory):
         "dora/ch00_start.py": chapter_0(relu_forward="os._exit(3)", relu_backward="return grad_y", accuracy=""),
         "emil/old/ch00_start.py": chapter_0(),
         "emil/new/ch00_start.py": chapter_0(),
-        "fay/README.md": "nothing",
+        "fay/ch00_start (1).py": chapter_0(),
+        "gus/ch00_start.py": chapter_0(relu_forward="raise AssertionError", accuracy="")
+        + "import threading\nthreading.Thread(target=time.sleep, args=(1000,)).start()\n",
     }
     for name, text in files.items():
         path = hand_ins / name
@@ -58,8 +60,9 @@ def test_every_answer_gets_its_verdict_whatever_the_others_do(graded):
         "dora": ["error", "wrong", "missing"],
         "emil": ["error", "error", "error"],
         "fay": ["missing", "missing", "missing"],
+        "gus": ["wrong", "right", "missing"],
     }
-    assert [student.right for student in students] == [3, 1, 1, 0, 0, 0]
+    assert [student.right for student in students] == [3, 1, 1, 0, 0, 0, 1]
     assert all(list(student.marks) == ["0.1", "0.2", "0.3"] for student in students)
 
 
@@ -73,7 +76,8 @@ def test_the_messages_say_what_is_wrong_and_where(graded):
     assert of["dora"][2].endswith("ch00_start.py does not define accuracy")
     two = ", ".join(str(hand_ins / "emil" / name / "ch00_start.py") for name in ("new", "old"))
     assert of["emil"] == [f"there is more than one file for it: {two}"] * 3
-    assert of["fay"] == of["anna"] == ["", "", ""]
+    assert of["anna"] == ["", "", ""] and of["gus"][0] == "an assertion without a message failed"
+    assert of["fay"] == ["there is no answer in the hand-in, but: ch00_start (1).py", "", ""]
 
 
 def test_the_grades_and_messages_are_written_into_files(graded, tmp_path):
@@ -82,9 +86,15 @@ def test_the_grades_and_messages_are_written_into_files(graded, tmp_path):
     with (tmp_path / "grades.csv").open(newline="", encoding="utf-8-sig") as file:
         rows = list(csv.reader(file))
     assert rows[0] == ["student", "right", "task 0.1", "task 0.2", "task 0.3"]
-    assert rows[4] == ["dora", "0", "error", "wrong", "missing"] and len(rows) == 7
+    assert rows[4] == ["dora", "0", "error", "wrong", "missing"] and len(rows) == 8
     assert beside == tmp_path / "grades-messages.txt" and beside.read_text() == messages(students)
     assert "dora, task 0.1: error\nit ended the process that checked it, with status 3\n\n" in messages(students)
+
+
+def test_a_folder_may_have_any_name(tmp_path):
+    """Of ZIP files from Windows too, whose names are not in UTF-8."""
+    write_grades(tmp_path / "grades.csv", [Student("m\udcfcller", {"0.1": Mark("wrong", "no")})])
+    assert "m\\udcfcller,0,wrong" in (tmp_path / "grades.csv").read_text("utf-8-sig")
 
 
 def test_tasks_still_to_do_are_told_from_missing_ones(tmp_path):

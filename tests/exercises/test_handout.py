@@ -296,6 +296,12 @@ def test_answers_are_kept_in_the_folder_that_the_environment_names(notebook, tmp
     monkeypatch.setenv("RESNET_SCRATCH_ANSWERS", str(tmp_path / "drive" / "answers"))
     with pytest.raises(UserError, match="RESNET_SCRATCH_ANSWERS must name a folder in one that exists, got .*drive"):
         check("0.1", answer)  # the drive is not mounted
+    (tmp_path / "drive").touch()
+    monkeypatch.setenv("RESNET_SCRATCH_ANSWERS", str(tmp_path / "drive"))
+    with pytest.raises(UserError, match="RESNET_SCRATCH_ANSWERS must name a folder, got the file .*drive"):
+        check("0.1", answer)
+    (tmp_path / "drive").unlink()
+    monkeypatch.setenv("RESNET_SCRATCH_ANSWERS", str(tmp_path / "drive" / "answers"))
     (tmp_path / "drive").mkdir()
     assert check("0.1", answer) and (tmp_path / "drive" / "answers" / "task_0_1.py").exists()
     (tmp_path / "next").mkdir()
@@ -321,7 +327,7 @@ def test_a_task_is_shown_without_its_solution(capsys):
 
 def bound(tree):
     """(name, line) of all that the code of a notebook binds outside functions and classes."""
-    inside = {id(n) for f in ast.walk(tree) if isinstance(f, SCOPES) for n in ast.walk(f)} - {id(n) for n in tree.body}
+    inside = {id(n) for f in ast.walk(tree) if isinstance(f, SCOPES) for n in ast.walk(f) if n is not f}
     for node in ast.walk(tree):
         if id(node) not in inside and isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             yield node.name, node.lineno

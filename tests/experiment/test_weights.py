@@ -71,7 +71,20 @@ def add_dropout(model):
     model.layer1[0].dropout = GELU()
 
 
+def enlarge_classifier(model):
+    model.fc = Linear(64, 7, rng=np.random.default_rng(0))
+
+
+def change_stride(model):
+    model.conv1.stride = (2, 2)
+
+
+CONV = "a Conv2d with kernel_size .3, 3., stride {}, padding .1, 1."
+
+
 @pytest.mark.parametrize("change, difference", [
+    (enlarge_classifier, r"fc.weight is an array \(64, 7\), where load_model would build an array \(5, 4\);"),
+    (change_stride, f"conv1 is {CONV.format('.2, 2.')}, where load_model would build {CONV.format('.1, 1.')};"),
     (change_activation, "layer1.0.relu1 is a GELU of test_weights, where load_model would build a ReLU;"),
     (drop_shortcut, "layer2.0.downsample is nothing, where load_model would build a Sequential;"),
     (add_dropout, "layer1.0.dropout is a GELU of test_weights, where load_model would build nothing;"),
@@ -87,6 +100,12 @@ def test_a_network_that_was_changed_is_not_saved_as_another(tmp_path, change, di
     assert not list(tmp_path.iterdir())
     save_weights(tmp_path / "w", model, {})
     load_weights(tmp_path / "w", model)
+
+
+def test_the_classes_must_be_as_many_as_the_network_s(tmp_path):
+    model, about = load_model(OLD_FILE)
+    with pytest.raises(UserError, match="about must name 4 classes, as many as model has, got 2"):
+        save_model(tmp_path / "w", model, replace(about, classes=("cat", "dog")))
 
 
 def test_what_matters_in_training_only_may_be_changed(tmp_path):

@@ -24,8 +24,8 @@ from resnet_scratch.layers import (
     Sequential,
     SubsamplePad,
 )  # fmt: skip
-from resnet_scratch.layers.layer import Layer
-from resnet_scratch.layers.protocol import BrokenPromise, check_promises, check_short_cuts, turned_into_float64
+from resnet_scratch.layers.layer import Layer, Parameter
+from resnet_scratch.layers.protocol import BrokenPromise, check_fast_paths, check_promises, turned_into_float64
 from resnet_scratch.models.blocks import BasicBlock, Bottleneck, PlainBlock
 from resnet_scratch.models.variants import PreActBlock, ReluBeforeAddBlock
 
@@ -264,12 +264,54 @@ class KeepsX(Linear):
         return super().backward(grad_y, self.x)
 
 
+class KeepsTheShape(Flatten):
+    def forward(self, x, training=False):
+        self.shape = x.shape
+        return x.reshape(len(x), -1), x
+
+    def backward(self, grad_y, x):
+        return grad_y.reshape(self.shape)
+
+
+class KeepsTheSpread(BatchNorm2d):
+    """x and images that were only moved and put in another order have the same standard deviation."""
+
+    def forward(self, x, training=False):
+        y, cache = super().forward(x, training)
+        self.inverse_std = cache[2]
+        return y, cache
+
+    def backward(self, grad_y, cache):
+        return super().backward(grad_y, (*cache[:2], self.inverse_std, cache[3]))
+
+
+class ChangesXInBackward(ReLU):
+    def forward(self, x, training=False):
+        return abs(x), x
+
+    def backward(self, grad_y, x):
+        return grad_y * np.sign(x, out=x)
+
+
+class Accumulates(Linear):
+    def backward(self, grad_y, cache):
+        before = self.bias.grad
+        grad_x = super().backward(grad_y, cache)
+        self.bias.grad = self.bias.grad if before is None else before + self.bias.grad
+        return grad_x
+
+
+class SetsNothing(Linear):
+    def backward_to_parameters(self, grad_y, cache):
+        pass
+
+
 class OtherCall(ReLU):
     def __call__(self, x):
         return abs(x)
 
 
-class OtherShortCut(Linear):
+class OtherFastPath(Linear):
     def backward_to_parameters(self, grad_y, cache):
         self.backward(2 * grad_y, cache)
 
@@ -280,14 +322,20 @@ class OtherShortCut(Linear):
     (Random, "forward is not deterministic"),
     (ChangesGradY, "backward changed grad_y in place"),
     (lambda: KeepsX(4, 4, rng=np.random.default_rng(0)), "backward must use the cache that it is given"),
+    (KeepsTheShape, "backward must use the cache that it is given"),
+    (lambda: KeepsTheSpread(4), "backward must use the cache that it is given"),
+    (ChangesXInBackward, "backward changed x in place"),
+    (lambda: Accumulates(4, 4, rng=np.random.default_rng(0)), "backward must overwrite the gradients"),
+    (lambda: SetsNothing(4, 4, rng=np.random.default_rng(0)), "backward_to_parameters sets other gradients"),
     (OtherCall, r"layer\(x\) is not what forward computes"),
-    (lambda: OtherShortCut(4, 4, rng=np.random.default_rng(0)), "backward_to_parameters sets other gradients"),
+    (lambda: OtherFastPath(4, 4, rng=np.random.default_rng(0)), "backward_to_parameters sets other gradients"),
 ])  # fmt: skip
 def test_a_broken_promise_is_told_and_fails_the_gradient_check(rng, make, broken):
-    x, layer = rng.standard_normal((2, 4)), make().astype(np.float64)
+    layer = make().astype(np.float64)
+    x = rng.standard_normal((2, 3, 3, 4) if isinstance(layer, BatchNorm2d) else (2, 4))
     with pytest.raises(BrokenPromise, match=broken):
         check_promises(layer, x.copy())
-        check_short_cuts(layer, x)
+        check_fast_paths(layer, x)
     report = gradcheck(layer, x)
     assert not report and re.search(broken, report.tensors[0].problem)
 
@@ -297,12 +345,49 @@ def test_the_library_keeps_its_promises(put, rng, name):
     layer, x = make(name, put, rng)
     check_promises(layer, x)
     check_promises(layer, x, training=False)
-    check_short_cuts(layer, x)
+    check_fast_paths(layer, x)
     assert turned_into_float64(layer, x) == ""
 
 
+class Domain(ReLU):
+    """The inverse hyperbolic tangent, and a bias."""
+
+    def __init__(self):
+        self.bias = Parameter(np.zeros(1, np.float32))
+
+    def forward(self, x, *, training=False):
+        if (abs(x) >= 1).any():
+            raise ValueError("x must be between -1 and 1")
+        return np.arctanh(x) + self.bias.value, x
+
+    def backward(self, grad_y, x):
+        self.bias.grad = grad_y.sum().reshape(1)
+        return grad_y / (1 - x**2)
+
+
+def test_what_is_unusual_and_right_passes(rng):
+    layer = Domain().astype(np.float64)
+    assert gradcheck(layer, rng.uniform(-0.9, 0.9, (3, 4)))
+    layer.bias.grad = np.float64(3)  # no array
+    assert gradcheck(layer, rng.uniform(-0.9, 0.9, (3, 4))) and layer.bias.grad == 3
+
+
+class Calls:
+    def __call__(self, x):
+        return "called"
+
+
+class Mixed(Calls, ReLU):
+    def forward(self, x, training=False):
+        return x, None
+
+
+def test_a_call_that_comes_from_elsewhere_stays():
+    assert Mixed()(np.ones(1)) == "called"
+
+
 class Doubled(Sequential):
-    """Its forward and backward are others than those that it inherits, and so are the short cuts."""
+    """Its forward and backward are others than those that it inherits, and so are the fast paths."""
 
     def forward(self, x, training=False):
         y, caches = super().forward(x, training)
@@ -312,7 +397,7 @@ class Doubled(Sequential):
         return super().backward(2 * grad_y, caches)
 
 
-def test_a_layer_does_not_inherit_the_short_cuts_of_what_it_overrides(rng):
+def test_a_layer_does_not_inherit_the_fast_paths_of_what_it_overrides(rng):
     """Else evaluation would be by the parent's formula, and the first layer of a network trained with its gradients."""
     x, linear = rng.standard_normal((3, 4)), Linear(4, 2, rng=rng).astype(np.float64)
     doubled = Doubled(linear)

@@ -54,6 +54,11 @@ def test_its_layers_are_found_by_number_in_a_row_and_by_name():
         row[2]
 
 
+def test_a_slice_would_have_other_names_and_is_refused():
+    with pytest.raises(TypeError, match="slice"):
+        Sequential(Sequential(), Sequential())[:1]
+
+
 def test_on_the_way_back_to_the_parameters_the_first_layer_leaves_its_input_out():
     class First(Times):
         def backward_to_parameters(self, grad_y, cache):

@@ -49,6 +49,16 @@ def test_layers_that_no_network_of_ours_has(tmp_path):
     assert_same(model, about, tmp_path)
 
 
+def test_a_formula_takes_layers_of_a_row_by_their_index(tmp_path):
+    class Twice(Sequential):
+        def __call__(self, x):
+            return self[0](self[-1](x))
+
+    model, about = network()
+    model.fc = Sequential(Twice(Linear(8, 8, rng=np.random.default_rng(0)), ReLU()), model.fc)
+    assert_same(model, about, tmp_path)
+
+
 def assert_same(model, about, tmp_path):
     """The network and the file that is exported give the same logits for the same images."""
     export_model(tmp_path / "small.onnx", model, about)
@@ -82,5 +92,5 @@ def test_a_layer_without_a_form_in_onnx_is_named(tmp_path):
 
     model, about = network()
     model.layer1[0].relu2 = LeakyReLU()
-    with pytest.raises(UserError, match="layer1.0.relu2 is a LeakyReLU, which has no form in ONNX"):
+    with pytest.raises(UserError, match="layer1.0.relu2 \\(LeakyReLU\\) has no form in ONNX"):
         export_model(tmp_path / "small.onnx", model, about)

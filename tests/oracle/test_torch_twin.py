@@ -36,11 +36,24 @@ def test_layers_that_no_network_of_ours_has():
     assert_same(model.astype(np.float64), 16, False)
 
 
+def test_rows_with_a_formula_of_their_own_and_flattened_rows():
+    class Twice(Sequential):
+        def __call__(self, x):
+            return self[0](self[0](x))
+
+    rng = np.random.default_rng(0)
+    model = build("resnet8", rng=rng)
+    model.avgpool, model.fc = Sequential(model.avgpool, Flatten()), Sequential(Twice(Linear(64, 64, rng=rng)), model.fc)
+    x = rng.standard_normal((2, 16, 16, 3))
+    theirs = twin(model.astype(np.float64)).double().eval()(torch.from_numpy(x.transpose(0, 3, 1, 2).copy()))
+    np.testing.assert_allclose(model(x), theirs.detach().numpy(), atol=1e-5)
+
+
 def test_a_layer_without_a_counterpart_is_named():
     class LeakyReLU(ReLU):
         pass
 
     model = build("resnet8", rng=np.random.default_rng(0))
     model.relu = LeakyReLU()
-    with pytest.raises(UserError, match="relu is a LeakyReLU, which has no counterpart in PyTorch"):
+    with pytest.raises(UserError, match="relu \\(LeakyReLU\\) has no counterpart in PyTorch"):
         twin(model)

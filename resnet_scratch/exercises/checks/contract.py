@@ -24,10 +24,10 @@ def contract(layer: Layer, x: np.ndarray, needs_cache: bool = True) -> tuple[np.
 def check_backward(layer: Layer, x: np.ndarray) -> np.ndarray:
     """grad_x for the gradient `upstream(y)`, if backward keeps the contract."""
     y, cache = contract(layer, x, needs_cache=False)
+    check_promises(layer, x)
     grad_x = layer.backward(upstream(y), cache)
     assert grad_x is not None, "backward returns nothing; it must return grad_x"
     assert np.shape(grad_x) == x.shape, f"grad_x must have the shape of x, {x.shape}, got {np.shape(grad_x)}"
-    check_promises(layer, x)
     return np.asarray(grad_x)
 
 
