@@ -124,7 +124,7 @@ def _check_all(layer: Layer, inputs: list[Array], training: bool, tolerance: flo
     tensors = list(zip(names, inputs, gradients))
     tensors += [(name, parameter.value, parameter.grad) for name, parameter in layer.named_parameters()]
     # copies of all, before the forwards of the first: a layer may use an array of its own again
-    tensors = [(name, x, None if gradient is None else gradient.copy()) for name, x, gradient in tensors]
+    tensors = [(name, x, gradient.copy() if hasattr(gradient, "shape") else None) for name, x, gradient in tensors]
     checks = [_check(name, x, gradient, loss, noise, tolerance, rng) for name, x, gradient in tensors]
     report = Report(checks, f"{float64} {FLOAT64}" if float64 else "")
     if (surplus := len(gradients) - len(inputs)) > 0:
