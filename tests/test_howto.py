@@ -35,7 +35,8 @@ PROMISES = {  # what a recipe must print, as far as it follows from what it says
     "Write your own optimizer": r"\n20 0\.0",
     "Save a network, and load it": r"\A\('cat', 'dog'\) \(32, 32\)\ncat.jpg: (cat|dog) .*"
     r"{'classes': \['cat', 'dog'\]} True\n\Z",
-    "Compare learning rates": r"rate 0.001: mean.*\n.*rate 0.01: mean.*\n.*rate 0.1: mean",
+    "Fine-tune a network on other classes": r"\Aloss \d\.\d\d\nloss [12]\.\d\d\n\Z",
+    "Compare learning rates": r"rate 0.001: mean.*\n.*rate 0.01: mean.*\n.*rate 0.1: mean.*\nlowest loss at a",
     "Draw a confusion matrix": r"\[\[ *\d+ +\d+\]\n \[ *\d+ +\d+\]\]",
     "Use weights from PyTorch, and give them back": r"\Aresnet20: basic .*\ncat.jpg: .*\nWritten: back.pth",
     "Export to ONNX": r"\AWritten: photos.onnx\n.*\n(cat|dog)\n\Z",

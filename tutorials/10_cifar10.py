@@ -43,7 +43,7 @@ from resnet_scratch.experiment import metrics, plots
 from resnet_scratch.experiment.evaluation import evaluate
 from resnet_scratch.experiment.log import read_log
 from resnet_scratch.experiment.recipe import find
-from resnet_scratch.experiment.weights import load_model
+from resnet_scratch.experiment.weights import load_model, recorded_data_dir
 from resnet_scratch.figures.evaluation import plot_coverage, plot_intervals, plot_reliability
 from resnet_scratch.figures.training import plot_curves, show_images
 from resnet_scratch.losses import softmax, softmax_cross_entropy
@@ -65,7 +65,7 @@ RUN = os.environ.get("RESNET_SCRATCH_RUN")  # the folder of a finished run; with
 # %%
 if RUN:
     model, about = load_model(RUN)
-    dataset = load(about.dataset)
+    dataset = load(about.dataset, data_dir=recorded_data_dir(RUN), image_size=about.image_size[0])
 elif DATA_VARIABLE in os.environ or downloaded():
     dataset = load("cifar10")
 else:
@@ -422,7 +422,8 @@ plt.show()
 surest_first = right[np.argsort(-confidence, kind="stable")]
 for part in (0.25, 0.5, 0.75, 1):
     print(f"the surest {part:4.0%} of the answers: {surest_first[: int(part * TEST)].mean():.1%} right")
-assert surest_first[: TEST // 2].mean() > result.accuracy, "the surer half should be right more often than the whole"
+if TEST >= 1000:  # fewer images tell too little
+    assert surest_first[: TEST // 2].mean() > result.accuracy, "the surer half should be right more often"
 
 # %% [markdown]
 # ## The same accuracy in less time
