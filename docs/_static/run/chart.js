@@ -19,7 +19,7 @@ export function ticks(most) {
 }
 
 /** A loss for the axis, short whatever its size: 800, 0.5, 1.5e16. */
-export function label(loss) {
+function label(loss) {
   return loss < 1e4 ? String(loss) : loss.toExponential().replace("+", "");
 }
 
@@ -74,7 +74,7 @@ export class Chart {
   }
 
   #draw() {
-    const points = [...this.#points, this.#last].filter((point) => point.loss !== null);
+    const points = [...new Set([...this.#points, this.#last])].filter((point) => point.loss !== null);
     const across = ticks(Math.max(10, this.#last.step));
     const up = ticks(Math.max(1e-6, ...points.map((point) => point.loss)));
     const x = (step) => LEFT + (step / across.at(-1)) * (WIDTH - LEFT - RIGHT);
