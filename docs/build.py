@@ -64,6 +64,14 @@ def write_tutorials() -> None:
     shutil.copytree(ROOT / "tutorials" / "notebooks", HERE / "_static" / "notebooks", dirs_exist_ok=True)
 
 
+def write_sources() -> None:
+    """What the last commit holds, as the zip file that the front page offers; without git, that link leads nowhere."""
+    archive = HERE / "_static" / "resnet_scratch.zip"
+    command = ["git", "archive", "--prefix=resnet_scratch/", f"--output={archive}", "HEAD"]
+    if shutil.which("git") is None or subprocess.run(command, cwd=ROOT).returncode:
+        print(f"{archive} could not be written: that needs git, and a clone of the repository", file=sys.stderr)
+
+
 def write_recordings() -> None:
     """What the interactive pages replay, from the library: recordings/NAME.py makes _static/explore/NAME.json."""
     sys.path.append(str(HERE / "recordings"))
@@ -96,6 +104,7 @@ def main() -> None:
         os.environ["RESNET_SCRATCH_FAST"] = "1"
     os.environ.setdefault("PYTHONWARNINGS", "ignore:FigureCanvasAgg is non-interactive")
     fetch_packages()
+    write_sources()
     write_tutorials()
     write_recordings()
     import_module("engine").write_engine()

@@ -56,6 +56,11 @@ def run(driver, name, code=None):
     return wait_for(driver, name, ("Done", "error", "ended", "Stopped"))
 
 
+def curve(driver, name):
+    """The points of the loss curve, each as "x,y"."""
+    return driver.find_element(By.CSS_SELECTOR, f"#{name} polyline").get_attribute("points").split(" ")
+
+
 def native(code):
     """The losses that the same code shows when it runs in this process."""
     losses = []
@@ -85,8 +90,7 @@ def test_trains_and_draws_its_losses(browser):
     assert accuracy > 70 and "right on 200 new images" in output
 
     assert f"Loss {losses[0]:.3f} at step 1, {losses[-1]:.3f} at step 60" in status
-    curve = driver.execute_script("return document.querySelector('#train polyline').getAttribute('points').split(' ')")
-    heights = [float(point.split(",")[1]) for point in curve]
+    heights = [float(point.split(",")[1]) for point in curve(driver, "train")]
     assert len(heights) == 60 and np.corrcoef(heights, losses)[0, 1] < -0.9999  # a lower loss is further down
 
 
@@ -108,10 +112,15 @@ def test_checks_gradients_and_catches_what_is_broken(browser):
     assert status.startswith("Done") and "ok" in output and "FAILED" not in output
     status, output = run(driver, "break")
     assert status.startswith("Done") and "FAILED: input: backward and forward disagree" in output
+    assert "(2, 0)" in output and np.random.default_rng(0).standard_normal((3, 4))[2, 0] < 0  # as the answer says
     status, output = run(driver, "break", code_of(driver, "break").replace("grad_y * 1", "grad_y * (y > 0)"))
     assert status.startswith("Done") and "ok" in output and "FAILED" not in output
     status, output = run(driver, "plant")
-    assert status.startswith("Done") and "the kernel is not flipped" in output and "FAILED: input" in output
+    assert status.startswith("Done") and "the kernel is not flipped" in output
+    assert output.count("FAILED: ") == output.count("FAILED: input") == 4 and "Conv2d 1," not in output
+    another = code_of(driver, "plant").replace("conv-kernel-not-flipped", "linear-grad-bias-averaged")
+    status, output = run(driver, "plant", another)
+    assert status.startswith("Done") and "FAILED: bias" in output
     status, output = run(driver, "own")
     assert status.startswith("Done") and "def forward(self, x" in output and "def backward(self, grad_y" in output
 
@@ -123,13 +132,74 @@ def test_checks_gradients_and_catches_what_is_broken(browser):
 
 def test_a_loss_that_is_not_finite(browser):
     driver = browser(PAGE)
-    status, output = run(
-        driver, "own", "for k, loss in enumerate([1, 2, float('nan'), float('inf')]): show_loss(k, loss)"
-    )
+    status, output = run(driver, "own", "for k, loss in enumerate([1, 1.28e16, 'nan', 'inf']): show_loss(k, loss)")
     assert status.startswith("Done") and not output
-    assert "Loss 1.000 at step 0, not finite at step 3" in status
-    curve = driver.execute_script("return document.querySelector('#own polyline').getAttribute('points').split(' ')")
-    assert len(curve) == 2
+    assert "Loss 1.000 at step 0, not finite from step 2" in status
+    assert len(curve(driver, "own")) == 2
+    chart = cell(driver, "own").find_element(By.TAG_NAME, "svg")
+    assert len(chart.find_elements(By.CLASS_NAME, "lost")) == 1
+    labels = driver.execute_script(
+        "return [...arguments[0].querySelectorAll('text')].map((t) => [t.textContent, t.getBBox().x])", chart
+    )
+    assert [label for label, _ in labels[:4]] == ["0", "5e15", "1e16", "1.5e16"]
+    assert all(left >= 0 for _, left in labels), "a label overflows the drawing"
+    status, _ = run(driver, "own", "for k, loss in enumerate(['inf', 2e4]): show_loss(k, loss)")
+    assert "Loss not finite at step 0, 2.00e+4 at step 1" in status
+    assert not chart.find_elements(By.CLASS_NAME, "lost")
+
+
+FLOODS = {
+    "prints": "while True:\n    print(k)\n    k += 1",
+    "losses": "while True:\n    show_loss(k, 1.0)\n    k += 1",
+}
+
+
+@pytest.mark.parametrize("flood", FLOODS)
+def test_a_flood_does_not_keep_the_page_from_being_stopped(browser, flood):
+    driver = browser(PAGE)
+    run(driver, "own", "print('ready')")
+    write(driver, "own", "k = 0\n" + FLOODS[flood])
+    press(driver, "own", "run")
+    wait_for(driver, "own", ("Running",))
+    time.sleep(5)
+    began = time.monotonic()
+    press(driver, "own", "stop")
+    _, output = wait_for(driver, "own", ("Stopped",))
+    assert time.monotonic() - began < 5
+    notice = cell(driver, "own").find_element(By.CLASS_NAME, "run-cut")
+    if flood == "prints":
+        assert notice.is_displayed() and notice.text == "... (the beginning was left out)"
+        assert 40_000 <= len(output) < 80_000
+    else:
+        assert not notice.is_displayed() and not output
+        assert 500 < len(curve(driver, "own")) < 1100
+
+
+def test_what_is_written_is_shown_whole_and_in_order(browser):
+    driver = browser(PAGE)
+    writes = "import sys\nfor k in range(3000): print(k, file=(sys.stdout, sys.stderr)[k % 2])\nshow_loss(1, 2)\n1 / 0"
+    status, output = run(driver, "own", writes)
+    numbers, error = output.split("Traceback")
+    assert numbers.split() == [str(k) for k in range(3000)]
+    assert error.endswith("ZeroDivisionError: division by zero\n") and "Loss 2.000 at step 1" in status
+    assert not cell(driver, "own").find_element(By.CLASS_NAME, "run-cut").is_displayed()
+
+
+def test_shows_the_first_lines_before_a_long_computation(browser):
+    driver = browser(PAGE)
+    write(driver, "own", "for k in range(20): print(k)\nwhile True: pass")
+    press(driver, "own", "run")
+    wait_for(driver, "own", ("Running",))
+    time.sleep(1)
+    _, output = wait_for(driver, "own", ("Running",))
+    assert output.split() == [str(k) for k in range(20)]
+
+
+def test_no_two_controls_have_the_same_name(browser):
+    driver = browser(PAGE)
+    controls = driver.find_elements(By.CSS_SELECTOR, ".run-cell textarea, .run-cell button, .run-output")
+    names = [control.get_attribute("aria-label") for control in controls]
+    assert len(names) == 25 == len(set(names)) and "Run: Check a gradient" in names
 
 
 def test_by_keyboard_and_stopped(browser, address):

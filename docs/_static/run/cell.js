@@ -2,7 +2,8 @@
 
 import { Chart } from "./chart.js";
 
-const MOST_CHARACTERS = 40_000; // of output: a loop that prints without end must not fill the memory
+const MOST_CHARACTERS = 40_000; // of output, about: a loop that prints without end must not fill the memory
+const PAUSE = 100; // milliseconds from one showing of output to the next: each lays all of it out anew
 const INDENTATION = "    ";
 
 function element(name, properties, ...children) {
@@ -12,8 +13,7 @@ function element(name, properties, ...children) {
 }
 
 export class Cell {
-  #text = ""; // output so far
-  #written = true; // whether the page shows it
+  #waiting = ""; // output that the page does not show yet
 
   /**
    * Turns a block of code in the page into a cell.
@@ -27,18 +27,21 @@ export class Cell {
       defaultValue: code, spellcheck: false, autocapitalize: "off", autocomplete: "off", wrap: "off",
       ariaLabel: `Python code: ${title}`,
     });
-    this.runButton = element("button", { type: "button", className: "run-button" }, "Run");
-    this.stopButton = element("button", { type: "button", className: "stop-button" }, "Stop");
-    this.resetButton = element("button", { type: "button", className: "reset-button" }, "Reset the code");
+    const button = (className, words) =>
+      element("button", { type: "button", className, ariaLabel: `${words}: ${title}` }, words);
+    this.runButton = button("run-button", "Run");
+    this.stopButton = button("stop-button", "Stop");
+    this.resetButton = button("reset-button", "Reset the code");
     this.status = element("span", { className: "run-status", role: "status" });
     this.clock = element("span", { className: "run-clock", ariaHidden: "true" }); // changes too often to be read out
     this.progress = element("progress", { hidden: true, ariaLabel: "Download" });
+    this.cut = element("p", { className: "run-cut", hidden: true }, "... (the beginning was left out)");
     this.output = element("pre", { className: "run-output", hidden: true, tabIndex: 0, role: "log" });
     this.output.ariaLabel = `Output: ${title}`;
     this.chart = new Chart();
     const buttons = element("div", { className: "run-buttons" }, this.runButton, this.stopButton, this.resetButton);
     const report = element("div", { className: "run-report" }, this.status, this.clock, this.progress);
-    place.replaceChildren(this.editor, buttons, report, this.chart.figure, this.output);
+    place.replaceChildren(this.editor, buttons, report, this.chart.figure, this.cut, this.output);
 
     const press = (button, action) =>
       button.addEventListener("click", () => button.ariaDisabled !== "true" && action());
@@ -69,9 +72,9 @@ export class Cell {
 
   /** Before a run: no output, no curve. */
   clear() {
-    this.#text = "";
-    this.output.textContent = "";
-    this.output.hidden = true;
+    this.#waiting = "";
+    this.output.replaceChildren();
+    this.output.hidden = this.cut.hidden = true;
     this.chart.clear();
   }
 
@@ -84,17 +87,26 @@ export class Cell {
 
   /** Text that Python wrote. */
   print(text) {
-    this.#text = (this.#text + text).slice(-MOST_CHARACTERS);
-    if (!this.#written) return;
-    this.#written = false;
-    requestAnimationFrame(() => this.show());
+    if (!text) return;
+    if (!this.#waiting) setTimeout(() => this.show(), PAUSE);
+    this.#waiting += text;
+    if (this.#waiting.length <= MOST_CHARACTERS) return;
+    this.#waiting = this.#waiting.slice(-MOST_CHARACTERS);
+    this.cut.hidden = false;
   }
 
-  /** Show all output so far, at once. */
+  /** Show all output so far, at once. Only new text is added: a screen reader would read old text again. */
   show() {
-    this.#written = true;
-    this.output.textContent = this.#text;
-    this.output.hidden = !this.#text;
+    if (!this.#waiting) return;
+    this.output.append(this.#waiting);
+    this.output.hidden = false;
+    let surplus = this.output.textContent.length - MOST_CHARACTERS;
+    this.#waiting = "";
+    while (surplus >= this.output.firstChild.length) {
+      surplus -= this.output.firstChild.length;
+      this.output.firstChild.remove();
+      this.cut.hidden = false;
+    }
   }
 
   #fit() {

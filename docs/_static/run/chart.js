@@ -1,7 +1,8 @@
 // A loss curve that grows while a network trains.
 
 const SVG = "http://www.w3.org/2000/svg";
-const WIDTH = 600, HEIGHT = 240, LEFT = 56, RIGHT = 20, TOP = 16, BOTTOM = 56;
+const MOST_POINTS = 1000; // that are drawn; an even number
+const WIDTH = 600, HEIGHT = 240, LEFT = 76, RIGHT = 20, TOP = 16, BOTTOM = 56;
 
 function element(name, attributes, text = "") {
   const made = document.createElementNS(SVG, name);
@@ -17,8 +18,17 @@ export function ticks(most) {
   return Array.from({ length: Math.ceil(most / step - 1e-9) + 1 }, (_, k) => Number((k * step).toPrecision(6)));
 }
 
+/** A loss for the axis, short whatever its size: 800, 0.5, 1.5e16. */
+function label(loss) {
+  return loss < 1e4 ? String(loss) : loss.toExponential().replace("+", "");
+}
+
 export class Chart {
-  #points = []; // {step, loss}, where a loss that is not finite is null
+  #points = []; // {step, loss}, where a loss that is not finite is null: every first, second, fourth ... that was added
+  #apart = 1; // which of these it is
+  #added = 0;
+  #last = null; // the latest point
+  #lost = null; // the first of the latest points whose losses are all not finite
   #drawn = false; // whether a drawing is due with the next frame
 
   constructor() {
@@ -31,14 +41,20 @@ export class Chart {
   }
 
   clear() {
-    this.#points = [];
+    [this.#points, this.#apart, this.#added, this.#last, this.#lost] = [[], 1, 0, null, null];
     this.figure.hidden = true;
   }
 
   /** Add a point; a step that is not after the last one begins a new curve. */
   add(point) {
-    if (this.#points.length && point.step <= this.#points.at(-1).step) this.#points = [];
-    this.#points.push(point);
+    if (point.step <= this.#last?.step) this.clear();
+    this.#last = point;
+    this.#lost = point.loss === null ? this.#lost ?? point : null;
+    if (this.#added++ % this.#apart === 0) this.#points.push(point);
+    if (this.#points.length > MOST_POINTS) {
+      this.#points = this.#points.filter((_, k) => k % 2 === 0);
+      this.#apart *= 2;
+    }
     if (this.#drawn) return;
     this.#drawn = true;
     requestAnimationFrame(() => {
@@ -47,29 +63,26 @@ export class Chart {
     });
   }
 
-  /** The points so far. */
-  get points() {
-    return [...this.#points];
-  }
-
   /** The curve in words; empty when there is none. */
   get words() {
     if (!this.#points.length) return "";
-    const [first, last] = [this.#points[0], this.#points.at(-1)];
-    const [before, now] = [first, last].map(({ loss }) => (loss === null ? "not finite" : loss.toFixed(3)));
-    return `loss ${before} at step ${first.step}, ${now} at step ${last.step}`;
+    const number = (loss) => (loss === null ? "not finite" : loss < 1e4 ? loss.toFixed(3) : loss.toExponential(2));
+    const words = ({ loss, step }) => `${number(loss)} at step ${step}`;
+    const first = this.#points[0], lost = this.#lost;
+    const now = lost ? `not finite from step ${lost.step}` : words(this.#last);
+    return first === lost ? `loss ${now}` : `loss ${words(first)}, ${now}`;
   }
 
   #draw() {
-    const points = this.#points.filter((point) => point.loss !== null);
-    const across = ticks(Math.max(10, this.#points.at(-1).step));
+    const points = [...new Set([...this.#points, this.#last])].filter((point) => point.loss !== null);
+    const across = ticks(Math.max(10, this.#last.step));
     const up = ticks(Math.max(1e-6, ...points.map((point) => point.loss)));
     const x = (step) => LEFT + (step / across.at(-1)) * (WIDTH - LEFT - RIGHT);
     const y = (loss) => HEIGHT - BOTTOM - (loss / up.at(-1)) * (HEIGHT - TOP - BOTTOM);
     const children = [];
     for (const loss of up) {
       children.push(element("line", { class: "grid", x1: LEFT, x2: WIDTH - RIGHT, y1: y(loss), y2: y(loss) }));
-      children.push(element("text", { x: LEFT - 8, y: y(loss) + 6, "text-anchor": "end" }, String(loss)));
+      children.push(element("text", { x: LEFT - 8, y: y(loss) + 6, "text-anchor": "end" }, label(loss)));
     }
     for (const step of across) {
       children.push(element("text", { x: x(step), y: HEIGHT - BOTTOM + 24, "text-anchor": "middle" }, String(step)));
@@ -80,6 +93,10 @@ export class Chart {
     children.push(element("polyline", { points: line }));
     if (points.length) {
       children.push(element("circle", { cx: x(points.at(-1).step), cy: y(points.at(-1).loss), r: 4 }));
+    }
+    if (this.#lost) {
+      const cross = `M${x(this.#lost.step)},${TOP}m-6,-6l12,12m0,-12l-12,12`;
+      children.push(element("path", { class: "lost", d: cross }));
     }
     this.svg.replaceChildren(...children);
     this.svg.setAttribute("aria-label", `Loss curve: ${this.words}`);

@@ -55,7 +55,7 @@ export class Engine {
   /**
    * Download what is not here yet, and start Python.
    * @param {object} on functions to call: `progress(done, total)` with bytes, `starting()` when the download is
-   *   complete, `output(text, "stdout" or "stderr")`, and `data(object)` with what Python sends to the page.
+   *   complete, `output(text)`, and `data(objects)` with what Python sends to the page.
    */
   async start(on) {
     if (!this.#files) {
@@ -73,9 +73,10 @@ export class Engine {
     const worker = (this.#worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" }));
     worker.onmessage = ({ data }) => {
       if (worker !== this.#worker) return; // a message that was on its way when the worker was stopped
-      if (data.output) on.output(data.output, data.stream);
-      else if (data.data) on.data(data.data);
-      else if (data.ended) this.#end(new Error(data.ended));
+      if (data.data) {
+        on.output(data.output);
+        on.data(data.data);
+      } else if (data.ended) this.#end(new Error(data.ended));
       else this.#settle("resolve", data.done);
     };
     worker.onerror = (event) => this.#end(new Error(event.message || "the worker could not be loaded"));

@@ -16,7 +16,7 @@ const told = {
   },
   starting: () => busy?.say("Starting Python."),
   output: (text) => busy?.print(text),
-  data: ({ step, loss }) => busy?.chart.add({ step, loss }),
+  data: (points) => points.forEach((point) => busy?.chart.add(point)),
 };
 
 async function run(cell) {

@@ -1,13 +1,14 @@
 // CPython in a worker of its own, so that the page stays responsive while it computes.
 //
 // It is told one thing at a time: first {start}, then {run} as often as wanted. It answers with
-// {ready}, {output, stream}, {data}, {done} and, when Python itself has ended, {ended}.
+// {ready}, {output, data}, {done} and, when Python itself has ended, {ended}.
 
 import { ConsoleStdout, Directory, File, OpenFile, PreopenDirectory, WASI } from "./engine/host/index.js";
 
 const ARGUMENTS = ["/usr/local/bin/python.wasm"]; // Python looks for its library relative to this
 const ENVIRONMENT = ["PYTHONUNBUFFERED=1", "PYTHONDONTWRITEBYTECODE=1", "HOME=/tmp", "TMPDIR=/tmp", "NO_COLOR=1"];
 const WHEEL = "/usr/local/lib/resnet_scratch.whl";
+const WINDOW = 50, MOST_POSTS = 100; // so many messages in so many milliseconds; the page could not take in any number
 
 // What Python runs before anything else. `_host` is this program's one way to the page: bytes go out, bytes come back.
 const PRELUDE = `
@@ -22,17 +23,22 @@ def show_loss(step, loss):
 `;
 
 let python; // the exports of the program
+let output = "", data = []; // not yet sent to the page: text, and what came through `_host.call`
+let opened = 0, posts = 0; // when the present window began, and the messages sent in it
 
-self.onmessage = async ({ data }) => {
+self.onmessage = async ({ data: request }) => {
   try {
-    if (data.start) {
-      python = await start(data.start);
+    if (request.start) {
+      python = await start(request.start);
       if (turn(PRELUDE) !== 0) throw new Error("Python started, but its library could not be read.");
       self.postMessage({ ready: true });
     } else {
-      self.postMessage({ done: turn(data.run) === 0 });
+      const right = turn(request.run) === 0;
+      post();
+      self.postMessage({ done: right });
     }
   } catch (error) {
+    post();
     self.postMessage({ ended: String(error) });
   }
 };
@@ -45,8 +51,8 @@ async function start({ module, library, wheel }) {
   root.set("tmp", new Directory(new Map()));
   const wasi = new WASI(ARGUMENTS, ENVIRONMENT, [
     new OpenFile(new File([])), // nothing to read from a keyboard
-    output("stdout"),
-    output("stderr"),
+    consoleFile(),
+    consoleFile(),
     new PreopenDirectory("/", root),
   ], { debug: false });
   const instance = await WebAssembly.instantiate(module, {
@@ -57,18 +63,32 @@ async function start({ module, library, wheel }) {
   return instance.exports;
 }
 
-/** Text that Python writes, sent to the page at once. */
-function output(stream) {
+/** A file whose text the page shows. */
+function consoleFile() {
   const decoder = new TextDecoder(); // keeps the first bytes of a character until the others arrive
   return new ConsoleStdout((bytes) => {
-    self.postMessage({ output: decoder.decode(bytes, { stream: true }), stream });
+    output += decoder.decode(bytes, { stream: true });
+    postSoon();
   });
+}
+
+/** Send the page what there is at once or, after many messages, with the first that the next window allows. */
+function postSoon() {
+  const now = performance.now();
+  if (now - opened > WINDOW) [opened, posts] = [now, 0];
+  if (posts++ < MOST_POSTS) post();
+}
+
+function post() {
+  if (output || data.length) self.postMessage({ output, data });
+  [output, data] = ["", []];
 }
 
 /** What Python's `_host.call` does: it sends the page an object, as JSON, and gets two bytes back. */
 function answer(exports, at, length, resultAt, resultLengthAt) {
   const bytes = new Uint8Array(exports.memory.buffer, at >>> 0, length >>> 0).slice();
-  self.postMessage({ data: JSON.parse(new TextDecoder().decode(bytes)) });
+  data.push(JSON.parse(new TextDecoder().decode(bytes)));
+  postSoon();
   const result = write(exports, new TextEncoder().encode("ok"));
   const view = new DataView(exports.memory.buffer); // only now: writing may have moved the memory
   view.setUint32(resultAt >>> 0, result, true);
