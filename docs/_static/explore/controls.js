@@ -9,8 +9,8 @@ const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
  * Buttons and a slider that go through steps. The slider takes the arrow keys, Home and End.
  * @param {string} label what a step is, such as "Window"
  * @param {(step: number) => void} show called with the step, 0 to count - 1, whenever it changes
- * @returns {{element: HTMLElement, step: number, go: Function, stop: Function, restart: Function}} `go(step)` pauses and
- *   shows a step, `stop()` pauses, `restart(count, step)` sets how many steps there are
+ * @returns {{element: HTMLElement, step: number, go: Function, stop: Function, restart: Function}} `go(step)` pauses
+ *   and shows a step, `stop()` pauses, `restart(count, step)` sets how many steps there are
  */
 export function stepper(label, show) {
   let count = 1;
@@ -120,7 +120,7 @@ export function colourKey(each) {
     { class: "legend" },
     sample(1, "positive"),
     sample(-1, "negative"),
-    html("span", {}, `the further from zero, the stronger; each ${each} has a scale of its own`),
+    html("span", {}, `the further from zero, the stronger the colour; each ${each} has a scale of its own`),
   );
 }
 

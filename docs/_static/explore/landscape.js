@@ -132,9 +132,9 @@ mount(
     "p",
     {},
     `Each network was trained for ${data.steps} steps with batches of ${data.batch}, on ${data.images} of the ` +
-      `built-in images at 16×16 pixels. The loss is that of ${data.batch} of them. The dark line, and the ` +
-      `dashed frame, are at ${write(data.guessing)}, the loss of guessing among ten classes. The numbers at the edges ` +
-      "say how far the weights are moved: 1 is a step as long as the filter itself.",
+      `built-in images at 16×16 pixels. The loss is that of ${data.batch} of them. The thick line, and the ` +
+      `dashed frame, are at ${write(data.guessing)}, the loss of guessing among ten classes. The numbers at the ` +
+      "edges say how far the weights are moved: 1 is a step as long as the filter itself.",
   ),
 );
 show();

@@ -3,8 +3,8 @@
 /**
  * All layers in forward order.
  * @param {Object} network one entry of networks.json
- * @returns {Object[]} name, kind, shape, parameters, multiplyAdds, memory; `sort` (the kind with its kernel) and `title`
- *   (with its stride too); `stage` ("stem", "layer1", ..., "head"); `field` and `jump`, null off the main path;
+ * @returns {Object[]} name, kind, shape, parameters, multiplyAdds, memory; `kernelKind` (the kind with its kernel) and
+ *   `title` (with its stride too); `stage` ("stem", "layer1", ..., "head"); `field` and `jump`, null off the main path;
  *   `block`, `part` (its index), `times` (how many equal blocks there are from this one on) and `repeated` (whether it
  *   belongs to a block that repeats the one before)
  */
@@ -19,7 +19,7 @@ export function layersOf(network) {
     for (let k = 0; k < part.count; k++) {
       const block = first === undefined ? base : `${base}.${Number(first) + k}`;
       for (const [name, kind, shape, parameters, multiplyAdds, memory, kernel, stride] of part.layers) {
-        const sort = kernel ? `${kind} ${kernel}×${kernel}` : kind;
+        const kernelKind = kernel ? `${kind} ${kernel}×${kernel}` : kind;
         const aside = name.split(".")[0] === "downsample";
         if (!aside && ["Conv2d", "MaxPool2d", "AvgPool2d"].includes(kind)) {
           known = { field: network.fields[next][0], jump: network.fields[next][1] };
@@ -29,8 +29,8 @@ export function layersOf(network) {
         rows.push({
           name: name ? `${block}.${name}` : block,
           kind,
-          sort,
-          title: stride > 1 ? `${sort}, stride ${stride}` : sort,
+          kernelKind,
+          title: stride > 1 ? `${kernelKind}, stride ${stride}` : kernelKind,
           stage,
           shape,
           parameters,

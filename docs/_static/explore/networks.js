@@ -47,7 +47,7 @@ function keys(event) {
   steps.go(steps.step + move);
 }
 
-/** The layers to draw: all, or of identical neighbouring blocks only the first, which then says how many it is drawn for. */
+/** The layers to draw: all, or only the first of identical neighbouring blocks, which then says how many there are. */
 function visible() {
   return all.filter((row) => !folded || !row.repeated).map((row) => ({ ...row, shown: folded ? row.times : 1 }));
 }
@@ -78,8 +78,8 @@ function show(index) {
   );
 }
 
-/** What the layers cost that share a stage, or a sort: a row for each. */
-function costsBy(property) {
+/** What the layers cost together whose `property` is the same: a row for each. */
+function costsBy(property, head) {
   const groups = new Map();
   for (const row of all) groups.set(row[property], [...(groups.get(row[property]) ?? []), row]);
   const cells = [...groups].map(([group, members]) => {
@@ -90,7 +90,7 @@ function costsBy(property) {
   return html(
     "div",
     { class: "scroll" },
-    tableOf("costs", [property, "multiply-adds", "kept for backward", "parameters"], cells),
+    tableOf("costs", [head, "multiply-adds", "kept for backward", "parameters"], cells),
   );
 }
 
@@ -164,7 +164,7 @@ function restart() {
       `${network.image_size} × ${network.image_size}: ${brief(sums.multiply_adds)} multiply-adds, and ` +
       `${bytes(sums.memory)} kept for backward.`,
   );
-  tables.replaceChildren(costsBy("stage"), costsBy("sort"));
+  tables.replaceChildren(costsBy("stage", "stage"), costsBy("kernelKind", "kind of layer"));
   steps.restart(rows.length);
 }
 

@@ -63,8 +63,8 @@ export function errorNote() {
   return html(
     "p",
     {},
-    "The relative error is |backward − numerical|, divided by the largest of |backward|, |numerical| and the root mean " +
-      "square of the tensor's gradient. The two agree when it is at most 10⁻⁶.",
+    "The relative error is |backward − numerical|, divided by the largest of |backward|, |numerical| and the root " +
+      "mean square of the tensor's gradient. The two agree when it is at most 10⁻⁶.",
   );
 }
 

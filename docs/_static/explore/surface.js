@@ -98,19 +98,18 @@ export class Surface {
       [-1, 1, z],
     ];
     this.frame.setAttribute("points", listed(corners.map((corner) => project(corner, turn, elevation))));
-    this.label(turn, (point) => onPage(project(point, turn, elevation)));
+    this.label(turn, z, (point) => onPage(project(point, turn, elevation)));
     const [cx, cy] = onPage(seen[last / 2][last / 2]);
     this.mark.setAttribute("cx", cx);
     this.mark.setAttribute("cy", cy);
   }
 
-  /** Puts the numbers along the two edges that are nearest; `at` says where a point is seen. */
-  label(turn, at) {
+  /** Puts the numbers along the two edges of the frame, at height z, that are nearest; `at`: where a point is seen. */
+  label(turn, z, at) {
     const angle = (turn * Math.PI) / 180;
     const x = Math.sin(angle) > 0 ? -1.17 : 1.17;
     const y = Math.cos(angle) > 0 ? -1.17 : 1.17;
-    const floor = -TALL / 2;
-    const points = [...TICKS.map((tick) => [tick, y, floor]), ...TICKS.map((tick) => [x, tick, floor])];
+    const points = [...TICKS.map((tick) => [tick, y, z]), ...TICKS.map((tick) => [x, tick, z])];
     points.map(at).forEach(([left, top], k) => {
       this.ticks[k].setAttribute("x", left);
       this.ticks[k].setAttribute("y", top);
