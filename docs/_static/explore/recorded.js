@@ -78,7 +78,7 @@ export function checkTable(check) {
         html("th", { scope: "row" }, tensor.name + index),
         html("td", {}, write(tensor.backward[k], 4)),
         html("td", {}, write(tensor.numerical[k], 4)),
-        html("td", {}, writeError(tensor.error[k])),
+        html("td", {}, tensor.verdict[k] === "zero" ? "–" : writeError(tensor.error[k])),
         html("td", {}, VERDICTS[tensor.verdict[k]]),
       ),
     ),
