@@ -87,7 +87,7 @@ def test_kernels_and_strides_are_those_of_the_paper(page):
     titles = dict(titles)
     assert titles["conv1"] == "Conv2d 7×7, stride 2" and titles["maxpool"] == "MaxPool2d 3×3, stride 2"
     assert titles["layer1.0.conv1"] == "Conv2d 3×3" and titles["layer2.0.conv1"] == "Conv2d 3×3, stride 2"
-    assert titles["layer2.0.downsample.conv"] == "Conv2d 1×1, stride 2" and titles["fc"] == "Linear"
+    assert titles["layer2.0.downsample.0"] == "Conv2d 1×1, stride 2" and titles["fc"] == "Linear"
 
 
 def test_costs_by_stage_and_by_kind(page):

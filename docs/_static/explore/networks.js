@@ -152,9 +152,7 @@ function restart() {
   const network = networks[name];
   all = layersOf(network);
   rows = visible();
-  drawing = drawNetwork(rows, network, (index) => {
-    if (index !== steps.step) steps.go(index);
-  });
+  drawing = drawNetwork(rows, network, (index) => (index === steps.step ? steps.stop() : steps.go(index)));
   canvas.replaceChildren(drawing.element);
   const sums = totalsOf(all);
   totals.replaceChildren(
