@@ -44,7 +44,7 @@ def _network(config: ResNetConfig) -> dict:
 
 
 def _parts(rows: list[Row], layers_by_name: dict[str, Layer]) -> list[dict]:
-    """The blocks, and the layers outside of blocks, in forward order; equal blocks in a row as one part.
+    """The blocks, and the layers outside of blocks, in forward order; identical neighbouring blocks as one part.
 
     A part is {"name": of its first block, "count": how many, "layers": [[name within the block, kind, output shape,
     parameters, multiply-adds, memory, kernel size, stride], ...]}; the last two are null where a layer has no kernel.
@@ -52,8 +52,13 @@ def _parts(rows: list[Row], layers_by_name: dict[str, Layer]) -> list[dict]:
     parts: list[dict] = []
     for block, group in groupby(rows, lambda row: _block(row.name)):
         layers = [
-            (row.name.removeprefix(block).lstrip("."), row.kind, row.output_shape, *_costs(row))
-            + _kernel(layers_by_name[row.name])
+            (
+                row.name.removeprefix(block).lstrip("."),
+                row.kind,
+                row.output_shape,
+                *_costs(row),
+                *_kernel(layers_by_name[row.name]),
+            )
             for row in group
         ]
         if parts and parts[-1]["layers"] == layers and block.startswith("layer"):

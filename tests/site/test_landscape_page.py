@@ -59,7 +59,8 @@ def test_nearer_pieces_are_drawn_later(page):
     page.execute_script("explore.view.turn = 0; explore.view.elevation = 5")
     page.find_element(By.CLASS_NAME, "turntable").send_keys(Keys.ARROW_DOWN)
     points = page.execute_script(
-        "return [...document.querySelectorAll('[data-name=plain] .net polygon')].map((piece) => piece.getAttribute('points'))"
+        "return [...document.querySelectorAll('[data-name=plain] .net polygon')]"
+        ".map((piece) => piece.getAttribute('points'))"
     )
     data = page.execute_script("return explore.data")
     row = np.array(data["networks"]["plain"]["surface"])[0]  # y = -1
@@ -77,7 +78,8 @@ def test_at_elevation_90_it_is_a_map(page):
     page.execute_script("explore.view.turn = 0; explore.view.elevation = 90")
     page.find_element(By.CLASS_NAME, "turntable").send_keys(Keys.ARROW_UP)  # stays at 90
     points = page.execute_script(
-        "return [...document.querySelectorAll('[data-name=plain] .net polygon')].map((piece) => piece.getAttribute('points'))"
+        "return [...document.querySelectorAll('[data-name=plain] .net polygon')]"
+        ".map((piece) => piece.getAttribute('points'))"
     )
     corners = np.array([[float(v) for v in pair.split(",")] for piece in points for pair in piece.split()])
     count = len(page.execute_script("return explore.data.alphas"))

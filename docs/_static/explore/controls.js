@@ -16,7 +16,7 @@ export function stepper(label, show) {
   let count = 1;
   let timer = null;
   const slider = html("input", { type: "range", min: 0, max: 0, value: 0, "aria-label": label });
-  const position = html("span", { class: "position" }) // no live region: the slider says it;
+  const position = html("span", { class: "position" }); // no live region: the slider says it
   const back = html("button", { type: "button" }, "Back");
   const play = html("button", { type: "button", class: "play" }, "Play");
   const next = html("button", { type: "button" }, "Next");
@@ -33,7 +33,7 @@ export function stepper(label, show) {
     slider.value = controls.step;
     position.textContent = `${label} ${controls.step + 1} of ${count}`;
     slider.setAttribute("aria-valuetext", position.textContent);
-    // not `disabled`, which would take the focus away from under the reader's finger
+    // not `disabled`, which would take away the keyboard's focus
     back.setAttribute("aria-disabled", controls.step === 0);
     next.setAttribute("aria-disabled", controls.step === count - 1);
     show(controls.step);

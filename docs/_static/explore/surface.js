@@ -121,7 +121,7 @@ export class Surface {
 function contourOf(corners, heights, level) {
   const points = corners.flatMap((corner, k) => {
     const next = (k + 1) % 4;
-    if (heights[k] < level === heights[next] < level) return [];
+    if ((heights[k] < level) === (heights[next] < level)) return [];
     const share = (level - heights[k]) / (heights[next] - heights[k]);
     return [corner.map((value, axis) => value + share * (corners[next][axis] - value))];
   });
