@@ -15,6 +15,7 @@ X = np.array([4.0, 0.0, 6.0, 3.0, 1.0, 4.0]).reshape(3, 1, 2, 1)
 WEIGHT, BIAS = 2.0, 1.0
 UPSTREAM = {
     "mixed": ("a mixture of numbers", [1.0, -1.0, 2.0, 0.0, 3.0, 1.0]),
+    "centred": ("the mixture minus its mean", [0.0, -2.0, 1.0, -1.0, 2.0, 0.0]),
     "ones": ("all ones", [1.0] * 6),
 }
 # what each mistake makes of the two means in grad_x, (through the mean, through the variance): asserted below

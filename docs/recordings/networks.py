@@ -5,6 +5,7 @@ from itertools import groupby
 import numpy as np
 
 from resnet_scratch.insight.receptive import receptive_fields
+from resnet_scratch.layers.layer import Layer
 from resnet_scratch.measure.summary import Row, summarise
 from resnet_scratch.models import CONFIGS, ResNetConfig, build
 
@@ -32,7 +33,7 @@ def _network(config: ResNetConfig) -> dict:
         "image_size": config.image_size,
         "depth": _depth(config),
         "classes": classes,
-        "parts": _parts(rows),
+        "parts": _parts(rows, dict(model.named_layers())),
         "fields": [(field.size, field.jump) for field in receptive_fields(model)],
         "totals": {
             "parameters": sum(parameter.value.size for parameter in model.parameters()),
@@ -42,15 +43,24 @@ def _network(config: ResNetConfig) -> dict:
     }
 
 
-def _parts(rows: list[Row]) -> list[dict]:
-    """The blocks, and the layers outside of blocks, in forward order; equal blocks in a row as one part.
+def _parts(rows: list[Row], layers_by_name: dict[str, Layer]) -> list[dict]:
+    """The blocks, and the layers outside of blocks, in forward order; identical neighbouring blocks as one part.
 
     A part is {"name": of its first block, "count": how many, "layers": [[name within the block, kind, output shape,
-    parameters, multiply-adds, memory], ...]}.
+    parameters, multiply-adds, memory, kernel size, stride], ...]}; the last two are null where a layer has no kernel.
     """
     parts: list[dict] = []
     for block, group in groupby(rows, lambda row: _block(row.name)):
-        layers = [(row.name.removeprefix(block).lstrip("."), row.kind, row.output_shape, *_costs(row)) for row in group]
+        layers = [
+            (
+                row.name.removeprefix(block).lstrip("."),
+                row.kind,
+                row.output_shape,
+                *_costs(row),
+                *_kernel(layers_by_name[row.name]),
+            )
+            for row in group
+        ]
         if parts and parts[-1]["layers"] == layers and block.startswith("layer"):
             parts[-1]["count"] += 1
         else:
@@ -60,6 +70,14 @@ def _parts(rows: list[Row]) -> list[dict]:
 
 def _costs(row: Row) -> tuple[int, int, int]:
     return row.parameters, row.multiply_adds, row.memory
+
+
+def _kernel(layer: Layer) -> tuple[int | None, int | None]:
+    """Height (and width) of the kernel, and the stride."""
+    if not hasattr(layer, "kernel_size"):
+        return None, None
+    assert len({*layer.kernel_size}) == len({*layer.stride}) == 1, "the page writes kernels as squares"
+    return layer.kernel_size[0], layer.stride[0]
 
 
 def _block(name: str) -> str:

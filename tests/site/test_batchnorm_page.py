@@ -45,10 +45,10 @@ def test_what_is_shown_is_what_comes_out_by_hand(page):
     # sum(grad_y) = 6 and sum(grad_y * x_hat) = 2.5; the scale over the deviation is 2 / 2
     assert row(page, "directly") == pytest.approx(GRAD_Y, abs=0.006)
     assert row(page, "through the mean") == pytest.approx([-1] * 6, abs=0.006)
-    assert row(page, "through var") == pytest.approx(-x_hat * 2.5 / 6, abs=0.006)
+    assert row(page, "through the variance") == pytest.approx(-x_hat * 2.5 / 6, abs=0.006)
     assert row(page, "grad_x") == pytest.approx(np.array(GRAD_Y) - 1 - x_hat * 2.5 / 6, abs=0.006)
     text = page.find_element(By.CSS_SELECTOR, "table.numbers").text
-    assert all(part in text for part in ("mean 3", "var 4.00", "sum 6", "sum 2.50"))
+    assert all(part in text for part in ("mean 3", "var 4.00", "sum 6", "sum 2.50", "sum 0.00"))
 
 
 def test_the_recording_is_that_of_the_library(page):
@@ -58,7 +58,7 @@ def test_the_recording_is_that_of_the_library(page):
     y, cache = norm.forward(np.array(X, float).reshape(3, 1, 2, 1), training=True)
     assert data["y"] == y.ravel().tolist()
     assert [data["running_mean"], data["running_var"]] == [norm.running_mean.value[0], norm.running_var.value[0]]
-    for grad_y, key in ((GRAD_Y, "mixed"), ([1] * 6, "ones")):
+    for grad_y, key in ((GRAD_Y, "mixed"), ([0, -2, 1, -1, 2, 0], "centred"), ([1] * 6, "ones")):
         grad_x = norm.backward(np.array(grad_y, float).reshape(y.shape), cache)
         recorded = data["backward"][key][""]
         assert recorded["grad_x"] == grad_x.ravel().tolist()
@@ -67,7 +67,7 @@ def test_the_recording_is_that_of_the_library(page):
 
 def test_the_right_backward_agrees_everywhere(page):
     assert verdicts(page) == ["✓"] * 8
-    assert "no difference in 8 of 8" in page.find_element(By.ID, "explore").text
+    assert "compares 8 of 8 numbers and finds no difference." in page.find_element(By.ID, "explore").text
 
 
 @pytest.mark.parametrize(
@@ -92,8 +92,27 @@ def test_a_gradient_of_ones_is_blind(page):
     """The outputs of batch norm always sum to the same, so the loss sum(y) has no gradient with respect to x."""
     choose(page, "batchnorm-variance-constant", "ones")
     assert "".join(verdicts(page)) == "0000000✓"
+    assert (
+        "compares 1 of 8 numbers and finds no difference. 7 are zero both ways"
+        in page.find_element(By.ID, "explore").text
+    )
     choose(page, "batchnorm-mean-constant", "ones")
     assert "".join(verdicts(page)) == "✗✗✗✗✗✗0✓"
+
+
+def test_rounding_has_no_colour(page):
+    """With all ones grad_x is zero, but for rounding."""
+    choose(page, grad_y="ones")
+    go(page, 13)
+    cells = page.find_elements(By.XPATH, "//table[@class='numbers']//tr[th='grad_x']/td")
+    assert {cell.value_of_css_property("background-color") for cell in cells} == {"rgba(0, 0, 0, 0)"}
+
+
+def test_a_gradient_whose_sum_is_zero_needs_no_gradient_through_the_mean(page):
+    go(page, 13)
+    of_the_mixture = row(page, "grad_x")
+    choose(page, "batchnorm-mean-constant", "centred")
+    assert "".join(verdicts(page)) == "✓✓✓✓✓✓✓0" and row(page, "grad_x") == of_the_mixture
 
 
 def test_steps_fill_the_table_in(page):

@@ -105,6 +105,36 @@ def test_the_check_lights_up_what_the_mistake_spoils(page, mistake, wrong):
     assert ("fails" in words) == bool(wrong)
 
 
+@pytest.mark.parametrize(
+    ("mistake", "steps"),  # relu2's backward is step 9; then add, bn2, conv2, relu1, bn1, conv1, and the fork
+    [
+        ("", []),
+        ("block-forgets-shortcut", [16]),
+        ("add-halves-gradient", [10]),
+        ("relu-passes-everything", [9, 13]),
+        ("conv-kernel-not-flipped", [12, 15]),
+        ("batchnorm-mean-constant", [11, 14]),
+    ],
+)
+def test_the_words_name_the_mistake_where_they_would_be_wrong(page, mistake, steps):
+    plant(page, mistake)
+    named = []
+    for step in range(17):
+        go(page, step)
+        if "But with the mistake" in page.find_element(By.CSS_SELECTOR, "[aria-live]").text:
+            named.append(step)
+    assert named == steps
+
+
+def test_the_fork_is_larger_when_a_step_is_about_it(page):
+    radius = "return +document.querySelector('.graph circle').getAttribute('r')"
+    radii = []
+    for step in (0, 5, 16):
+        go(page, step)
+        radii.append(page.execute_script(radius))
+    assert radii[0] == radii[2] > radii[1]
+
+
 def test_forgetting_the_shortcut_shows_zeros_at_the_fork(page):
     plant(page, "block-forgets-shortcut")
     go(page, page.execute_script("return explore.fork"))

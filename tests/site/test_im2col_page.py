@@ -105,16 +105,39 @@ def test_buttons_step_and_play(browser):
     driver = open_with(browser, 4, 3, 1, 0)
     back, play, following = driver.find_elements(By.CSS_SELECTOR, ".stepper button")
     position = driver.find_element(By.CSS_SELECTOR, ".position")
-    assert position.text == "Window 1 of 4" and not back.is_enabled()
+    disabled = lambda button: button.get_attribute("aria-disabled") == "true"  # noqa: E731
+    assert position.text == "Window 1 of 4" and disabled(back)
     following.click()
-    assert position.text == "Window 2 of 4" and back.is_enabled()
+    assert position.text == "Window 2 of 4" and not disabled(back)
     play.click()
     assert play.text == "Pause"
     driver.execute_async_script("setTimeout(arguments[0], 2600)")
-    assert position.text == "Window 4 of 4" and play.text == "Play" and not following.is_enabled()
+    assert position.text == "Window 4 of 4" and play.text == "Play" and disabled(following)
+    back.click()
+    for _ in range(2):
+        following.send_keys(Keys.ENTER)
+    assert position.text == "Window 4 of 4" and driver.switch_to.active_element == following
+
+
+def test_choosing_a_window_pauses(browser):
+    driver = open_with(browser, 4, 3, 1, 0)
+    play = driver.find_element(By.CSS_SELECTOR, ".stepper .play")
+    play.click()
+    driver.execute_script("document.querySelectorAll('[data-name=y] .cell')[2].dispatchEvent(new Event('click'))")
+    assert play.text == "Play" and driver.find_element(By.CSS_SELECTOR, ".position").text == "Window 3 of 4"
 
 
 def test_a_kernel_that_does_not_fit_is_said_in_words(browser):
     driver = open_with(browser, 3, 4, 1, 0)
     assert "does not fit" in driver.find_element(By.CSS_SELECTOR, "[aria-live]").text
     assert not driver.find_elements(By.CSS_SELECTOR, ".panels figure")
+
+
+def test_a_kernel_that_does_not_fit_ends_the_playing(browser):
+    """The fixture fails when the console has an error."""
+    driver = open_with(browser, 3, 3, 1, 0)
+    driver.find_element(By.CSS_SELECTOR, ".stepper .play").click()
+    Select(driver.find_element(By.XPATH, "//label[span='Kernel']/select")).select_by_value("4")
+    driver.execute_async_script("setTimeout(arguments[0], 1300)")
+    driver.find_element(By.CSS_SELECTOR, "input[value=backward]").click()
+    assert "does not fit" in driver.find_element(By.CSS_SELECTOR, "[aria-live]").text

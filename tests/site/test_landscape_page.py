@@ -59,7 +59,8 @@ def test_nearer_pieces_are_drawn_later(page):
     page.execute_script("explore.view.turn = 0; explore.view.elevation = 5")
     page.find_element(By.CLASS_NAME, "turntable").send_keys(Keys.ARROW_DOWN)
     points = page.execute_script(
-        "return [...document.querySelector('.net').children].map((piece) => piece.getAttribute('points'))"
+        "return [...document.querySelectorAll('[data-name=plain] .net polygon')]"
+        ".map((piece) => piece.getAttribute('points'))"
     )
     data = page.execute_script("return explore.data")
     row = np.array(data["networks"]["plain"]["surface"])[0]  # y = -1
@@ -77,10 +78,46 @@ def test_at_elevation_90_it_is_a_map(page):
     page.execute_script("explore.view.turn = 0; explore.view.elevation = 90")
     page.find_element(By.CLASS_NAME, "turntable").send_keys(Keys.ARROW_UP)  # stays at 90
     points = page.execute_script(
-        "return [...document.querySelector('.net').children].map((piece) => piece.getAttribute('points'))"
+        "return [...document.querySelectorAll('[data-name=plain] .net polygon')]"
+        ".map((piece) => piece.getAttribute('points'))"
     )
     corners = np.array([[float(v) for v in pair.split(",")] for piece in points for pair in piece.split()])
     count = len(page.execute_script("return explore.data.alphas"))
     expected = 160 + 105 * np.linspace(-1, 1, count)
     for axis in (0, 1):
         assert sorted(set(corners[:, axis].round(1))) == pytest.approx(expected, abs=0.06)
+
+
+def test_a_line_from_above_encloses_what_is_better_than_guessing(page):
+    """At elevation 90 the lines cross the edges of the grid where the loss between two points is that of guessing."""
+    page.execute_script("explore.view.turn = 0; explore.view.elevation = 90")
+    page.find_element(By.CLASS_NAME, "turntable").send_keys(Keys.ARROW_UP)
+    lines = page.execute_script(
+        "return [...document.querySelectorAll('[data-name=basic] .contour')].map((line) => line.getAttribute('d'))"
+    )
+    points = [np.array(pair.split(","), float) for line in lines for pair in line.replace("M", " ").split()]
+    data = page.execute_script("return explore.data")
+    surface, guessing = np.array(data["networks"]["basic"]["surface"]), data["guessing"]
+    count = len(surface) - 1
+    for point in points:
+        column, row = (point - 160) / 210 * count + count / 2  # y is to the back, which is up
+        row = count - row
+        low, high = (
+            np.floor([row + 0.005, column + 0.005]).astype(int),
+            np.ceil([row - 0.005, column - 0.005]).astype(int),
+        )
+        ends = surface[low[0], low[1]], surface[high[0], high[1]]
+        share = max(row - low[0], column - low[1])
+        assert ends[0] + share * (ends[1] - ends[0]) == pytest.approx(guessing, abs=0.01)
+    crossings = sum((np.diff(surface > guessing, axis=axis)).sum() for axis in (0, 1))
+    inner = len({tuple(point) for point in points})
+    assert inner == crossings > 20
+
+
+def test_the_colours_have_a_scale_and_the_edges_numbers(page):
+    scales = page.find_elements(By.CLASS_NAME, "scale")
+    assert [scale.text.split() for scale in scales] == [["loss", "1.33", "3.72"]] * 2
+    ticks = page.find_elements(By.CSS_SELECTOR, "[data-name=plain] svg text")
+    assert [tick.text for tick in ticks] == ["−1", "0", "1"] * 2
+    page.find_element(By.CSS_SELECTOR, "#explore input[type=checkbox]").click()
+    assert scales[0].text.split() != scales[1].text.split()

@@ -26,6 +26,18 @@ def test_fits_a_phone(page):
     assert not too_wide
 
 
+def test_says_that_its_data_are_missing(chromium, address):
+    """Not with `browser`, as the console does have an error."""
+    chromium.get(f"{address}/explore/im2col.html")
+    chromium.execute_async_script(
+        "const [address, done] = arguments;"
+        "import(address).then((recorded) => recorded.load('missing')).catch(() => done())",
+        f"{address}/_static/explore/recorded.js",
+    )
+    text = "The data could not be loaded (404). Reload the page."
+    assert chromium.find_element(By.ID, "explore").text == text
+
+
 def test_asks_no_other_server(page, address):
     urls = requests(page)
     assert any(url.endswith(".js") for url in urls), "the log has the page's requests"

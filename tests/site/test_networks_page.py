@@ -64,17 +64,42 @@ def test_published_sizes(page):
 def test_keys_and_pointer_select_a_layer(page):
     choose(page, "resnet8")
     words = page.find_element(By.CSS_SELECTOR, "[aria-live]")
-    assert words.text.startswith("conv1, Conv2d: output 32 × 32 × 16, 432 parameters, 442,368 multiply-adds")
+    assert words.text.startswith("conv1, Conv2d 3×3: output 32 × 32 × 16, 432 parameters, 442,368 multiply-adds")
     canvas = page.find_element(By.CLASS_NAME, "canvas")
     canvas.send_keys(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
-    assert words.text.startswith("layer1.0.conv1, Conv2d")
+    assert words.text.startswith("layer1.0.conv1, Conv2d 3×3")
     assert len(page.find_elements(By.CSS_SELECTOR, ".layer.lit")) == 1
     canvas.send_keys(Keys.END)
     assert words.text.startswith("fc, Linear: output 10, 650 parameters")
+    page.find_element(By.CSS_SELECTOR, ".stepper .play").click()
     first = page.find_element(By.CSS_SELECTOR, ".layer")
     page.execute_script("arguments[0].scrollIntoView({block: 'center'})", canvas)
     ActionChains(page).move_to_element(canvas).move_to_element(first).perform()
     assert words.text.startswith("conv1, Conv2d")
+    assert page.find_element(By.CSS_SELECTOR, ".stepper .play").text == "Play", "the pointer pauses"
+
+
+def test_kernels_and_strides_are_those_of_the_paper(page):
+    """He et al. 2015, table 1: 7x7, 64, stride 2; then 3x3 max pool, stride 2; conv3 downsamples with stride 2."""
+    titles = page.execute_script(
+        "return explore.layersOf(explore.networks.resnet34).map((row) => [row.name, row.title])"
+    )
+    titles = dict(titles)
+    assert titles["conv1"] == "Conv2d 7×7, stride 2" and titles["maxpool"] == "MaxPool2d 3×3, stride 2"
+    assert titles["layer1.0.conv1"] == "Conv2d 3×3" and titles["layer2.0.conv1"] == "Conv2d 3×3, stride 2"
+    assert titles["layer2.0.downsample.0"] == "Conv2d 1×1, stride 2" and titles["fc"] == "Linear"
+
+
+def test_costs_by_stage_and_by_kind(page):
+    """The parameters of torchvision's resnet50 by stage; 4.09 billion multiply-adds in all."""
+    choose(page, "resnet50")
+    stages, kinds = page.find_elements(By.CSS_SELECTOR, "table.costs")
+    lines = [line.text for line in stages.find_elements(By.CSS_SELECTOR, "tbody tr")]
+    assert [line.split()[0] for line in lines] == ["stem", "layer1", "layer2", "layer3", "layer4", "head"]
+    assert [line.split("B ")[-1] for line in lines[1:5]] == ["215,808", "1.22 million", "7.10 million", "15.0 million"]
+    assert "Conv2d 1×1 2.12 billion" in kinds.text and "Conv2d 3×3 1.85 billion" in kinds.text
+    choose(page, "resnet34")
+    assert "Conv2d 3×3 3.53 billion" in page.find_elements(By.CSS_SELECTOR, "table.costs")[1].text
 
 
 def test_equal_blocks_are_drawn_once_or_each(page):

@@ -1,9 +1,9 @@
 /** The page on batch norm: six numbers, forward and backward, with mistakes to plant. */
 
-import { BACKWARD, html, largestOf, mean, write, writeSum } from "./svg.js";
-import { choice, mount, spoken, stepper } from "./controls.js";
+import { BACKWARD, html, largestOf, mean, sum, write, writeSum } from "./svg.js";
+import { choice, colourKey, mount, spoken, stepper } from "./controls.js";
 import { bars, dots, numbers } from "./batchnorm_drawings.js";
-import { checkTable, load, summary } from "./recorded.js";
+import { checkTable, errorNote, load, summary } from "./recorded.js";
 
 const data = await load("batchnorm");
 const n = data.x.length;
@@ -33,8 +33,8 @@ function rowsOf() {
     { name: "grad_y · x̂", values: times(g, data.x_hat), from: 9, over: `sum ${write(gradWeight)}`, overFrom: 9 },
     { name: "directly", values: terms[0], from: 10 },
     { name: "through the mean", values: terms[1], from: 11 },
-    { name: "through var", values: terms[2], from: 12 },
-    { name: "grad_x", values: gradX, from: 13 },
+    { name: "through the variance", values: terms[2], from: 12 },
+    { name: "grad_x", values: gradX, from: 13, over: `sum ${write(sum(gradX))}`, overFrom: 13 },
   ];
 }
 
@@ -128,6 +128,7 @@ mount(
       steps.go(steps.step);
     }),
   ),
+  colourKey("row"),
   steps.element,
   words,
   sums,
@@ -136,6 +137,7 @@ mount(
   html("h2", {}, "Gradient check"),
   verdict,
   check,
+  errorNote(),
 );
 steps.restart(15);
 

@@ -1,8 +1,8 @@
 /** The page on the residual block: a block of one channel, forward and backward, with mistakes to plant. */
 
 import { html } from "./svg.js";
-import { choice, mount, spoken, stepper } from "./controls.js";
-import { checkTable, load, summary, tableOf, writeError } from "./recorded.js";
+import { choice, colourKey, mount, spoken, stepper } from "./controls.js";
+import { checkTable, errorNote, load, summary, tableOf, writeError } from "./recorded.js";
 import { VALUES, drawBlock } from "./block_graph.js";
 import { FIRST_BACK, FORK, LAST, LAYERS, gradientOf, sceneOf, valueOf } from "./block_scenes.js";
 
@@ -18,7 +18,7 @@ const steps = stepper("Step", show);
 
 function show(step) {
   const back = data.backward[mistake];
-  const scene = sceneOf(step, data, back);
+  const scene = sceneOf(step, data, mistake);
   const backward = step >= FIRST_BACK;
   const activations = Object.fromEntries(
     VALUES.slice(0, Math.min(step, LAYERS.length) + 1).map((name) => [name, valueOf(data, name)]),
@@ -75,12 +75,14 @@ mount(
       steps.go(steps.step);
     }),
   ),
+  colourKey("array"),
   steps.element,
   words,
   html("div", { class: "beside" }, graph, panels),
   html("h2", {}, "Gradient check"),
   verdict,
   tensors,
+  errorNote(),
   html("details", {}, html("summary", {}, "Every number"), every),
 );
 steps.restart(LAST + 1);

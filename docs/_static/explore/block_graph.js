@@ -65,6 +65,14 @@ export function drawBlock({ activations, gradients, shortcut, lit, backward, wro
       "stroke-width": has("shortcut") ? 4 : 2,
     }),
   );
+  parts.push(
+    svg("circle", {
+      cx: COLUMN + 50,
+      cy: start,
+      r: has("fork") ? 6 : 3,
+      fill: has("fork") ? colour : SHORTCUT,
+    }),
+  );
   parts.push(svg("text", { x: SIDE - 6, y: (start + end) / 2, "font-size": 12, "text-anchor": "end" }, "shortcut"));
   if (shortcut) parts.push(miniature(shortcut, SIDE - 18, (start + end) / 2 + 14, BACKWARD, has("shortcut")));
   VALUES.forEach((name, k) => {

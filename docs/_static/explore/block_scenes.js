@@ -29,6 +29,18 @@ const BACKWARD_WORDS = {
   bn1: "Batch norm once more.",
   conv1: "The first convolution. It passes back the branch's gradient with respect to x: one part of grad_x.",
 };
+/** Where a mistake contradicts these words: the start of the layers' names, or "fork". */
+const PLANTED_AT = {
+  "block-forgets-shortcut": "fork",
+  "add-halves-gradient": "add",
+  "relu-passes-everything": "relu",
+  "conv-kernel-not-flipped": "conv",
+  "batchnorm-mean-constant": "bn",
+};
+
+/** What is to be added to the words on a layer, or on the fork, when a mistake is planted there. */
+const butFor = (place, mistake, data) =>
+  mistake && place.startsWith(PLANTED_AT[mistake]) ? ` But with the mistake, ${data.mistakes[mistake]}.` : "";
 
 /** The gradient with respect to a value: what the layer after it passes back. */
 export function gradientOf(data, back, value) {
@@ -60,9 +72,10 @@ function parametersOf(layer, source, prefix) {
  * What a step is about: what it says, what it lights up in the drawing, and its panels.
  * @param {number} step
  * @param {Object} data the recording
- * @param {Object} back its backward pass, with or without a mistake
+ * @param {string} mistake the name of the one that is planted, or ""
  */
-export function sceneOf(step, data, back) {
+export function sceneOf(step, data, mistake) {
+  const back = data.backward[mistake];
   if (step === 0) {
     return {
       text:
@@ -112,7 +125,7 @@ export function sceneOf(step, data, back) {
       ...(layer === "add" ? ["shortcut"] : []),
     ];
     return {
-      text: BACKWARD_WORDS[layer],
+      text: BACKWARD_WORDS[layer] + butFor(layer, mistake, data),
       lit,
       panels: [...inside, ...parametersOf(layer, back.parameters, "grad of "), ...outside],
     };
@@ -122,7 +135,8 @@ export function sceneOf(step, data, back) {
     return {
       text:
         "The fork: x was used twice, so its two gradients add up. grad_x is the branch's part plus the shortcut's. " +
-        `For pixel [0, 1]: ${writeSum(parts)} = ${write(back.grad_x[0][1])}.`,
+        `For pixel [0, 1]: ${writeSum(parts)} = ${write(back.grad_x[0][1])}.` +
+        butFor("fork", mistake, data),
       lit: ["x:gradient", "fork", "shortcut"],
       panels: [
         square("branch", "from the branch", back.gradients.conv1),

@@ -1,6 +1,6 @@
 /** Controls of the interactive pages: stepping and playing, choices, and the line that says what is lit up. */
 
-import { html } from "./svg.js";
+import { html, tint } from "./svg.js";
 
 const PLAY_INTERVAL = 1100; // milliseconds from step to step: time to find what is lit up
 const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
@@ -9,14 +9,14 @@ const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
  * Buttons and a slider that go through steps. The slider takes the arrow keys, Home and End.
  * @param {string} label what a step is, such as "Window"
  * @param {(step: number) => void} show called with the step, 0 to count - 1, whenever it changes
- * @returns {{element: HTMLElement, step: number, go: Function, restart: Function}} `go(step)` shows a step,
- *   `restart(count, step)` sets how many there are
+ * @returns {{element: HTMLElement, step: number, go: Function, stop: Function, restart: Function}} `go(step)` pauses
+ *   and shows a step, `stop()` pauses, `restart(count, step)` sets how many steps there are
  */
 export function stepper(label, show) {
   let count = 1;
   let timer = null;
   const slider = html("input", { type: "range", min: 0, max: 0, value: 0, "aria-label": label });
-  const position = html("output", { class: "position" });
+  const position = html("span", { class: "position" }); // no live region: the slider says it
   const back = html("button", { type: "button" }, "Back");
   const play = html("button", { type: "button", class: "play" }, "Play");
   const next = html("button", { type: "button" }, "Next");
@@ -24,17 +24,24 @@ export function stepper(label, show) {
     element: html("div", { class: "stepper" }, back, play, next, slider, position),
     step: 0,
     go,
+    stop: pause,
     restart,
   };
 
-  function go(step) {
+  function move(step) {
     controls.step = Math.max(0, Math.min(count - 1, step));
     slider.value = controls.step;
     position.textContent = `${label} ${controls.step + 1} of ${count}`;
     slider.setAttribute("aria-valuetext", position.textContent);
-    back.disabled = controls.step === 0;
-    next.disabled = controls.step === count - 1;
+    // not `disabled`, which would take away the keyboard's focus
+    back.setAttribute("aria-disabled", controls.step === 0);
+    next.setAttribute("aria-disabled", controls.step === count - 1);
     show(controls.step);
+  }
+
+  function go(step) {
+    pause();
+    move(step);
   }
 
   function pause() {
@@ -44,32 +51,22 @@ export function stepper(label, show) {
   }
 
   function restart(newCount, step = 0) {
-    pause();
     count = newCount;
     slider.max = count - 1;
     go(step);
   }
 
-  back.addEventListener("click", () => {
-    pause();
-    go(controls.step - 1);
-  });
-  next.addEventListener("click", () => {
-    pause();
-    go(controls.step + 1);
-  });
-  slider.addEventListener("input", () => {
-    pause();
-    go(Number(slider.value));
-  });
+  back.addEventListener("click", () => go(controls.step - 1));
+  next.addEventListener("click", () => go(controls.step + 1));
+  slider.addEventListener("input", () => go(Number(slider.value)));
   play.addEventListener("click", () => {
     if (timer !== null) return pause();
     play.textContent = "Pause";
-    if (controls.step === count - 1) go(0);
+    if (controls.step === count - 1) move(0);
     // a reader who asked for less motion gets twice the time between two changes
     timer = setInterval(
       () => {
-        go(controls.step + 1);
+        move(controls.step + 1);
         if (controls.step === count - 1) pause();
       },
       calm.matches ? 2 * PLAY_INTERVAL : PLAY_INTERVAL,
@@ -114,7 +111,20 @@ export function spoken() {
   return html("p", { class: "spoken", "aria-live": "polite" });
 }
 
-/** Fills the page's container, in place of the text that is there for readers without JavaScript. */
+/** The line that says what the colours of cells mean; `each` is what has a scale of its own, such as "row". */
+export function colourKey(each) {
+  const sample = (value, text) =>
+    html("span", { class: "key" }, html("i", { class: "swatch", style: `background:${tint(value, 1)}` }), ` ${text}`);
+  return html(
+    "p",
+    { class: "legend" },
+    sample(1, "positive"),
+    sample(-1, "negative"),
+    html("span", {}, `the further from zero, the stronger the colour; each ${each} has a scale of its own`),
+  );
+}
+
+/** Fills the page's container, in place of what is there while the page loads. */
 export function mount(...parts) {
   const container = document.getElementById("explore");
   container.replaceChildren(...parts);

@@ -1,7 +1,7 @@
 /** The page on im2col: a convolution window by window, forward and backward. */
 
 import { BACKWARD, FORWARD, grid, html, inRows, largestOf, panel } from "./svg.js";
-import { choice, modes, mount, spoken, stepper } from "./controls.js";
+import { choice, colourKey, modes, mount, spoken, stepper } from "./controls.js";
 import { compute } from "./im2col_numbers.js";
 import { describe, outerProducts, productAndSum } from "./im2col_words.js";
 import { addUp, col2im, convolve, gradColumns, gradWeight, im2col, outputSize, pad, windowPixels } from "./windows.js";
@@ -45,6 +45,7 @@ function matrix(name, caption, values, step, colour) {
 }
 
 function show(step) {
+  if (outputSize(geometry) < 1) return; // the page says so already
   const { kernel } = geometry;
   const across = outputSize(geometry);
   const { image, weight, gradY, columns, y } = numbers;
@@ -128,11 +129,12 @@ const stack = (...parts) => html("div", { class: "stack" }, ...parts);
 function restart() {
   const side = geometry.size + 2 * geometry.padding;
   if (outputSize(geometry) < 1) {
+    steps.stop();
     panels.replaceChildren();
     sums.replaceChildren();
     steps.element.hidden = true;
     words.textContent =
-      `A kernel of ${geometry.kernel}×${geometry.kernel} does not fit into a padded image of ` + `${side}×${side}.`;
+      `A kernel of ${geometry.kernel}×${geometry.kernel} does not fit into a padded image of ${side}×${side}.`;
     return;
   }
   steps.element.hidden = false;
@@ -180,6 +182,7 @@ mount(
     choice("Padding", [0, 1, 2], geometry.padding, set("padding")),
     another,
   ),
+  colourKey("array"),
   steps.element,
   words,
   sums,

@@ -17,9 +17,11 @@ const surfaces = networks.map(({ name, surface, loss }) => {
   return new Surface(
     surface,
     data.guessing,
-    `Loss landscape of the ${name}: ${write(loss)} at the trained weights, ` + `${write(low)} to ${write(high)} in all`,
+    `Loss landscape of the ${name}: ${write(loss)} at the trained weights, ${write(low)} to ${write(high)} in all`,
   );
 });
+
+const scales = networks.map(() => html("p", { class: "scale" }));
 
 function slider(label, name, min, max) {
   const input = html("input", {
@@ -33,7 +35,7 @@ function slider(label, name, min, max) {
       show();
     },
   });
-  const output = html("output");
+  const output = html("span", { class: "value" }); // no live region: the line below says it
   return {
     name,
     input,
@@ -83,6 +85,7 @@ const canvas = html(
       `${name[0].toUpperCase()}${name.slice(1)}, ${layers} layers: loss ` +
         `${write(loss)} at the dot, ${write(low)} to ${write(high)} in all`,
       surfaces[k].element,
+      scales[k],
     );
   }),
 );
@@ -90,7 +93,11 @@ const canvas = html(
 function show() {
   const ranges = networks.map(({ surface }) => range(surface));
   const shared = [Math.min(...ranges.map(([low]) => low)), Math.max(...ranges.map(([, high]) => high))];
-  surfaces.forEach((surface, k) => surface.turn(view.turn, view.elevation, ...(together ? shared : ranges[k])));
+  surfaces.forEach((surface, k) => {
+    const [low, high] = together ? shared : ranges[k];
+    surface.turn(view.turn, view.elevation, low, high);
+    scales[k].replaceChildren(`loss ${write(low)}`, html("i"), write(high));
+  });
   for (const { name, input, output } of sliders) {
     input.value = view[name];
     output.textContent = `${Math.round(view[name])}°`;
@@ -125,8 +132,9 @@ mount(
     "p",
     {},
     `Each network was trained for ${data.steps} steps with batches of ${data.batch}, on ${data.images} of the ` +
-      `built-in images at 16×16 pixels. The loss is that of ${data.batch} of them. The dashed frame is at ` +
-      `${write(data.guessing)}, the loss of guessing among ten classes.`,
+      `built-in images at 16×16 pixels. The loss is that of ${data.batch} of them. The thick line, and the ` +
+      `dashed frame, are at ${write(data.guessing)}, the loss of guessing among ten classes. The numbers at the ` +
+      "edges say how far the weights are moved: 1 is a step as long as the filter itself.",
   ),
 );
 show();

@@ -3,7 +3,8 @@
 /**
  * All layers in forward order.
  * @param {Object} network one entry of networks.json
- * @returns {Object[]} name, kind, shape, parameters, multiplyAdds, memory; `field` and `jump`, null off the main path;
+ * @returns {Object[]} name, kind, shape, parameters, multiplyAdds, memory; `kernelKind` (the kind with its kernel) and
+ *   `title` (with its stride too); `stage` ("stem", "layer1", ..., "head"); `field` and `jump`, null off the main path;
  *   `block`, `part` (its index), `times` (how many equal blocks there are from this one on) and `repeated` (whether it
  *   belongs to a block that repeats the one before)
  */
@@ -11,11 +12,14 @@ export function layersOf(network) {
   const rows = [];
   let known = { field: 1, jump: 1 };
   let next = 0;
+  const stem = network.parts.findIndex((part) => part.name.includes(".")); // so many parts come before the blocks
   network.parts.forEach((part, index) => {
-    const [stage, first] = part.name.split(".");
+    const [base, first] = part.name.split(".");
+    const stage = first !== undefined ? base : index < stem ? "stem" : "head";
     for (let k = 0; k < part.count; k++) {
-      const block = first === undefined ? stage : `${stage}.${Number(first) + k}`;
-      for (const [name, kind, shape, parameters, multiplyAdds, memory] of part.layers) {
+      const block = first === undefined ? base : `${base}.${Number(first) + k}`;
+      for (const [name, kind, shape, parameters, multiplyAdds, memory, kernel, stride] of part.layers) {
+        const kernelKind = kernel ? `${kind} ${kernel}×${kernel}` : kind;
         const aside = name.split(".")[0] === "downsample";
         if (!aside && ["Conv2d", "MaxPool2d", "AvgPool2d"].includes(kind)) {
           known = { field: network.fields[next][0], jump: network.fields[next][1] };
@@ -25,6 +29,9 @@ export function layersOf(network) {
         rows.push({
           name: name ? `${block}.${name}` : block,
           kind,
+          kernelKind,
+          title: stride > 1 ? `${kernelKind}, stride ${stride}` : kernelKind,
+          stage,
           shape,
           parameters,
           multiplyAdds,

@@ -4,8 +4,9 @@ import { COLOURS, html, svg } from "./svg.js";
 import { choice, mount, spoken, stepper } from "./controls.js";
 import { layersOf, totalsOf } from "./network.js";
 import { drawNetwork, legend } from "./network_drawing.js";
+import { load, tableOf } from "./recorded.js";
 
-const networks = await (await fetch(new URL("networks.json", import.meta.url))).json();
+const networks = await load("networks");
 let name = "resnet20";
 let all = [];
 let rows = [];
@@ -14,6 +15,7 @@ let folded = true;
 
 const words = spoken();
 const facts = html("div", { class: "facts" });
+const tables = html("div", { class: "facts" });
 const totals = html("p", { class: "totals" });
 const canvas = html("div", {
   class: "canvas",
@@ -45,7 +47,7 @@ function keys(event) {
   steps.go(steps.step + move);
 }
 
-/** The layers to draw: all, or of equal blocks in a row only the first, which then says how many it is drawn for. */
+/** The layers to draw: all, or only the first of identical neighbouring blocks, which then says how many there are. */
 function visible() {
   return all.filter((row) => !folded || !row.repeated).map((row) => ({ ...row, shown: folded ? row.times : 1 }));
 }
@@ -59,10 +61,11 @@ function show(index) {
   const share = (value, total) => (value ? ` (${((100 * value) / total).toPrecision(2)} % of the network's)` : "");
   const shape = row.shape.join(" × ");
   words.textContent =
-    `${row.name}, ${row.kind}: output ${shape}, ${whole(row.parameters)} parameters, ` +
+    `${row.name}, ${row.title}: output ${shape}, ${whole(row.parameters)} parameters, ` +
     `${brief(row.multiplyAdds)} multiply-adds.` +
-    (row.shown > 1 ? ` Drawn once for ${row.shown} equal blocks, ${row.block} to ${lastOf(row)}.` : "");
+    (row.shown > 1 ? ` Drawn once for ${row.shown} identical blocks, ${row.block} to ${lastOf(row)}.` : "");
   const list = [
+    ["Kind", row.title],
     ["Output", `${shape} ${row.shape.length === 3 ? "(height × width × channels)" : "(channels)"}`],
     ["Parameters", whole(row.parameters) + share(row.parameters, sums.parameters)],
     ["Multiply-adds", whole(row.multiplyAdds) + share(row.multiplyAdds, sums.multiply_adds)],
@@ -72,6 +75,22 @@ function show(index) {
   facts.replaceChildren(
     html("dl", {}, ...list.flatMap(([term, text]) => [html("dt", {}, term), html("dd", {}, text)])),
     seen(row, network.image_size),
+  );
+}
+
+/** What the layers cost together whose `property` is the same: a row for each. */
+function costsBy(property, head) {
+  const groups = new Map();
+  for (const row of all) groups.set(row[property], [...(groups.get(row[property]) ?? []), row]);
+  const cells = [...groups].map(([group, members]) => {
+    const { multiply_adds: products, memory, parameters } = totalsOf(members);
+    const costs = [brief(products), memory ? bytes(memory) : "0", brief(parameters)];
+    return html("tr", {}, html("th", { scope: "row" }, group), ...costs.map((cost) => html("td", {}, cost)));
+  });
+  return html(
+    "div",
+    { class: "scroll" },
+    tableOf("costs", [head, "multiply-adds", "kept for backward", "parameters"], cells),
   );
 }
 
@@ -133,9 +152,7 @@ function restart() {
   const network = networks[name];
   all = layersOf(network);
   rows = visible();
-  drawing = drawNetwork(rows, network, (index) => {
-    if (index !== steps.step) steps.go(index);
-  });
+  drawing = drawNetwork(rows, network, (index) => (index === steps.step ? steps.stop() : steps.go(index)));
   canvas.replaceChildren(drawing.element);
   const sums = totalsOf(all);
   totals.replaceChildren(
@@ -145,6 +162,7 @@ function restart() {
       `${network.image_size} × ${network.image_size}: ${brief(sums.multiply_adds)} multiply-adds, and ` +
       `${bytes(sums.memory)} kept for backward.`,
   );
+  tables.replaceChildren(costsBy("stage", "stage"), costsBy("kernelKind", "kind of layer"));
   steps.restart(rows.length);
 }
 
@@ -164,7 +182,7 @@ mount(
       name = value;
       restart();
     }),
-    html("label", { class: "check" }, fold, " draw equal blocks in a row once"),
+    html("label", { class: "check" }, fold, " draw identical neighbouring blocks only once"),
   ),
   totals,
   steps.element,
@@ -172,6 +190,8 @@ mount(
   canvas,
   legend(),
   facts,
+  html("h2", {}, "Where the costs are"),
+  tables,
 );
 restart();
 

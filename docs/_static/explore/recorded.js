@@ -2,9 +2,17 @@
 
 import { html, write } from "./svg.js";
 
-/** The recording that docs/recordings/NAME.py made. */
+/** The recording that docs/recordings/NAME.py made. When there is none, the page says so and ends here. */
 export async function load(name) {
-  return (await fetch(new URL(`${name}.json`, import.meta.url))).json();
+  try {
+    const response = await fetch(new URL(`${name}.json`, import.meta.url));
+    if (!response.ok) throw new Error(response.status);
+    return await response.json();
+  } catch (error) {
+    const text = `The data could not be loaded (${error.message}). Reload the page.`;
+    document.getElementById("explore").replaceChildren(html("p", { role: "alert" }, text));
+    throw error;
+  }
 }
 
 export const VERDICTS = { agrees: "✓ agrees", differs: "✗ differs", zero: "0 = 0, nothing compared" };
@@ -43,9 +51,21 @@ export function summary(check) {
   const count = (verdict) => verdicts.filter((v) => v === verdict).length;
   const wrong = count("differs");
   const zero = count("zero");
-  const nothing = zero ? ` ${zero} are zero both ways, which shows nothing.` : "";
-  if (wrong) return `The gradient check fails: ${wrong} of ${verdicts.length} numbers differ.${nothing}`;
-  return `The gradient check finds no difference in ${verdicts.length - zero} of ${verdicts.length} numbers.${nothing}`;
+  const all = verdicts.length;
+  const are = zero === 1 ? "is" : "are";
+  const nothing = zero ? ` ${zero} ${are} zero both ways, so nothing was compared there.` : "";
+  if (wrong) return `The gradient check fails: ${wrong} of ${all} numbers differ.${nothing}`;
+  return `The gradient check compares ${all - zero} of ${all} numbers and finds no difference.${nothing}`;
+}
+
+/** What the column with the relative errors holds, as gradcheck defines it. */
+export function errorNote() {
+  return html(
+    "p",
+    {},
+    "The relative error is |backward − numerical|, divided by the largest of |backward|, |numerical| and the root " +
+      "mean square of the tensor's gradient. The two agree when it is at most 10⁻⁶.",
+  );
 }
 
 /** The gradients side by side, a row for each element; rows that differ are marked by a sign and by colour. */
@@ -58,7 +78,7 @@ export function checkTable(check) {
         html("th", { scope: "row" }, tensor.name + index),
         html("td", {}, write(tensor.backward[k], 4)),
         html("td", {}, write(tensor.numerical[k], 4)),
-        html("td", {}, writeError(tensor.error[k])),
+        html("td", {}, tensor.verdict[k] === "zero" ? "–" : writeError(tensor.error[k])),
         html("td", {}, VERDICTS[tensor.verdict[k]]),
       ),
     ),

@@ -1,10 +1,12 @@
 /** A surface over a square, drawn as a net of four-sided pieces that can be turned. */
 
-import { COLOURS, svg } from "./svg.js";
+import { COLOURS, mean, svg, write } from "./svg.js";
 
 const SIZE = 320;
 const UNIT = 105;
 const TALL = 1.3; // pixels of the drawing; pixels of one unit; units of the greatest height
+const MARGIN = 15; // pixels around the drawing, for the numbers at the edges
+const TICKS = [-1, 0, 1];
 
 /**
  * Where a point of the scene is seen: x to the right, y to the back and z up, turned by `turn` degrees about the
@@ -23,7 +25,7 @@ export function project([x, y, z], turn, elevation) {
 export class Surface {
   /**
    * @param {number[][]} heights
-   * @param {number} guessing a height that is marked by a dashed frame
+   * @param {number} guessing a height that is marked by a line on the surface and a dashed frame
    * @param {string} label what a screen reader says in place of the drawing
    */
   constructor(heights, guessing, label) {
@@ -41,16 +43,20 @@ export class Surface {
             [row + 1, column],
           ],
           element: svg("polygon"),
+          contour: svg("path", { class: "contour" }),
         });
       }
     }
     this.frame = svg("polygon", { fill: "none", class: "axis", "stroke-dasharray": "5 4" });
     this.mark = svg("circle", { r: 4.5, class: "mark" });
+    this.ticks = [...TICKS, ...TICKS].map((tick) => svg("text", { class: "number", "font-size": 12 }, write(tick)));
+    const side = SIZE + 2 * MARGIN;
     this.element = svg(
       "svg",
-      { viewBox: `0 0 ${SIZE} ${SIZE}`, width: SIZE, height: SIZE, role: "img", "aria-label": label },
+      { viewBox: `${-MARGIN} ${-MARGIN} ${side} ${side}`, width: side, height: side, role: "img", "aria-label": label },
       this.group,
       this.frame,
+      ...this.ticks,
       this.mark,
     );
   }
@@ -65,7 +71,7 @@ export class Surface {
       ),
     );
     const onPage = ([right, up]) => [SIZE / 2 + UNIT * right, SIZE / 2 - UNIT * up];
-    const write = (points) =>
+    const listed = (points) =>
       points
         .map((point) =>
           onPage(point)
@@ -75,13 +81,15 @@ export class Surface {
         .join(" ");
     for (const piece of this.pieces) {
       const points = piece.corners.map(([row, column]) => seen[row][column]);
-      const height = piece.corners.reduce((sum, [row, column]) => sum + this.heights[row][column], 0) / 4;
+      const heights = piece.corners.map(([row, column]) => this.heights[row][column]);
       piece.distance = points.reduce((sum, point) => sum + point[2], 0);
-      piece.element.setAttribute("points", write(points));
-      piece.element.setAttribute("fill", colourOf((height - low) / (high - low)));
+      piece.element.setAttribute("points", listed(points));
+      piece.element.setAttribute("fill", colourOf((mean(heights) - low) / (high - low)));
+      const lines = contourOf(points, heights, this.guessing);
+      piece.contour.setAttribute("d", lines.map((line) => `M${listed(line)}`).join(""));
     }
     this.pieces.sort((one, other) => other.distance - one.distance); // the nearest last: it covers those farther away
-    this.group.append(...this.pieces.map((piece) => piece.element));
+    this.group.append(...this.pieces.flatMap((piece) => [piece.element, piece.contour]));
     const z = raise(this.guessing);
     const corners = [
       [-1, -1, z],
@@ -89,11 +97,35 @@ export class Surface {
       [1, 1, z],
       [-1, 1, z],
     ];
-    this.frame.setAttribute("points", write(corners.map((corner) => project(corner, turn, elevation))));
+    this.frame.setAttribute("points", listed(corners.map((corner) => project(corner, turn, elevation))));
+    this.label(turn, z, (point) => onPage(project(point, turn, elevation)));
     const [cx, cy] = onPage(seen[last / 2][last / 2]);
     this.mark.setAttribute("cx", cx);
     this.mark.setAttribute("cy", cy);
   }
+
+  /** Puts the numbers along the two edges of the frame, at height z, that are nearest; `at`: where a point is seen. */
+  label(turn, z, at) {
+    const angle = (turn * Math.PI) / 180;
+    const x = Math.sin(angle) > 0 ? -1.17 : 1.17;
+    const y = Math.cos(angle) > 0 ? -1.17 : 1.17;
+    const points = [...TICKS.map((tick) => [tick, y, z]), ...TICKS.map((tick) => [x, tick, z])];
+    points.map(at).forEach(([left, top], k) => {
+      this.ticks[k].setAttribute("x", left);
+      this.ticks[k].setAttribute("y", top);
+    });
+  }
+}
+
+/** Where a four-sided piece crosses a height: lines between points on its sides, one line or two, or none. */
+function contourOf(corners, heights, level) {
+  const points = corners.flatMap((corner, k) => {
+    const next = (k + 1) % 4;
+    if ((heights[k] < level) === (heights[next] < level)) return [];
+    const share = (level - heights[k]) / (heights[next] - heights[k]);
+    return [corner.map((value, axis) => value + share * (corners[next][axis] - value))];
+  });
+  return [points.slice(0, 2), points.slice(2)].filter((line) => line.length);
 }
 
 /** From blue for low over green to yellow for high: lighter is higher, also without colours. */

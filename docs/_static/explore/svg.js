@@ -69,16 +69,14 @@ export function writeSum(values, digits = 2) {
  * sheet says how strong (--tint, of which there are up to 60), so that numbers can be read in light and dark.
  */
 export function tint(value, largest) {
-  if (!value || !largest) return "transparent";
+  if (!value || largest < 1e-12) return "transparent"; // below it is rounding
   const strength = Math.round(10 + 50 * Math.min(1, Math.abs(value) / largest));
   const colour = value > 0 ? COLOURS.sky : COLOURS.purple;
   return `color-mix(in srgb, ${colour} calc(${strength} * var(--tint)), transparent)`;
 }
 
-/** The mean of numbers. */
-export function mean(values) {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
-}
+export const sum = (values) => values.reduce((total, value) => total + value, 0);
+export const mean = (values) => sum(values) / values.length;
 
 /** The largest absolute value of numbers, however deeply nested. */
 export function largestOf(values) {
