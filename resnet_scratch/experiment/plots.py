@@ -28,7 +28,7 @@ FONTS = (  # Matplotlib's own; where a character is not in it, that of a font fo
 
 @contextmanager
 def _names_as_they_are() -> Iterator[None]:
-    """Text as it is written: a class may be named `$a_{$`, which Matplotlib would take for mathematics, or in Chinese."""
+    """Text as it is written: Matplotlib would take a class named `$a_{$` for mathematics, and has no Chinese characters."""
     from matplotlib import rc_context
     from matplotlib.font_manager import fontManager
 
@@ -59,8 +59,8 @@ def curves(history: History, evaluated_on: str = "test") -> Figure:
 
 @_names_as_they_are()
 def compare(histories: Mapping[str, History], evaluated_on: str = "test") -> Figure:
-    """Errors of several runs over the epochs, on training images and on those they were evaluated on: the form of figure 6 of He et al. 2015,
-    in which a deep plain net trains worse than a shallow one. Raises ValueError for an empty history."""
+    """Errors of several runs over the epochs, on training images and on the others: the form of figure 6 of He et al.
+    2015, in which a deep plain net trains worse than a shallow one. Raises ValueError for an empty history."""
     figure = _figure(9.5, 4.2)
     left, right = figure.subplots(1, 2, sharey=True)
     for axes, kind, title in (
@@ -71,15 +71,8 @@ def compare(histories: Mapping[str, History], evaluated_on: str = "test") -> Fig
             _check_not_empty(f"the history of {name}", history)
             errors = [100 * (1 - row[f"{kind}_accuracy"]) for row in history]
             colour, style = RUN_COLOURS[k % len(RUN_COLOURS)], "-" if k < len(RUN_COLOURS) else "--"
-            axes.plot(
-                [row["epoch"] for row in history],
-                errors,
-                style,
-                color=colour,
-                marker="o",
-                markersize=3,
-                label=f"{errors[-1]:.1f} %  {name}",  # a label that begins with _ would not be shown
-            )
+            epochs, label = [row["epoch"] for row in history], f"{errors[-1]:.1f} %  {name}"  # _a alone would be hidden
+            axes.plot(epochs, errors, style, color=colour, marker="o", markersize=3, label=label)
         _label_axes(axes, "epoch", "error (%)" if axes is left else "")
         _integer_epochs(axes, [row["epoch"] for history in histories.values() for row in history])
         axes.set_title(title, fontsize=10)
