@@ -28,7 +28,7 @@ FONTS = (  # Matplotlib's own; where a character is not in it, that of a font fo
 
 @contextmanager
 def _names_as_they_are() -> Iterator[None]:
-    """Text as it is written: Matplotlib would take a class named `$a_{$` for mathematics, and has no Chinese characters."""
+    """Text as it is written: Matplotlib would take a class named `$a_{$` for mathematics, and has no Chinese font."""
     from matplotlib import rc_context
     from matplotlib.font_manager import fontManager
 
