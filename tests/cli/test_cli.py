@@ -142,6 +142,30 @@ def test_the_best_weights_are_a_file_to_use(trained, invoke):
     assert "20 test images: accuracy" in invoke("evaluate", "run/best.safetensors").output
 
 
+def test_compare_says_in_what_runs_differ_and_which_it_leaves_out(trained, invoke, tmp_path):
+    other = [{"run": "other", 0.05: 0.01, 3: 1}.get(word, word) for word in TRAIN]
+    assert invoke(*other, "--validation", 8).exit_code == 0
+    (tmp_path / "begun").mkdir()
+    shutil.copy("run/config.json", "begun")
+    (tmp_path / "empty").mkdir()
+    result = invoke("compare", "run", "other", "begun", "empty")
+    assert result.exit_code == 0
+    heading, *_, rate, epochs, validation, written = result.stdout.splitlines()
+    assert heading.split() == "run epoch train error test or validation error".split()
+    assert (epochs, rate) == ("epochs: 3 in run; 1 in other", "learning_rate: 0.05 in run; 0.01 in other")
+    assert validation == "validation: 0 in run; 8 in other" and written == "Written: compare.png"
+    assert result.stderr.startswith("Left out: begun has no finished epoch yet; empty is not the folder of a run")
+    assert "  validation error\n" in invoke("compare", "other").stdout
+    assert is_one_message(invoke("compare", "begun"), "begun has no finished epoch yet")
+
+
+def test_compare_needs_no_settings(trained, invoke):
+    shutil.copytree("run", "bare")
+    Path("bare/config.json").unlink()
+    for runs in (("bare", "run"), ("run", "bare")):
+        assert len(invoke("compare", *runs).stdout.splitlines()) == 4  # a heading, two runs, the figure's name
+
+
 def test_compare_draws_runs(trained, invoke, tmp_path):
     result = invoke("compare", "run", "run", "--out", "both.png")
     assert result.exit_code == 0 and result.output.count("train error") == 1
