@@ -15,7 +15,10 @@ from ..experiment.weights import recorded_settings
 from ..table import format_table, wrap
 from .options import FigureFile, option
 
-NO_CHOICES = ("name", "expect", "data_dir")  # what is in the settings but does not make a run another one
+CHOICES = (  # what `train` has an option for; the rest of a recipe goes with its name
+    "recipe", "model", "dataset", "image_size", "epochs", "steps", "batch_size", "batch_norm_group", "optimizer",
+    "learning_rate", "momentum", "weight_decay", "seed", "validation",
+)  # fmt: skip
 
 
 @click.command(short_help="Errors of several runs in one figure.")
@@ -65,17 +68,20 @@ def _history(folder: Path) -> History:
 
 
 def _differences(settings: dict[str, dict[str, Any]]) -> list[str]:
-    """A line for each setting that is not the same in all runs, such as "seed: 0 in a, b; 1 in c"."""
+    """A line for each choice that is not the same in all runs, such as "seed: 1 in c; 0 in the other 3"."""
     choices = {
-        run: {"recipe": recipe.get("name"), **recipe, **{k: v for k, v in recorded.items() if k != "recipe"}}
+        run: {**recorded, **recipe, "recipe": recipe.get("name")}
         for run, recorded in settings.items()
         if isinstance(recipe := recorded.get("recipe"), dict)
     }
     lines = []
-    for name in {name: None for chosen in choices.values() for name in chosen if name not in NO_CHOICES}:
+    for name in CHOICES:
         runs: dict[str, list[str]] = {}
         for run, chosen in choices.items():
             runs.setdefault(str(chosen.get(name)), []).append(run)
         if len(runs) > 1:
-            lines.append(printable(f"{name}: " + "; ".join(f"{value} in {', '.join(runs[value])}" for value in runs)))
+            *rare, (usual, most) = sorted(runs.items(), key=lambda item: len(item[1]))
+            texts = [f"{value} in {', '.join(those)}" for value, those in rare]
+            texts.append(f"{usual} in {', '.join(most) if len(most) < 3 else f'the other {len(most)}'}")
+            lines.append(printable(f"{name}: {'; '.join(texts)}"))
     return lines

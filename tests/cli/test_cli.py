@@ -150,7 +150,7 @@ def test_compare_says_in_what_runs_differ_and_which_it_leaves_out(trained, invok
     (tmp_path / "empty").mkdir()
     result = invoke("compare", "run", "other", "begun", "empty")
     assert result.exit_code == 0
-    heading, *_, rate, epochs, validation, written = result.stdout.splitlines()
+    heading, *_, epochs, rate, validation, written = result.stdout.splitlines()
     assert heading.split() == "run epoch train error test or validation error".split()
     assert (epochs, rate) == ("epochs: 3 in run; 1 in other", "learning_rate: 0.05 in run; 0.01 in other")
     assert validation == "validation: 0 in run; 8 in other" and written == "Written: compare.png"
