@@ -63,6 +63,11 @@ class Optimizer:
         """The weight decay of the parameter w."""
         return self.weight_decay if self.decay_biases_and_norms or w.ndim > 1 else 0.0
 
+    def __repr__(self) -> str:
+        """How many parameters it has, and its settings."""
+        settings = (f"{name}={value}" for name, value in vars(self).items() if isinstance(value, (bool, int, float)))
+        return f"{type(self).__name__}({', '.join((f'{len(self.parameters)} parameters', *settings))})"
+
 
 class SGD(Optimizer):
     """Stochastic gradient descent with momentum, as in PyTorch. For each parameter w with gradient g and velocity v:

@@ -179,3 +179,10 @@ def test_an_optimizer_must_say_how_it_updates():
     parameter.grad = np.ones(1)
     with pytest.raises(NotImplementedError):
         Optimizer([parameter]).step(0.1)
+
+
+def test_an_optimizer_shows_its_settings():
+    parameters = [Parameter(np.ones(1)), Parameter(np.ones(1))]
+    sgd, adam = repr(SGD(parameters, momentum=0.5, weight_decay=0.01)), repr(Adam(parameters))
+    assert sgd.startswith("SGD(2 parameters, ") and {"momentum=0.5", "weight_decay=0.01"} <= set(sgd[4:-1].split(", "))
+    assert {"beta1=0.9", "beta2=0.999", "eps=1e-08"} <= set(adam[5:-1].split(", "))

@@ -6,13 +6,14 @@ import click
 
 from .. import __version__
 from .bench import bench_command
+from .compare import compare
 from .devices import crosscheck_command, doctor_command
 from .exchange import export_command, import_command
 from .exercises import exercises_command, grade_command
 from .mistakes import break_command
 from .options import Commands
 from .tools import data_command, evaluate_command, gradcheck_command, predict_command, summary_command
-from .train import compare, train
+from .train import train
 
 COMPLETION = """\b
 To complete commands, options and names with <TAB>, add a line to your

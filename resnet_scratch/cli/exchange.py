@@ -46,11 +46,22 @@ class NormalisationType(click.ParamType):
     help="As in training: cifar10, cifar100, imagenet, or three means and three standard deviations.  "
     "[default: imagenet if the first convolution is 7x7, else cifar10]",
 )
+@option(
+    "--image-size",
+    type=click.IntRange(min=1),
+    help="Height and width of the images.  [default: 224 if the first convolution is 7x7, else 32]",
+)
 def import_command(
-    file: Path, out: Path | None, classes: int | None, class_names: Path | None, normalisation: Normalisation | None
+    file: Path,
+    out: Path | None,
+    classes: int | None,
+    class_names: Path | None,
+    normalisation: Normalisation | None,
+    image_size: int | None,
 ) -> None:
     """Make a run folder of FILE, weights that PyTorch (.pth, .pt) or safetensors wrote: torchvision's ResNets and those
-    of the common CIFAR repositories. `evaluate` and `predict` take the folder.
+    of the common CIFAR repositories. `evaluate` and `predict` take the folder. A .safetensors file that
+    `export` wrote knows its classes, image size and normalisation.
 
     \b
     resnet-scratch import resnet18-f37072fd.pth --class-names imagenet.txt
@@ -59,7 +70,7 @@ def import_command(
     names = _read_names(class_names) if class_names else None
     if classes and names and classes != len(names):
         raise click.UsageError(f"--classes is {classes}, but {class_names} names {len(names)}")
-    model, about, new_last_layer = import_model(file, names or classes, normalisation)
+    model, about, new_last_layer = import_model(file, names or classes, normalisation, image_size=image_size)
     out = out or Path("runs") / file.stem
     if (out / WEIGHTS_FILE).exists():
         raise UserError(f"{out / WEIGHTS_FILE} exists already: choose another folder with --out")

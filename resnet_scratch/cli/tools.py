@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import signal
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +15,12 @@ from ..data import UnknownDataError, load
 from ..data.image_files import ImageFileError, find_image_files, read_image_file
 from ..errors import printable
 from ..experiment import plots
-from ..experiment.evaluation import evaluate, predict
+from ..experiment.evaluation import Evaluation, evaluate, predict
 from ..experiment.exchange import UNKNOWN
 from ..experiment.weights import load_model, recorded_data_dir, recorded_flip
 from ..measure.summary import format_summary, summarise, training_memory
 from ..models import build
-from ..table import wrap
+from ..table import format_table, wrap
 from ..verify import cases
 from .options import (
     DEVICE_HELP,
@@ -39,6 +41,7 @@ from .options import (
 )  # fmt: skip
 from .processes import across_processes
 
+MOST_CLASSES, WORST = 20, 5  # `evaluate` lists all classes where they are so many at most, else the worst ones
 PIXELS_AT_ONCE = 2**19  # what `predict` puts through the network at once: 512 images of CIFAR-10's size
 
 
@@ -80,6 +83,18 @@ def evaluate_command(weights: Path, data: str | None, data_dir: Path | None, fli
         f"{about.config['name']} on {dataset.name}, {len(dataset.test_images):,} test images"
         f"{' and their mirror images' if flip else ''}: accuracy {result.accuracy:.2%}, loss {result.loss:.4f}"
     )
+    click.echo(_accuracies(result, dataset.classes))
+
+
+def _accuracies(result: Evaluation, classes: Sequence[str]) -> str:
+    """The accuracy of each class: a mean may hide one that is never recognised. Of many classes, the worst ones."""
+    counts = plots.confusion_matrix(result.labels, result.predictions, len(classes))
+    right, images = counts.diagonal(), counts.sum(1)
+    rows = [(printable(classes[k])[:50], images[k], right[k] / images[k]) for k in np.flatnonzero(images).tolist()]
+    heading = "class"
+    if len(rows) > MOST_CLASSES:
+        heading, rows = f"worst {WORST} of {len(rows)} classes", sorted(rows, key=lambda row: row[2])[:WORST]
+    return format_table({heading: "", "images": ",d", "accuracy": ".1%"}, rows)
 
 
 @click.command("predict", short_help="Classify image files.")
@@ -132,7 +147,11 @@ def gradcheck_command(context: click.Context, seed: int, device: str, verbose: b
             click.echo("".join(f"  {line}\n" for line in str(report).splitlines()))
 
     click.echo(f"{'':<44}  {'error':>7}")
-    if not cases.check_cases(device, seed, show):
+    try:
+        all_right = cases.check_cases(device, seed, show)
+    except KeyboardInterrupt:
+        context.exit(128 + signal.SIGINT)  # as a shell reports it; 1 would be a wrong gradient
+    if not all_right:
         click.echo("Not every gradient is right.")
         context.exit(1)
     click.echo("Every gradient is right.")

@@ -1,4 +1,4 @@
-"""`resnet-scratch train` and `compare`."""
+"""`resnet-scratch train`."""
 
 from __future__ import annotations
 
@@ -11,19 +11,16 @@ import click
 
 from ..compute.backend import describe
 from ..compute.processes import by_first_process
-from ..errors import UserError
-from ..experiment import plots, storage
+from ..experiment import storage
 from ..experiment.console import duration
-from ..experiment.log import read_log
 from ..experiment.recipe import OPTIMIZERS, RECIPES
 from ..experiment.recipe import find as find_recipe
 from ..experiment.run import Run, Settings
 from ..experiment.trainer import finish, write_figures
-from ..table import format_table, wrap
+from ..table import wrap
 from .options import (
     MODEL,
     MODELS,
-    FigureFile,
     Folder,
     Integer,
     Name,
@@ -175,29 +172,3 @@ def _settings(
         changes["steps"] = None
     folder = str(data_dir.resolve()) if data_dir else None  # absolute: a run may be resumed from another folder
     return Settings(dataclasses.replace(find_recipe(recipe), **changes), seed, validation, folder, image_size)
-
-
-@click.command(short_help="Errors of several runs in one figure.")
-@click.argument("run_folders", nargs=-1, required=True, type=click.Path(path_type=Path))
-@option("--out", default="compare.png", type=FigureFile(), help="The figure to write.")
-def compare(run_folders: tuple[Path, ...], out: Path) -> None:
-    """Training and test error of several runs in one figure.
-
-    \b
-    resnet-scratch train --model plain44 --run-dir runs/plain44
-    resnet-scratch train --model resnet44 --run-dir runs/resnet44
-    resnet-scratch compare runs/plain44 runs/resnet44
-    """
-    names = [folder.resolve().name for folder in run_folders]
-    if len(set(names)) < len(names):
-        names = [str(folder) for folder in run_folders]
-    histories = {name: read_log(folder) for name, folder in zip(names, run_folders)}
-    rows = []
-    for name, history in histories.items():
-        if not history:
-            raise UserError(f"{name} has no finished epoch yet")
-        last = history[-1]
-        rows.append((name, last["epoch"], 1 - last["train_accuracy"], 1 - last["test_accuracy"]))
-    click.echo(format_table({"run": "", "epoch": ".0f", "train error": ".2%", "test error": ".2%"}, rows))
-    plots.compare(histories).savefig(out)
-    click.echo(f"Written: {out}")

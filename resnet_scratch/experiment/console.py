@@ -25,13 +25,18 @@ def epoch_line(run: Run) -> str:
     seconds_left = run.seconds / run.step * (run.total_steps - run.step)
     return _line(run, [
         f"{row['epoch']}/{run.epochs}",
-        f"{row['train_loss']:.3f}",
+        _loss(row["train_loss"]),
         f"{row['train_accuracy']:.1%}",
-        f"{row['test_loss']:.3f}",
+        _loss(row["test_loss"]),
         f"{row['test_accuracy']:.1%}",
         f"{row['images_per_second']:.0f}",
         duration(seconds_left) if not run.finished else "",
     ])  # fmt: skip
+
+
+def _loss(value: float) -> str:
+    """At most nine characters, also where a run diverges."""
+    return f"{value:.3f}" if value < 1e5 else f"{value:.2e}"
 
 
 def _line(run: Run, cells: list[str]) -> str:

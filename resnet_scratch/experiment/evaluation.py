@@ -19,7 +19,7 @@ from .weights import About
 BATCH_SIZE = 256  # images: a compromise of speed and memory
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evaluation:
     """How well a network does on N labelled images."""
 
@@ -32,6 +32,10 @@ class Evaluation:
     def predictions(self) -> np.ndarray:
         """(N,) the most probable class of each image."""
         return self.probabilities.argmax(1)
+
+    def __repr__(self) -> str:
+        """What it comes to, without the arrays."""
+        return f"Evaluation(accuracy {self.accuracy:.2%}, loss {self.loss:.4f}, {len(self.labels)} images)"
 
 
 def evaluate(

@@ -14,10 +14,10 @@ from ..errors import UserError
 from ..models import ResNet, build
 from ..models.recognise import recognise, torchvision_names
 from ..models.torch_layout import to_torch
-from .checkpoint import CheckpointError, fill, read_arrays
+from .checkpoint import CheckpointError, fill, read_about, read_arrays
 from .files import atomic_write
 from .onnx_graph import onnx_model
-from .weights import About, check_as_built, save_model
+from .weights import About, check_as_built, load_model, save_model
 
 STATE_DICTS = ("state_dict", "model_state_dict", "model", "net")  # what training scripts call it in their checkpoints
 NORMALISATIONS = {  # mean and standard deviation of the training images: red, green, blue, scaled to 0..1
@@ -42,6 +42,7 @@ def import_model(
     classes: int | Sequence[str] | None = None,
     normalisation: Normalisation | None = None,
     seed: int = 0,
+    image_size: int | None = None,
 ) -> Imported:
     """The network in a file of PyTorch's weights: a .safetensors file, or whatever `torch.save` wrote of a state dict,
     alone or inside a checkpoint. `models/recognise.py` says which networks and names are known.
@@ -49,10 +50,41 @@ def import_model(
     `classes` are the classes' names, or their number; they are named "0", "1", ... unless given. A file without the
     last layer needs them, and gets a new layer, drawn from `seed`. `normalisation` is (mean, std) of the images that
     the network was trained on; unless given, ImageNet's if the first convolution is 7x7, else CIFAR-10's.
+    `image_size` is their height and width; unless given, 224 or 32 by the same rule. A file that `save_model` wrote
+    says all this itself, and is believed where nothing is given.
 
     Raises CheckpointError for a file that cannot be read or does not fit, UnknownNetworkError for another network, and
-    UserError for classes that do not suit it, and for a normalisation that is not of values scaled to 0..1.
+    UserError for classes that do not suit it, for a normalisation that is not of values scaled to 0..1, and for an
+    image size out of range.
     """
+    if Path(path).is_dir():
+        raise CheckpointError(f"{path} is a folder: name the file with the weights in it")
+    new_last_layer = False
+    if _says_what_it_is(path):
+        model, about = load_model(path)
+        if classes is not None:
+            about = dataclasses.replace(about, classes=_class_names(classes, len(about.classes), path))
+    else:
+        model, about, new_last_layer = _recognised(path, classes, seed)
+    if normalisation is not None:
+        mean, std = (tuple(map(float, values)) for values in normalisation)
+        about = dataclasses.replace(about, mean=mean, std=std)
+    if image_size is not None:
+        about = dataclasses.replace(about, image_size=(image_size, image_size))
+    about.check()
+    return Imported(model, about, new_last_layer)
+
+
+def _says_what_it_is(path: str | Path) -> bool:
+    """Whether the file is one that `save_model` wrote."""
+    try:
+        return read_about(path).keys() == {field.name for field in dataclasses.fields(About)}
+    except CheckpointError:
+        return False
+
+
+def _recognised(path: str | Path, classes: int | Sequence[str] | None, seed: int) -> Imported:
+    """The network in a file that does not say what it is; its images are taken to be like ImageNet's or CIFAR-10's."""
     arrays = torchvision_names(read_arrays(path) if Path(path).suffix == ".safetensors" else _read_torch(path))
     config = recognise({name: array.shape for name, array in arrays.items()})
     names = _class_names(classes, len(arrays["fc.weight"]) if "fc.weight" in arrays else None, path)
@@ -61,10 +93,9 @@ def import_model(
     if new_last_layer:
         arrays |= {name: to_torch(b.value) for name, b in model.named_buffers() if name.startswith("fc.")}
     fill({name: buffer.value for name, buffer in model.named_buffers()}, arrays, path)
-    mean, std = normalisation or NORMALISATIONS["imagenet" if config.stem == "imagenet" else "cifar10"]
-    mean, std, size = tuple(map(float, mean)), tuple(map(float, std)), (config.image_size, config.image_size)
+    mean, std = NORMALISATIONS["imagenet" if config.stem == "imagenet" else "cifar10"]
+    size = (config.image_size, config.image_size)
     about = About(dataclasses.asdict(config), names, size, mean, std, UNKNOWN, "imported", seed, 0)
-    about.check()
     return Imported(model, about, new_last_layer)
 
 

@@ -48,13 +48,15 @@ def write_log(folder: Path, history: History) -> None:
         )
 
 
-def read_log(folder: Path) -> History:
-    """The rows of a run's log.csv, as floats. Raises LogError when there is none, or none that can be read."""
-    path = folder / LOG_FILE
+def read_log(folder: str | Path) -> History:
+    """The rows of a run's log.csv, as floats; `folder` is the run's, or the file itself. Raises LogError when there is
+    none, or none that can be read."""
+    path = Path(folder)
+    path = path if path.is_file() else path / LOG_FILE
     if not path.is_file():
         raise LogError(f"{folder} is not the folder of a run: there is no {LOG_FILE} in it")
     with open(path, newline="") as file:
         try:
             return [{column: float(row[column]) for column in COLUMNS} for row in csv.DictReader(file)]
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, csv.Error):
             raise LogError(f"{path} is not a log of a run: it must have the columns {', '.join(COLUMNS)}") from None

@@ -6,7 +6,8 @@ without pyplot, which would keep them all alive and look for a screen.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,8 +21,23 @@ if TYPE_CHECKING:
 TRAIN, TEST, RIGHT, WRONG, FAINT = "#4477aa", "#cc5533", "#227733", "#bb2222", "#999999"
 RUN_COLOURS = ("#4477aa", "#cc5533", "#228833", "#aa3377", "#ccaa22", "#44aacc", "#777777")
 DPI = 130
+FONTS = (  # Matplotlib's own; where a character is not in it, that of a font for Chinese, if one of these is installed
+    "DejaVu Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "Microsoft YaHei", "PingFang SC", "WenQuanYi Zen Hei",
+)  # fmt: skip
 
 
+@contextmanager
+def _names_as_they_are() -> Iterator[None]:
+    """Text as it is written: Matplotlib would take a class named `$a_{$` for mathematics, and has no Chinese font."""
+    from matplotlib import rc_context
+    from matplotlib.font_manager import fontManager
+
+    installed = {font.name for font in fontManager.ttflist}
+    with rc_context({"text.parse_math": False, "font.family": [name for name in FONTS if name in installed]}):
+        yield
+
+
+@_names_as_they_are()
 def curves(history: History, evaluated_on: str = "test") -> Figure:
     """Loss and accuracy of training and test images over the epochs. Raises ValueError for an empty history."""
     _check_not_empty("history", history)
@@ -41,33 +57,31 @@ def curves(history: History, evaluated_on: str = "test") -> Figure:
     return figure
 
 
-def compare(histories: Mapping[str, History]) -> Figure:
-    """Errors of several runs over the epochs, on training and on test images: the form of figure 6 of He et al. 2015,
-    in which a deep plain net trains worse than a shallow one. Raises ValueError for an empty history."""
+@_names_as_they_are()
+def compare(histories: Mapping[str, History], evaluated_on: str = "test") -> Figure:
+    """Errors of several runs over the epochs, on training images and on the others: the form of figure 6 of He et al.
+    2015, in which a deep plain net trains worse than a shallow one. Raises ValueError for an empty history."""
     figure = _figure(9.5, 4.2)
     left, right = figure.subplots(1, 2, sharey=True)
-    for axes, kind, title in ((left, "train", "training images (augmented)"), (right, "test", "test images")):
+    for axes, kind, title in (
+        (left, "train", "training images (augmented)"),
+        (right, "test", f"{evaluated_on} images"),
+    ):
         for k, (name, history) in enumerate(histories.items()):
             _check_not_empty(f"the history of {name}", history)
             errors = [100 * (1 - row[f"{kind}_accuracy"]) for row in history]
             colour, style = RUN_COLOURS[k % len(RUN_COLOURS)], "-" if k < len(RUN_COLOURS) else "--"
-            axes.plot(
-                [row["epoch"] for row in history],
-                errors,
-                style,
-                color=colour,
-                marker="o",
-                markersize=3,
-                label=f"{name}: {errors[-1]:.1f} %",
-            )
+            epochs, label = [row["epoch"] for row in history], f"{errors[-1]:.1f} %  {name}"  # _a alone would be hidden
+            axes.plot(epochs, errors, style, color=colour, marker="o", markersize=3, label=label)
         _label_axes(axes, "epoch", "error (%)" if axes is left else "")
         _integer_epochs(axes, [row["epoch"] for history in histories.values() for row in history])
         axes.set_title(title, fontsize=10)
-        axes.set_ylim(bottom=0)
         axes.legend(frameon=False, title="at the end")
+    left.set_ylim(bottom=0)  # of both, and at last: it ends the search for limits that suit the curves
     return figure
 
 
+@_names_as_they_are()
 def confusion(labels: np.ndarray, predictions: np.ndarray, classes: Sequence[str]) -> Figure:
     """The confusion matrix of labels (N,) and predictions (N,): row = true class, column = predicted class, in per cent
     of the row."""
@@ -88,7 +102,7 @@ def confusion(labels: np.ndarray, predictions: np.ndarray, classes: Sequence[str
         axes.text(column, row, f"{percent[row, column]:.0f}", ha="center", va="center", color=colour, fontsize=9)
     axes.spines[:].set_visible(False)
     axes.set_title(
-        f"{(labels == predictions).mean():.1%} of {len(labels)} images right; per cent of each row", fontsize=10
+        f"{(labels == predictions).mean():.1%} of {len(labels)} images right\nper cent of each row", fontsize=10
     )
     figure.colorbar(image, ax=axes, shrink=0.8, format="%d %%").outline.set_visible(False)
     return figure
@@ -101,6 +115,7 @@ def confusion_matrix(labels: np.ndarray, predictions: np.ndarray, classes: int) 
     return counts
 
 
+@_names_as_they_are()
 def predictions(
     images: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, classes: Sequence[str], columns: int = 7
 ) -> Figure:
@@ -125,6 +140,7 @@ def predictions(
     return figure
 
 
+@_names_as_they_are()
 def contact_sheet(images: np.ndarray, labels: np.ndarray, classes: Sequence[str], columns: int = 10) -> Figure:
     """The first images uint8 (N, H, W, 3) of each class, a row per class."""
     figure = _figure(0.75 * columns + 1.2, 0.78 * len(classes))
@@ -156,7 +172,7 @@ def _label_axes(axes: Axes, xlabel: str, ylabel: str) -> None:
 def _integer_epochs(axes: Axes, epochs: Sequence[float]) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=10))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=10, min_n_ticks=1))
     axes.set_xlim(min(epochs) - 0.5, max(epochs) + 0.5)
 
 

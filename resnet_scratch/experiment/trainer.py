@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
+import numpy as np
+
 from .. import data
 from ..compute.backend import to_numpy
 from ..compute.processes import check_same, is_first_process, largest
@@ -46,7 +48,8 @@ def finish(run: Run, echo: Callable[[str], None] = print) -> Evaluation | signal
     learning_rates = recipe.learning_rates(run.total_steps)
     steps = train(run.model, run.optimizer, batches, learning_rates, run.total_steps, run.step, recipe.label_smoothing)
     evaluation = None
-    with run.lock, closing(batches), _signals() as received, closing(ProgressBar(run)) as bar:
+    quiet = np.errstate(over="ignore", invalid="ignore")  # of a run that diverges: `check_finite` says so, once
+    with quiet, run.lock, closing(batches), _signals() as received, closing(ProgressBar(run)) as bar:
         if not run.finished:
             echo(heading(run))
             bar.begin_epoch(run)
@@ -113,7 +116,8 @@ def _evaluate(run: Run) -> Evaluation:
     )
     if not math.isfinite(evaluation.loss):
         raise RunError(f"after step {run.step} the {run.evaluated_on} loss is {evaluation.loss}: the network's numbers "
-                       "are too large; a lower --lr may help")  # fmt: skip
+                       "are too large; resuming would end here again: start again, in another folder, with --lr "
+                       f"{recipe.learning_rate / 3:.2g}, a third of this run's")  # fmt: skip
     return evaluation
 
 

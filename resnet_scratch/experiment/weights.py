@@ -130,17 +130,18 @@ def load_model(path: str | Path, device: str = "cpu") -> tuple[ResNet, About]:
 
 def recorded_data_dir(path: str | Path) -> str | None:
     """The `--data-dir` of the run that wrote these weights (a file or the run's folder), if it is known."""
-    data_dir = _recorded_settings(path).get("data_dir")
+    data_dir = recorded_settings(path).get("data_dir")
     return data_dir if isinstance(data_dir, str) and "\0" not in data_dir else None
 
 
 def recorded_flip(path: str | Path) -> bool:
     """Whether the run that wrote these weights averages over mirror images when it is evaluated, if it is known."""
-    recipe = _recorded_settings(path).get("recipe")
+    recipe = recorded_settings(path).get("recipe")
     return isinstance(recipe, dict) and recipe.get("flip_in_evaluation") is True
 
 
-def _recorded_settings(path: str | Path) -> dict[str, Any]:
+def recorded_settings(path: str | Path) -> dict[str, Any]:
+    """What the config.json beside these weights (a file or the run's folder) holds; {} where none can be read."""
     path = Path(path)
     try:
         settings = json.loads(((path if path.is_dir() else path.parent) / "config.json").read_text("utf-8"))

@@ -32,6 +32,10 @@ class Buffer:
         """Replace the array by `function` of it (to move it to another device or dtype)."""
         self.value = function(self.value)
 
+    def __repr__(self) -> str:
+        """Its shape and dtype; `value` has the numbers."""
+        return f"{type(self).__name__}({self.value.shape}, {self.value.dtype})"
+
 
 class Parameter(Buffer):
     """An array that is learned. `grad` has the shape and dtype of `value`; None before the first backward."""

@@ -16,6 +16,7 @@ from PIL import Image
 from resnet_scratch import data
 from resnet_scratch.cli import main, options, tools
 from resnet_scratch.compute import backend
+from resnet_scratch.experiment.weights import load_model, save_model
 from resnet_scratch.gradcheck import Report, TensorCheck
 from resnet_scratch.layers import ReLU
 from resnet_scratch.optim import SGD
@@ -53,6 +54,20 @@ def test_evaluate_agrees_with_the_log(trained, invoke):
     for weights in ("run", "run/model.safetensors"):
         result = invoke("evaluate", weights)
         assert result.exit_code == 0 and f"resnet8 on tiny, 20 test images: accuracy {accuracy}%" in result.output
+
+
+def test_evaluate_shows_that_only_one_class_is_ever_answered(trained, invoke, tiny_dataset, monkeypatch):
+    model, about = load_model("run")
+    model.fc.weight.value[:], model.fc.bias.value[:] = 0, np.eye(4)[2]
+    save_model("run/model.safetensors", model, about)
+    rows = [line.split() for line in invoke("evaluate", "run").output.splitlines()[1:]]
+    assert rows[0] == ["class", "images", "accuracy"] and len(rows) == 5
+    assert [row[-1] for row in rows[1:]] == ["0.0%", "0.0%", "100.0%", "0.0%"]
+    assert sum(int(row[-2]) for row in rows[1:]) == 20
+    monkeypatch.setattr(tools, "MOST_CLASSES", 3)
+    monkeypatch.setattr(tools, "WORST", 2)
+    heading, *worst = invoke("evaluate", "run").output.splitlines()[1:]
+    assert heading.startswith("worst 2 of 4 classes  ") and [row.split()[-1] for row in worst] == ["0.0%", "0.0%"]
 
 
 def test_predict_names_what_is_in_image_files(trained, invoke, tiny_dataset, tmp_path):
@@ -142,6 +157,30 @@ def test_the_best_weights_are_a_file_to_use(trained, invoke):
     assert "20 test images: accuracy" in invoke("evaluate", "run/best.safetensors").output
 
 
+def test_compare_says_in_what_runs_differ_and_which_it_leaves_out(trained, invoke, tmp_path):
+    other = [{"run": "other", 0.05: 0.01, 3: 1}.get(word, word) for word in TRAIN]
+    assert invoke(*other, "--validation", 8).exit_code == 0
+    (tmp_path / "begun").mkdir()
+    shutil.copy("run/config.json", "begun")
+    (tmp_path / "empty").mkdir()
+    result = invoke("compare", "run", "other", "begun", "empty")
+    assert result.exit_code == 0
+    heading, *_, epochs, rate, validation, written = result.stdout.splitlines()
+    assert heading.split() == "run epoch train error test or validation error".split()
+    assert (epochs, rate) == ("epochs: 3 in run; 1 in other", "learning_rate: 0.05 in run; 0.01 in other")
+    assert validation == "validation: 0 in run; 8 in other" and written == "Written: compare.png"
+    assert result.stderr.startswith("Left out: begun has no finished epoch yet; empty is not the folder of a run")
+    assert "  validation error\n" in invoke("compare", "other").stdout
+    assert is_one_message(invoke("compare", "begun"), "begun has no finished epoch yet")
+
+
+def test_compare_needs_no_settings(trained, invoke):
+    shutil.copytree("run", "bare")
+    Path("bare/config.json").unlink()
+    for runs in (("bare", "run"), ("run", "bare")):
+        assert len(invoke("compare", *runs).stdout.splitlines()) == 4  # a heading, two runs, the figure's name
+
+
 def test_compare_draws_runs(trained, invoke, tmp_path):
     result = invoke("compare", "run", "run", "--out", "both.png")
     assert result.exit_code == 0 and result.output.count("train error") == 1
@@ -181,6 +220,14 @@ def test_gradcheck_prints_a_table_and_fails_when_a_gradient_is_wrong(invoke, mon
     result = invoke("gradcheck")
     assert result.exit_code == status
     assert ("FAILED" in result.output) == bool(status) and "Linear" in result.output
+
+
+def test_ctrl_c_is_no_wrong_gradient(invoke, monkeypatch):
+    def press_ctrl_c(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cases, "check_cases", press_ctrl_c)
+    assert invoke("gradcheck").exit_code == 130
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,17 @@ def test_a_line_of_an_epoch_fits_under_its_heading(epochs, validation):
         assert heading.index(name) + len(name) == line.index(value) + len(value)  # aligned to the right
 
 
+@pytest.mark.parametrize("loss, text", [(99999.9994, "99999.999"), (1e5, "1.00e+05"), (3.4567e12, "3.46e+12")])
+def test_a_line_keeps_its_columns_where_a_run_diverges(loss, text):
+    row = dict(epoch=1, train_loss=loss, train_accuracy=0.1, test_loss=loss, test_accuracy=0.1, images_per_second=9.0)
+    run = SimpleNamespace(settings=SimpleNamespace(validation=0), epochs=2, step=1, total_steps=2, seconds=9.0,
+                          finished=True, history=[row])  # fmt: skip
+    heading, line = console.heading(run), console.epoch_line(run)
+    for name in ("train loss", "test loss"):
+        end = heading.index(name) + len(name)
+        assert line[:end].endswith(" " + text)
+
+
 def test_time_for_saving_and_printing_is_not_time_of_training(tmp_path, tiny_dataset, monkeypatch):
     now, save = [0.0], trainer.save
 

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from resnet_scratch.cli import main
 from resnet_scratch.errors import UserError
-from resnet_scratch.experiment.evaluation import evaluate, predict
+from resnet_scratch.experiment.evaluation import Evaluation, evaluate, predict
 from resnet_scratch.experiment.exchange import UNKNOWN
 from resnet_scratch.experiment.weights import About, save_model
 from resnet_scratch.models import build
@@ -19,6 +19,12 @@ from resnet_scratch.models import build
 def trained(tiny_dataset):
     model = build("resnet8", 4, rng=np.random.default_rng(0))
     return model, About.of(model, tiny_dataset, "shapes", 0, 0)
+
+
+def test_an_evaluation_shows_what_it_comes_to():
+    labels = np.array([0, 1, 1])
+    evaluation = Evaluation(1.17114, 2 / 3, np.eye(2, dtype=np.float32)[[0, 1, 0]], labels)
+    assert repr(evaluation) == "Evaluation(accuracy 66.67%, loss 1.1711, 3 images)"
 
 
 def test_a_grey_image_is_one_with_three_equal_channels(trained):

@@ -10,7 +10,7 @@ from safetensors.numpy import load_file, save_file
 
 from resnet_scratch.cli import main
 from resnet_scratch.errors import UserError
-from resnet_scratch.experiment.checkpoint import CheckpointError
+from resnet_scratch.experiment.checkpoint import CheckpointError, save_weights
 from resnet_scratch.experiment.exchange import export_model, import_model
 from resnet_scratch.experiment.weights import load_model, save_model
 from resnet_scratch.models import build
@@ -102,3 +102,36 @@ def test_onnx_needs_onnx_and_says_so(arrays, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="needs onnx .pip install onnx"):
         export_model(tmp_path / "a.onnx", model, about)
     assert not (tmp_path / "a.onnx").exists()
+
+
+def test_a_file_of_ours_says_what_it_is(arrays, tmp_path):
+    save_file(arrays, tmp_path / "theirs.safetensors")
+    names, half = ("cat", "dog", "owl", "bat"), ((0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
+    model, about, _ = import_model(tmp_path / "theirs.safetensors", names, half, image_size=20)
+    export_model(tmp_path / "ours.safetensors", model, about)
+    _, again, new_last_layer = import_model(tmp_path / "ours.safetensors")
+    assert (again.classes, again.image_size) == (names, (20, 20)) and not new_last_layer
+    assert (again.mean, again.std) == half
+    changed = import_model(tmp_path / "ours.safetensors", ("a", "b", "c", "d"), image_size=24).about
+    assert (changed.classes, changed.image_size, changed.mean) == (("a", "b", "c", "d"), (24, 24), half[0])
+    with pytest.raises(UserError, match="classes must be 4, .* got 3"):
+        import_model(tmp_path / "ours.safetensors", classes=3)
+
+
+def test_weights_that_say_something_else_are_recognised_by_their_shapes(arrays, tmp_path):
+    save_file(arrays, tmp_path / "theirs.safetensors")
+    save_weights(tmp_path / "noted.safetensors", import_model(tmp_path / "theirs.safetensors").model, {"note": "mine"})
+    assert import_model(tmp_path / "noted.safetensors").about.classes == ("0", "1", "2", "3")
+
+
+def test_the_size_of_the_images_can_be_told(arrays, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    save_file(arrays, "a.safetensors")
+    result = CliRunner().invoke(main, ["import", "a.safetensors", "--image-size", "20", "--out", "out"])
+    assert result.exit_code == 0 and "for images of 20x20" in " ".join(result.output.split())
+    assert load_model("out")[1].image_size == (20, 20)
+
+
+def test_a_folder_is_no_file_of_weights(tmp_path):
+    with pytest.raises(CheckpointError, match="is a folder: name the file"):
+        import_model(tmp_path)

@@ -73,8 +73,47 @@ def test_compare_shows_errors(tmp_path):
     training, test = figure.axes
     np.testing.assert_allclose(lines(training)[0], [60, 40])
     np.testing.assert_allclose(lines(test)[1], [50])
-    assert {"plain44: 40.0 %", "resnet44: 50.0 %"} <= texts(figure)
+    assert {"40.0 %  plain44", "50.0 %  resnet44"} <= texts(figure)
     assert is_drawn(figure, tmp_path / "p.png")
+
+
+def test_every_point_that_is_compared_lies_inside_the_axes():
+    worse = [row | {"test_accuracy": 0.05} for row in HISTORY]  # an error of 95 %, far above those in training
+    figure = plots.compare({"a": HISTORY, "b": worse}, "validation")
+    for axes in figure.axes:
+        bottom, top = axes.get_ylim()
+        assert bottom == 0 and all(bottom <= y <= top for line in lines(axes) for y in line)
+    assert "validation images" in texts(figure)
+
+
+def test_a_run_whose_name_begins_with_an_underscore_is_in_the_legend():
+    legend = plots.compare({"_a": HISTORY}).axes[0].get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == ["40.0 %  _a"]
+
+
+@pytest.mark.parametrize("draw", [lambda: plots.curves(HISTORY[:1]), lambda: plots.compare({"a": HISTORY[:1]})])
+def test_the_axis_of_one_epoch_has_whole_numbers(draw):
+    for axes in draw().axes:
+        low, high = axes.get_xlim()
+        assert [tick for tick in axes.get_xticks() if low <= tick <= high] == [1]
+
+
+def test_names_with_dollars_are_no_mathematics(tmp_path):
+    names, images = ("$a_{$", "$5-$10", "\\$"), np.zeros((6, 4, 4, 3), np.uint8)
+    for figure in (
+        plots.compare({name: HISTORY for name in names}),
+        plots.confusion(LABELS, PREDICTED, names),
+        plots.predictions(images, LABELS, np.eye(3)[PREDICTED], names),
+        plots.contact_sheet(images, LABELS, names),
+    ):
+        assert is_drawn(figure, tmp_path / "p.png")
+
+
+def test_the_title_of_a_small_confusion_matrix_ends_before_the_colour_bar():
+    figure = plots.confusion(np.zeros(1000, int), np.zeros(1000, int), CLASSES)
+    figure.draw_without_rendering()
+    matrix, bar = figure.axes
+    assert matrix.title.get_window_extent().x1 < bar.get_window_extent().x0
 
 
 def test_predictions_show_the_surest_mistakes_first(tmp_path):
@@ -114,3 +153,11 @@ def test_an_empty_history_is_told():
 def test_matplotlib_waits_until_something_is_drawn():
     code = "import sys, resnet_scratch.experiment.trainer, resnet_scratch.cli; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_another_font_has_the_characters_that_the_first_lacks_if_it_is_installed(monkeypatch, caplog):
+    monkeypatch.setattr(plots, "FONTS", ("DejaVu Sans", "Not Installed", "DejaVu Serif"))
+    figure = plots.confusion(LABELS, PREDICTED, CLASSES)
+    figure.draw_without_rendering()
+    assert all(text.get_fontfamily() == ["DejaVu Sans", "DejaVu Serif"] for text in figure.axes[0].get_xticklabels())
+    assert not caplog.records  # Matplotlib logs each font that it looks for in vain

@@ -90,6 +90,7 @@ def test_a_log_that_cannot_be_replaced_is_no_end_of_a_run(tmp_path, finished, mo
         write_log(tmp_path, finished[0].history)
     write_log(tmp_path, finished[0].history)
     assert len(read_log(tmp_path)) == 3
+    assert read_log(str(tmp_path)) == read_log(tmp_path / "log.csv") == read_log(tmp_path)
 
 
 def test_the_same_seed_gives_the_same_run_and_another_seed_another(finished, tmp_path, tiny_dataset):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from resnet_scratch.layers import BatchNorm2d, Conv2d, Linear, MaxPool2d, ReLU, Sequential, SubsamplePad
-from resnet_scratch.layers.layer import Layer
+from resnet_scratch.layers.layer import Buffer, Layer, Parameter
 from resnet_scratch.models import build
 
 rng = np.random.default_rng(0)
@@ -46,6 +46,11 @@ def test_a_long_network_stays_readable():
         "  (conv1): Conv2d(3, 16, kernel_size=(3, 3), padding=(1, 1), bias=False)",
     ]
     assert "    (0-17): 18 x BasicBlock(" in lines and "    (1-17): 17 x BasicBlock(" in lines and len(lines) < 70
+
+
+def test_an_array_shows_its_shape_and_dtype_only():
+    assert repr(Parameter(np.ones((3, 3, 3, 16), np.float32))) == "Parameter((3, 3, 3, 16), float32)"
+    assert repr(Buffer(np.zeros(2))) == "Buffer((2,), float64)"
 
 
 def test_a_layer_of_your_own_needs_no_repr():
