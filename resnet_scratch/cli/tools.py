@@ -61,7 +61,7 @@ def evaluate_command(weights: Path, data: str | None, data_dir: Path | None, fli
     model, about = load_model(weights, device)
     known = recorded_data_dir(weights) if data in (None, about.dataset) else None
     try:
-        dataset = load(data or about.dataset, data_dir or known, about.image_size[0])
+        dataset = load(data or about.dataset, data_dir=data_dir or known, image_size=about.image_size[0])
     except UnknownDataError as error:
         unknown = "does not say what it was trained on"
         what = unknown if about.dataset == UNKNOWN else f"was trained on {about.dataset!r}, which is not here"
@@ -179,7 +179,7 @@ def data_command(data: str, data_dir: Path | None, image_size: int, sheet: Path 
     resnet-scratch data --sheet shapes.png
     resnet-scratch data --data cifar10         downloads it if need be
     """
-    dataset = load(data, data_dir, image_size)
+    dataset = load(data, data_dir=data_dir, image_size=image_size)
     H, W = dataset.train_images.shape[1:3]
     click.echo(
         f"{dataset.name}: {len(dataset.train_images):,} training and {len(dataset.test_images):,} test images\n"

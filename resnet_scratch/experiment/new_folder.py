@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..table import command_text
 from .log import LOG_FILE
-from .recipe import RECIPES, Recipe
+from .recipe import Recipe
 from .run import STATE_FILE, RunError
 from .weights import BEST_FILE, WEIGHTS_FILE
 

@@ -152,7 +152,7 @@ def build_run(settings: Settings, lock: FolderLock, device: str, dataset: data.D
     recipe, device = settings.recipe, resolve_device(device)
     _check_parts(recipe)
     if dataset is None:
-        dataset = data.load(recipe.dataset, settings.data_dir, settings.image_size)
+        dataset = data.load(recipe.dataset, data_dir=settings.data_dir, image_size=settings.image_size)
     images = f"the number of training images, {len(dataset.train_images)}"
     if settings.validation:
         if settings.validation >= len(dataset.train_images):
