@@ -28,16 +28,14 @@ from .options import (
     Integer,
     Mistake,
     command_line,
-    data_dir_option,
-    data_option,
     device_option,
-    image_size_option,
     option,
     resolved,
     threads_option,
     weights_argument,
 )  # fmt: skip
 from .processes import across_processes
+from .settings import data_dir_option, data_option, image_size_option, size_of_images
 
 PIXELS_AT_ONCE = 2**19  # what `predict` puts through the network at once: 512 images of CIFAR-10's size
 
@@ -172,14 +170,14 @@ def summary_command(model: str, classes: int, image_size: int | None, batch_size
 @data_dir_option
 @image_size_option
 @option("--sheet", type=FigureFile(), help="Write a figure with some images of each class here.")
-def data_command(data: str, data_dir: Path | None, image_size: int, sheet: Path | None) -> None:
+def data_command(data: str, data_dir: Path | None, image_size: int | None, sheet: Path | None) -> None:
     """Which data set this is, where it is, and what is in it.
 
     \b
     resnet-scratch data --sheet shapes.png
     resnet-scratch data --data cifar10         downloads it if need be
     """
-    dataset = load(data, data_dir=data_dir, image_size=image_size)
+    dataset = load(data, data_dir=data_dir, image_size=size_of_images(data, image_size))
     H, W = dataset.train_images.shape[1:3]
     click.echo(
         f"{dataset.name}: {len(dataset.train_images):,} training and {len(dataset.test_images):,} test images\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..table import command_text
 from .log import LOG_FILE
-from .recipe import Recipe
+from .recipe import RECIPES, Recipe
 from .run import STATE_FILE, RunError
 from .weights import BEST_FILE, WEIGHTS_FILE
 
@@ -17,11 +17,14 @@ FIGURES = ("curves.png", "confusion.png", "predictions.png")  # `trainer.write_f
 
 
 def make_folder(recipe: Recipe, folder: Path | None) -> Path:
-    """The folder, made if it is not there; None: a new one in runs/."""
+    """The folder, made if it is not there; None: a new one in runs/, named after the recipe, or after other data
+    than the recipe's."""
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
-    name = f"{recipe.name}-{recipe.model}-{time.strftime('%Y%m%d-%H%M%S')}"
+    known = RECIPES.get(recipe.name)
+    first = recipe.name if known is None or known.dataset == recipe.dataset else Path(recipe.dataset).name
+    name = f"{first}-{recipe.model}-{time.strftime('%Y%m%d-%H%M%S')}"
     for suffix in ("", *(f"-{k}" for k in range(2, 100))):  # several runs may start within one second
         folder = Path("runs") / (name + suffix)
         try:

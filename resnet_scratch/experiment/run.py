@@ -160,7 +160,8 @@ def build_run(settings: Settings, lock: FolderLock, device: str, dataset: data.D
         dataset = dataset.split(settings.validation)
         images = f"the number of training images, {len(dataset.train_images)}"
     if recipe.batch_size > len(dataset.train_images):
-        raise RunError(f"batch_size must be at most {images}, got {recipe.batch_size}")
+        enough = min(32, 2 ** (len(dataset.train_images).bit_length() - 1))
+        raise RunError(f"batch_size must be at most {images}, got {recipe.batch_size}; try --batch-size {enough}")
     model = build(recipe.model, len(dataset.classes), rng=np.random.default_rng(settings.seed))
     for _, layer in model.named_layers():
         if isinstance(layer, BatchNorm2d):

@@ -27,7 +27,8 @@ from .weights import BEST_FILE, WEIGHTS_FILE, About
 def start(
     settings: Settings, folder: Path | None = None, device: str = "auto", dataset: data.Dataset | None = None
 ) -> Run:
-    """A new run at step 0. The folder defaults to runs/<recipe>-<model>-<date>-<time>.
+    """A new run at step 0. The folder defaults to runs/<recipe>-<model>-<date>-<time>, or runs/<data>-... with
+    other data than the recipe's.
 
     `dataset` replaces the one that the recipe names. Raises RunError when the folder holds a run already, or when the
     settings do not suit the data.

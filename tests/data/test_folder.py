@@ -1,5 +1,7 @@
 """Your own data: a folder for each class, or arrays."""
 
+import json
+
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -119,6 +121,33 @@ def test_what_load_does_not_use_is_refused(tmp_path):
             call()
 
 
+def test_a_run_on_a_folder_is_named_after_it_and_promises_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "my photos", 15)  # 24 of the 30 to train on
+    command = ("train", "--data", "my photos", "--image-size", "8", "--epochs", "1", "--device", "cpu")
+    result = CliRunner().invoke(main, [*command, "--batch-size", "13"])
+    assert result.exit_code == 0, result.output
+    assert "1 step of 13 images" in result.output and "each epoch leaves out 11 of 24 images" in result.output
+    (folder,) = (tmp_path / "runs").iterdir()
+    recipe = json.loads((folder / "config.json").read_text())["recipe"]
+    assert folder.name.startswith("my photos-resnet8-") and (recipe["name"], recipe["expect"]) == ("shapes", "")
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 2
+    assert "training images, 24, got 128; try --batch-size 16" in " ".join(result.output.split())
+
+
+@pytest.mark.parametrize("arguments, told", [
+    (("train", "--image-size", "16"), "--image-size is for images from a folder; those of shapes keep their size"),
+    (("data", "--data", "cifar10", "--image-size", "16"), "those of cifar10 keep their size"),
+    (("train", "--recipe", "cifar10-quick", "--data", ".", "--image-size", "48"),
+     "the recipe cifar10-quick trains at 24 and 32 pixels; leave out --image-size"),
+])  # fmt: skip
+def test_an_image_size_without_effect_is_refused(tmp_path, monkeypatch, arguments, told):
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2 and told in " ".join(result.output.split()) and not list(tmp_path.iterdir())
+
+
 def test_names_of_classes_are_no_patterns_and_hidden_files_no_images(tmp_path):
     for name, colour in {"[ab]": 10, "a": 20, "a*": 30, "?": 40}.items():
         (tmp_path / name).mkdir()
@@ -210,7 +239,8 @@ def test_a_folder_is_shown_trained_on_and_evaluated(tmp_path, monkeypatch):
     assert "4 test images" in run("evaluate", "run", "--device", "cpu")
     (tmp_path / "mine").rename("moved")
     resume = ("train", "--resume", "run", "--epochs", 2, "--device", "cpu")
-    assert "there is no data set" in run(*resume, status=2)
+    moved = run(*resume, status=2)
+    assert "there is no data set" in moved and moved.endswith("train --resume run --data FOLDER")
     write(tmp_path / "other", 11)
     assert "are not those that the run in run was started with" in run(*resume, "--data", "other", status=2)
     assert "after step 2 of 4" in run(*resume, "--data", "moved")
