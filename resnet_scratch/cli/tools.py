@@ -9,7 +9,8 @@ from typing import Any
 import click
 import numpy as np
 
-from ..data import UnknownDataError, load
+from ..data import NAMES, UnknownDataError, load
+from ..data.folder import left_out
 from ..data.image_files import ImageFileError, find_image_files, read_image_file
 from ..errors import printable
 from ..experiment import plots
@@ -189,6 +190,8 @@ def data_command(data: str, data_dir: Path | None, image_size: int | None, sheet
     ]
     for k, name in enumerate(dataset.classes):
         click.echo(f"{k:4} {name:<16} {counts[0][k]:7,} {counts[1][k]:7,}")
+    if others := left_out(dataset.name) if data not in NAMES else None:
+        click.echo(wrap("left out: " + ", ".join(f"{count} {printable(end)}" for end, count in others.most_common())))
     if sheet:
         plots.contact_sheet(dataset.train_images, dataset.train_labels, dataset.classes).savefig(sheet)
         click.echo(f"Written: {sheet}")

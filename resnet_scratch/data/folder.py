@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,13 @@ def load_folder(path: str | Path, image_size: int = 32, mirror: bool = False) ->
     count = len(parts[0])
     test = (images[count:], labels[count:]) if tests else None
     return Dataset.from_arrays(images[:count], labels[:count], classes, test=test, name=str(path), mirror=mirror)
+
+
+def left_out(path: str | Path) -> Counter[str]:
+    """How many files of each ending are in the folders of classes, and are not read for that ending."""
+    files = [file for depth in ("*/*", "*/*/*") for file in Path(path).glob(depth) if file.is_file()]
+    shown = [f for f in files if not any(name.startswith(".") for name in f.relative_to(path).parts)]
+    return Counter(f.suffix.lower() or f.name for f in shown if f.suffix.lower() not in SUFFIXES)
 
 
 def _classes(folder: Path) -> tuple[str, ...]:

@@ -219,7 +219,10 @@ def test_a_folder_is_shown_trained_on_and_evaluated(tmp_path, monkeypatch):
         assert result.exit_code == status, result.output
         return " ".join(result.output.split()) if status else result.output
 
+    for name in ("a.HEIC", "b.heic", "Thumbs.db", ".hidden"):
+        (tmp_path / "mine" / "red" / name).touch()
     shown = run("data", "--data", "mine", "--image-size", 8)
+    assert shown.endswith("\nleft out: 2 .heic, 1 .db\n")
     assert "16 training and 4 test images\n8 x 8 pixels" in shown
     run(
         "train",
