@@ -46,6 +46,9 @@ image_size_option = option(
 )
 
 
+mirror_option = click.option("--mirror", is_flag=True, help="Images from a folder may be flipped left to right.")
+
+
 def size_of_images(data: str, chosen: int | None) -> int:
     """The --image-size. It is a mistake to choose one where it has no effect."""
     if chosen is not None and data in DATASETS:
@@ -55,6 +58,12 @@ def size_of_images(data: str, chosen: int | None) -> int:
     return chosen or 32
 
 
+def check_mirror(data: str, mirror: bool) -> None:
+    """--mirror is a mistake where it has no effect."""
+    if mirror and data in DATASETS:
+        raise click.UsageError(f"--mirror is for images from a folder; {data} decides that itself: leave it out")
+
+
 def settings_of(
     recipe: str,
     data: str | None,
@@ -62,6 +71,7 @@ def settings_of(
     seed: int,
     validation: int,
     image_size: int | None,
+    mirror: bool,
     **choices: Any,
 ) -> Settings:
     """The settings of a run: the recipe, with what was chosen differently."""
@@ -79,5 +89,6 @@ def settings_of(
     if image_size is not None and chosen.image_sizes:
         sizes = " and ".join(map(str, chosen.image_sizes))
         raise click.UsageError(f"the recipe {recipe} trains at {sizes} pixels; leave out --image-size")
+    check_mirror(chosen.dataset, mirror)
     folder = str(data_dir.resolve()) if data_dir else None  # absolute: a run may be resumed from another folder
-    return Settings(chosen, seed, validation, folder, size_of_images(chosen.dataset, image_size))
+    return Settings(chosen, seed, validation, folder, size_of_images(chosen.dataset, image_size), mirror)

@@ -16,7 +16,7 @@ from ..errors import printable
 from ..experiment import plots
 from ..experiment.evaluation import evaluate, predict
 from ..experiment.exchange import UNKNOWN
-from ..experiment.weights import load_model, recorded_data_dir, recorded_flip
+from ..experiment.weights import load_model, recorded_data_dir, recorded_flip, recorded_mirror
 from ..measure.summary import format_summary, summarise, training_memory
 from ..models import build
 from ..table import wrap
@@ -36,7 +36,7 @@ from .options import (
     weights_argument,
 )  # fmt: skip
 from .processes import across_processes
-from .settings import data_dir_option, data_option, image_size_option, size_of_images
+from .settings import check_mirror, data_dir_option, data_option, image_size_option, mirror_option, size_of_images
 
 PIXELS_AT_ONCE = 2**19  # what `predict` puts through the network at once: 512 images of CIFAR-10's size
 
@@ -73,7 +73,7 @@ def evaluate_command(weights: Path, data: str | None, data_dir: Path | None, fli
         raise click.UsageError(f"{weights} knows the classes {', '.join(about.classes)}; {dataset.name} has others")
     dataset = dataset.to(device)
     size = about.image_size[0] if about.dataset != UNKNOWN else None  # of a network from elsewhere it is a guess
-    flip = recorded_flip(weights) and dataset.mirror if flip is None else flip
+    flip = recorded_flip(weights) and (dataset.mirror or recorded_mirror(weights)) if flip is None else flip
     result = evaluate(model, dataset.test_images, dataset.test_labels, *about.normalisation(), size, flip)
     click.echo(
         f"{about.config['name']} on {dataset.name}, {len(dataset.test_images):,} test images"
@@ -170,15 +170,17 @@ def summary_command(model: str, classes: int, image_size: int | None, batch_size
 @data_option("shapes")
 @data_dir_option
 @image_size_option
+@mirror_option
 @option("--sheet", type=FigureFile(), help="Write a figure with some images of each class here.")
-def data_command(data: str, data_dir: Path | None, image_size: int | None, sheet: Path | None) -> None:
+def data_command(data: str, data_dir: Path | None, image_size: int | None, mirror: bool, sheet: Path | None) -> None:
     """Which data set this is, where it is, and what is in it.
 
     \b
     resnet-scratch data --sheet shapes.png
     resnet-scratch data --data cifar10         downloads it if need be
     """
-    dataset = load(data, data_dir=data_dir, image_size=size_of_images(data, image_size))
+    check_mirror(data, mirror)
+    dataset = load(data, data_dir=data_dir, image_size=size_of_images(data, image_size), mirror=mirror)
     H, W = dataset.train_images.shape[1:3]
     click.echo(
         f"{dataset.name}: {len(dataset.train_images):,} training and {len(dataset.test_images):,} test images\n"

@@ -34,7 +34,7 @@ from .options import (
     threads_option,
 )  # fmt: skip
 from .processes import across_processes
-from .settings import data_dir_option, data_option, image_size_option, settings_of
+from .settings import data_dir_option, data_option, image_size_option, mirror_option, settings_of
 
 
 def _recipe_list() -> str:
@@ -48,6 +48,7 @@ def _recipe_list() -> str:
 @data_option(None, otherwise="the recipe's")
 @data_dir_option
 @image_size_option
+@mirror_option
 @option("--epochs", type=Integer(min=1), help="Another length in all; the schedule is stretched to it.")
 @option("--batch-size", type=Integer(min=1), help="Images per step.  [default: the recipe's]")
 @option(

@@ -1,6 +1,7 @@
 """Your own data: a folder for each class, or arrays."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from resnet_scratch.cli import main
 from resnet_scratch.data import DataError, Dataset, load, load_folder
 from resnet_scratch.data.image_files import ImageFileError
 from resnet_scratch.errors import UserError
+from resnet_scratch.experiment import storage
 
 COLOURS = {"blue": (0, 10, 200), "red": (200, 30, 0)}
 
@@ -146,6 +148,29 @@ def test_an_image_size_without_effect_is_refused(tmp_path, monkeypatch, argument
     monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 2 and told in " ".join(result.output.split()) and not list(tmp_path.iterdir())
+
+
+def test_mirror_images_are_allowed_where_they_are_asked_for(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "mine", 10)
+
+    def run(*arguments):
+        result = CliRunner().invoke(main, arguments)
+        return " ".join(result.output.split())
+
+    for arguments, told in (((), "images not allowed"), (("--mirror",), "images allowed")):
+        assert told in run("data", "--data", "mine", *arguments)
+    for command in ("data", "train"):
+        assert "--mirror is for images from a folder; shapes decides" in run(command, "--mirror")
+    # a recipe that evaluates with mirror images too
+    quick = ("train", "--recipe", "cifar10-quick", "--model", "resnet8", "--batch-size", "8", "--epochs", "1")
+    trained = run(*quick, "--data", "mine", "--mirror", "--run-dir", "run", "--device", "cpu")
+    accuracy = re.search(r"Final test accuracy ([\d.]+%) \(loss ([\d.]+)\)", trained).groups()
+    resumed = storage.resume(tmp_path / "run", "cpu")
+    resumed.lock.release()
+    assert resumed.settings.mirror and resumed.dataset.mirror
+    evaluated = run("evaluate", "run", "--device", "cpu")
+    assert "and their mirror images: accuracy {}, loss {}".format(*accuracy) in evaluated
 
 
 def test_names_of_classes_are_no_patterns_and_hidden_files_no_images(tmp_path):
