@@ -78,7 +78,6 @@ def _read(files: list[Path], size: int) -> np.ndarray:
         except ImageFileError as error:
             errors.append(str(error))
     if errors:
-        more = f"\n... and {len(errors) - 10} more" if len(errors) > 10 else ""
-        told = "".join(f"\n{error};" for error in errors[:10])
-        raise ImageFileError(f"{len(errors)} of {len(files)} files cannot be read; move them away:{told}{more}")
+        told = ";\n".join(errors[:10]) + (f";\nand {len(errors) - 10} more" if len(errors) > 10 else "")
+        raise ImageFileError(f"{len(errors)} of {len(files)} files cannot be read; move them away:\n{told}")
     return np.stack(images)

@@ -105,7 +105,7 @@ def test_all_files_that_cannot_be_read_are_told_at_once(tmp_path):
     (tmp_path / "test" / "red" / "5.png").write_bytes(b"spoilt")
     with pytest.raises(ImageFileError, match="13 of 44 files cannot be read; move them away:") as raised:
         load(str(tmp_path))
-    assert str(raised.value).count(".png cannot be read") == 10 and str(raised.value).endswith("... and 3 more")
+    assert str(raised.value).count(".png cannot be read") == 10 and str(raised.value).endswith("and 3 more")
     for k in range(12):
         (tmp_path / "train" / "red" / f"{k}.png").unlink()
     with pytest.raises(ImageFileError, match=r"1 of 32 files .*\n.*test/red/5.png cannot be read"):
