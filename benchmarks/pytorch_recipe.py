@@ -52,7 +52,7 @@ def test(model: Any, data: Dataset, size: int | None, flip: bool) -> tuple[float
 
 def follow(recipe: Recipe, data_dir: str | None, seed: int, folder: Path) -> None:
     """Train, and write a row of the log after every epoch."""
-    data = load_data(recipe.dataset, data_dir)
+    data = load_data(recipe.dataset, data_dir=data_dir)
     model = twin(build(recipe.model, len(data.classes), rng=np.random.default_rng(seed)))
     model.to(memory_format=torch.channels_last)
     optimizer = make_optimizer(model, recipe)

@@ -69,7 +69,7 @@ def run(recipe: Recipe, seed: int, folder: Path, data_dir: str | None) -> None:
     bring_to_its_end(recipe, seed, folder, data_dir)
     if not (folder / WITHOUT_FLIPS).exists() and not (folder / DIVERGED).exists():
         model, about = load_model(folder)
-        data = load_data(recipe.dataset, data_dir)
+        data = load_data(recipe.dataset, data_dir=data_dir)
         found = evaluate(model, data.test_images, data.test_labels, *about.normalisation())
         (folder / WITHOUT_FLIPS).write_text(f"{found.accuracy}\n")
 

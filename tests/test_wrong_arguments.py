@@ -357,7 +357,7 @@ def data_sets():
     yield made.format("IMAGES", "None", "['a', 'b']"), r"train_labels must be .* got \(\) object"
     yield made.format("None", "SIX", "['a', 'b']"), r"train_images must be .* got \(\) object"
     yield made.format("IMAGES", "SIX", "None"), "classes must be a list of names, got None"
-    yield made.format("IMAGES[:1]", "SIX[:1]", "['a', 'b']"), "images must be at least 2, .* got 1"
+    yield made.format("IMAGES[:1]", "SIX[:1]", "['a', 'b']"), "images must be at least 2 of a class, .* got 1 of each"
     for wrong, got in {"None": "NoneType", "(IMAGES, SIX)": "tuple", "IMAGES": "ndarray", "'shapes'": "str"}.items():
         yield f"next(training_batches({wrong}, 2, 0))", f"dataset must be a Dataset, got {got}"
     for wrong in (*NO_COUNTS, "7"):

@@ -10,7 +10,7 @@ import click
 from ..errors import UserError, printable
 from ..experiment import plots
 from ..experiment.log import LOG_FILE, History, LogError, read_log
-from ..experiment.storage import SETTINGS_FILE
+from ..experiment.new_folder import SETTINGS_FILE
 from ..experiment.weights import recorded_settings
 from ..table import format_table, wrap
 from .options import FigureFile, option

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable
@@ -16,7 +15,6 @@ from click.shell_completion import CompletionItem
 from ..compute.backend import NOT_INSTALLED, describe, resolve_device, why_no_gpu
 from ..compute.processes import reports
 from ..compute.threads import num_threads, set_num_threads
-from ..data import NAMES as DATASETS
 from ..errors import UserError, did_you_mean, printable
 from ..models import configs
 from ..table import command_text, wrap
@@ -128,19 +126,6 @@ class FigureFile(click.Path):
         return path if path.suffix else path.with_suffix(".png")
 
 
-class DataSet(Name):
-    """The name of a data set, or the path of a folder of images."""
-
-    def convert(self, value: str, param: click.Parameter | None, context: click.Context | None) -> str:
-        folder = os.path.expanduser(value)
-        if value in self.names or not os.path.isdir(folder):
-            return super().convert(value, param, context)
-        return os.path.realpath(folder)  # a run may be resumed from another folder
-
-    def shell_complete(self, context: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        return super().shell_complete(context, param, incomplete) or [CompletionItem(incomplete, type="dir")]
-
-
 def program() -> str:
     """How this program was called, so that a printed hint can be pasted: as `resnet-scratch` where that is on the PATH,
     else by its path, or by `python -m`."""
@@ -173,12 +158,6 @@ def _set_threads(context: click.Context, parameter: click.Parameter, threads: in
         raise click.UsageError(str(error)) from error
 
 
-data_dir_option = option(
-    "--data-dir", type=click.Path(path_type=Path), help="Where the data set's files or archive are."
-)
-image_size_option = option(
-    "--image-size", default=32, type=Integer(min=1), help="Height and width of images from a folder."
-)
 DEVICE_HELP = "cpu, cuda, cuda:1, ... or auto: a GPU if one works."
 
 
@@ -201,11 +180,3 @@ threads_option = option(
     callback=_set_threads,
 )
 weights_argument = click.argument("weights", type=click.Path(path_type=Path))
-
-
-def data_option(default: str | None, otherwise: str = "") -> Callable:
-    """--data, the name of a data set; without a default, `otherwise` says in the help what is taken."""
-    text = f"{', '.join(DATASETS)}, or a folder with a folder of images for each class."
-    text += f"  [default: {otherwise}]" if otherwise else ""
-    kind = DataSet("data set", DATASETS, f"{', '.join(DATASETS)}, or a folder that exists")
-    return option("--data", type=kind, default=default, metavar="NAME|FOLDER", help=text)

@@ -11,13 +11,14 @@ from typing import Any
 import click
 import numpy as np
 
-from ..data import UnknownDataError, load
+from ..data import NAMES, UnknownDataError, load
+from ..data.folder import left_out
 from ..data.image_files import ImageFileError, find_image_files, read_image_file
 from ..errors import printable
 from ..experiment import plots
 from ..experiment.evaluation import Evaluation, evaluate, predict
 from ..experiment.exchange import UNKNOWN
-from ..experiment.weights import load_model, recorded_data_dir, recorded_flip
+from ..experiment.weights import load_model, recorded_data_dir, recorded_flip, recorded_mirror
 from ..measure.summary import format_summary, summarise, training_memory
 from ..models import build
 from ..table import format_table, wrap
@@ -30,16 +31,14 @@ from .options import (
     Integer,
     Mistake,
     command_line,
-    data_dir_option,
-    data_option,
     device_option,
-    image_size_option,
     option,
     resolved,
     threads_option,
     weights_argument,
 )  # fmt: skip
 from .processes import across_processes
+from .settings import check_mirror, data_dir_option, data_option, image_size_option, mirror_option, size_of_images
 
 MOST_CLASSES, WORST = 20, 5  # `evaluate` lists all classes where they are so many at most, else the worst ones
 PIXELS_AT_ONCE = 2**19  # what `predict` puts through the network at once: 512 images of CIFAR-10's size
@@ -64,7 +63,7 @@ def evaluate_command(weights: Path, data: str | None, data_dir: Path | None, fli
     model, about = load_model(weights, device)
     known = recorded_data_dir(weights) if data in (None, about.dataset) else None
     try:
-        dataset = load(data or about.dataset, data_dir or known, about.image_size[0])
+        dataset = load(data or about.dataset, data_dir=data_dir or known, image_size=about.image_size[0])
     except UnknownDataError as error:
         unknown = "does not say what it was trained on"
         what = unknown if about.dataset == UNKNOWN else f"was trained on {about.dataset!r}, which is not here"
@@ -77,7 +76,7 @@ def evaluate_command(weights: Path, data: str | None, data_dir: Path | None, fli
         raise click.UsageError(f"{weights} knows the classes {', '.join(about.classes)}; {dataset.name} has others")
     dataset = dataset.to(device)
     size = about.image_size[0] if about.dataset != UNKNOWN else None  # of a network from elsewhere it is a guess
-    flip = recorded_flip(weights) and dataset.mirror if flip is None else flip
+    flip = recorded_flip(weights) and (dataset.mirror or recorded_mirror(weights)) if flip is None else flip
     result = evaluate(model, dataset.test_images, dataset.test_labels, *about.normalisation(), size, flip)
     click.echo(
         f"{about.config['name']} on {dataset.name}, {len(dataset.test_images):,} test images"
@@ -190,15 +189,17 @@ def summary_command(model: str, classes: int, image_size: int | None, batch_size
 @data_option("shapes")
 @data_dir_option
 @image_size_option
+@mirror_option
 @option("--sheet", type=FigureFile(), help="Write a figure with some images of each class here.")
-def data_command(data: str, data_dir: Path | None, image_size: int, sheet: Path | None) -> None:
+def data_command(data: str, data_dir: Path | None, image_size: int | None, mirror: bool, sheet: Path | None) -> None:
     """Which data set this is, where it is, and what is in it.
 
     \b
     resnet-scratch data --sheet shapes.png
     resnet-scratch data --data cifar10         downloads it if need be
     """
-    dataset = load(data, data_dir, image_size)
+    check_mirror(data, mirror)
+    dataset = load(data, data_dir=data_dir, image_size=size_of_images(data, image_size), mirror=mirror)
     H, W = dataset.train_images.shape[1:3]
     click.echo(
         f"{dataset.name}: {len(dataset.train_images):,} training and {len(dataset.test_images):,} test images\n"
@@ -210,6 +211,8 @@ def data_command(data: str, data_dir: Path | None, image_size: int, sheet: Path 
     ]
     for k, name in enumerate(dataset.classes):
         click.echo(f"{k:4} {name:<16} {counts[0][k]:7,} {counts[1][k]:7,}")
+    if others := left_out(dataset.name) if data not in NAMES else None:
+        click.echo(wrap("left out: " + ", ".join(f"{count} {printable(end)}" for end, count in others.most_common())))
     if sheet:
         plots.contact_sheet(dataset.train_images, dataset.train_labels, dataset.classes).savefig(sheet)
         click.echo(f"Written: {sheet}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import signal
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,11 @@ import click
 
 from ..compute.backend import describe
 from ..compute.processes import by_first_process
+from ..data import UnknownDataError
 from ..experiment import storage
 from ..experiment.console import duration
 from ..experiment.recipe import OPTIMIZERS, RECIPES
-from ..experiment.recipe import find as find_recipe
-from ..experiment.run import Run, Settings
+from ..experiment.run import Run
 from ..experiment.trainer import finish, write_figures
 from ..table import wrap
 from .options import (
@@ -23,17 +22,16 @@ from .options import (
     MODELS,
     Folder,
     Integer,
+    Mistake,
     Name,
     Number,
     command_line,
-    data_dir_option,
-    data_option,
     device_option,
-    image_size_option,
     option,
     threads_option,
 )  # fmt: skip
 from .processes import across_processes
+from .settings import data_dir_option, data_option, image_size_option, mirror_option, settings_of
 
 
 def _recipe_list() -> str:
@@ -47,6 +45,7 @@ def _recipe_list() -> str:
 @data_option(None, otherwise="the recipe's")
 @data_dir_option
 @image_size_option
+@mirror_option
 @option("--epochs", type=Integer(min=1), help="Another length in all; the schedule is stretched to it.")
 @option("--batch-size", type=Integer(min=1), help="Images per step.  [default: the recipe's]")
 @option(
@@ -107,7 +106,7 @@ def train(context: click.Context, /, device: str, resume: Path | None, data_dir:
     if resume:
         run = _resume(context, resume, device, choices["data"], data_dir, choices["epochs"])
     else:
-        run = storage.start(_settings(data_dir=data_dir, **choices), choices["run_dir"], device)
+        run = storage.start(settings_of(data_dir=data_dir, **choices), choices["run_dir"], device)
     recipe, dataset = run.settings.recipe, run.dataset
     parameters = sum(parameter.value.size for parameter in run.model.parameters())
     click.echo(f"{recipe.model}: {parameters:,} parameters, on {describe(run.device)}")
@@ -115,7 +114,11 @@ def train(context: click.Context, /, device: str, resume: Path | None, data_dir:
         f"{dataset.name}: {len(dataset.train_images):,} images to train on, {len(dataset.test_images):,} "
         f"{run.evaluated_on} images, {len(dataset.classes)} classes"
     )
-    click.echo(f"{run.total_steps:,} steps of {recipe.batch_size} images (Ctrl-C stops and saves)")
+    plural = "s" if run.total_steps > 1 else ""
+    click.echo(f"{run.total_steps:,} step{plural} of {recipe.batch_size} images (Ctrl-C stops and saves)")
+    images = len(dataset.train_images)
+    if not resume and (left_out := images % recipe.batch_size) > images / 10:
+        click.echo(wrap(f"each epoch leaves out {left_out} of {images} images: a smaller --batch-size uses more"))
     click.echo(f"results go to {run.folder}")
     evaluation = finish(run, click.echo)
     if isinstance(evaluation, signal.Signals):
@@ -142,7 +145,11 @@ def _resume(
         given = context.get_parameter_source(parameter.name) is click.core.ParameterSource.COMMANDLINE
         if given and parameter.name not in ("resume", "device", "threads", "number", "data", "data_dir", "epochs"):
             raise click.UsageError(f"--resume keeps the run's settings; leave out {parameter.opts[0]}")
-    run = storage.resume(folder, device, str(data_dir.resolve()) if data_dir else None, data_name=data)
+    try:
+        run = storage.resume(folder, device, str(data_dir.resolve()) if data_dir else None, data_name=data)
+    except UnknownDataError as error:
+        where = command_line("train", "--resume", folder, "--data", "FOLDER")
+        raise Mistake(f"{error}. If the folder has moved, say where it is:", where) from error
     before = run.total_steps
     if epochs is not None:
         storage.set_epochs(run, epochs)
@@ -157,18 +164,3 @@ def _resume(
             )
         )
     return run
-
-
-def _settings(
-    recipe: str, data: str | None, data_dir: Path | None, seed: int, validation: int, image_size: int, **choices: Any
-) -> Settings:
-    """The settings of a run: the recipe, with what was chosen differently."""
-    names = ("model", "batch_size", "learning_rate", "momentum", "weight_decay", "epochs", "optimizer",
-             "batch_norm_group")  # fmt: skip
-    changes = {name: choices[name] for name in names if choices[name] is not None}
-    if data is not None:
-        changes["dataset"] = data
-    if "epochs" in changes:
-        changes["steps"] = None
-    folder = str(data_dir.resolve()) if data_dir else None  # absolute: a run may be resumed from another folder
-    return Settings(dataclasses.replace(find_recipe(recipe), **changes), seed, validation, folder, image_size)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from ..checks import check_instance
+from ..checks import check_flag, check_instance, check_whole
 from .augment import normalise, random_crop, random_flip, resize
 from .batches import test_batches, training_batches
 from .cifar10 import load_cifar10
@@ -27,16 +27,23 @@ class UnknownDataError(DataError):
     """There is no data set of this name, and no such folder."""
 
 
-def load(name: str = "shapes", data_dir: str | os.PathLike | None = None, image_size: int = 32) -> Dataset:
+def load(
+    name: str = "shapes", *, data_dir: str | os.PathLike | None = None, image_size: int = 32, mirror: bool = False
+) -> Dataset:
     """The data set of this name: "shapes" is generated; "cifar10" and "cifar100" are read from `data_dir`, or
     downloaded. Any other name is the path of a folder of your own, with a folder of images for each class: see
-    `load_folder`. They are scaled to `image_size`.
+    `load_folder`. They are scaled to `image_size`, and `mirror` says whether training may flip them.
 
-    Raises UnknownDataError if there is no data set of this name, and DataError if it cannot be read or downloaded.
+    Raises UnknownDataError if there is no data set of this name, and DataError if it cannot be read or downloaded, or
+    if a `data_dir` is given for a folder.
     """
     check_instance("name", name, str)
+    check_whole("image_size", image_size)
+    check_flag("mirror", mirror)
     if name not in _LOADERS and os.path.isdir(os.path.expanduser(name)):
-        return load_folder(name, image_size)
+        if data_dir is not None:
+            raise DataError(f"data_dir says where cifar10 and cifar100 are; leave it out for the folder {name}")
+        return load_folder(name, image_size, mirror)
     if name not in _LOADERS:
         raise UnknownDataError(f"there is no data set {name!r}; choose from {', '.join(NAMES)}, or a folder of images")
     return _LOADERS[name](data_dir)

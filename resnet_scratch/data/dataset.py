@@ -72,8 +72,9 @@ class Dataset:
         """Your own images (N, H, W, 3) uint8, or grey (N, H, W) or (N, H, W, 1), with labels (N,), indices into the
         names `classes`. Grey images get three equal channels.
 
-        `test` are images and labels to test on; without them a fifth of the images, always the same, are held out at
-        random. Raises DataError for arrays of another dtype or shape, and for labels that are no index of a class.
+        `test` are images and labels to test on. Without them a fifth of each class is held out at random, always the
+        same: at least one image, except of a class that has only one, which is trained on. Raises DataError for arrays
+        of another dtype or shape, for labels that are no index of a class, and where nothing can be held out.
         """
         if not isinstance(classes, (list, tuple)):
             raise DataError(f"classes must be a list of names, got {brief(classes)}")
@@ -82,9 +83,7 @@ class Dataset:
         train = in_colour(images), np.asanyarray(labels)
         held_out = (in_colour(test[0]), np.asanyarray(test[1])) if test else train
         dataset = cls(name, tuple(classes), *train, *held_out, mirror)
-        if test is None and len(train[0]) == 1:
-            raise DataError("images must be at least 2, of which one is held out to test on, got 1")
-        return dataset if test else dataset.split(max(1, len(images) // 5))
+        return dataset if test else dataset._hold_out_a_fifth()
 
     @cached_property
     def mean(self) -> np.ndarray:
@@ -134,7 +133,22 @@ class Dataset:
         check_whole("validation", validation, 1, images - 1)
         check_whole("seed", seed, 0)
         order = np.random.default_rng(seed).permutation(images)
-        held_out, kept = order[:validation], order[validation:]  # indices
+        return self._divide(kept=order[validation:], held_out=order[:validation])
+
+    def _hold_out_a_fifth(self) -> Dataset:
+        """The same data with a fifth of each class's training images in place of the test set."""
+        labels, held_out = self.train_labels, []
+        order = np.random.default_rng(0).permutation(len(labels))
+        for label in np.unique(labels):
+            of_class = order[labels[order] == label]
+            held_out += [*of_class[: min(max(1, len(of_class) // 5), len(of_class) - 1)]]
+        if not held_out:
+            raise DataError("images must be at least 2 of a class, of which one is held out to test on, got 1 of each")
+        testing = np.isin(order, held_out)
+        return self._divide(kept=order[~testing], held_out=order[testing])
+
+    def _divide(self, kept: np.ndarray, held_out: np.ndarray) -> Dataset:
+        """The same data with some of the training images, of these indices, in place of the test set."""
         return replace(
             self,
             train_images=self.train_images[kept],

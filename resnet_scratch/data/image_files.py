@@ -14,7 +14,7 @@ from ..errors import UserError
 # Pillow knows some forty formats, one of which starts Ghostscript, and goes by the content of a file, not by its name.
 FORMATS = {
     "PNG": (".png",),
-    "JPEG": (".jpg", ".jpeg"),
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
     "GIF": (".gif",),
     "BMP": (".bmp",),
     "WEBP": (".webp",),

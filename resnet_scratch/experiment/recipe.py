@@ -27,7 +27,7 @@ class Recipe:
     name: str
     model: str  # a name from models.NAMES
     dataset: str  # a name from data.NAMES
-    expect: str  # the test accuracy to expect, and what it was measured with
+    expect: str  # the test accuracy to expect, and what it was measured with; "": nobody knows
     batch_size: int
     learning_rate: float  # the highest of the schedule
     schedule: str  # "constant", "multi_step", "cosine" or "one_cycle"

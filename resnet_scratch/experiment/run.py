@@ -51,6 +51,7 @@ class Settings:
     validation: int = 0  # the number of training images that are held out and evaluated on, not the test images
     data_dir: str | None = None
     image_size: int = 32  # of the images from a folder
+    mirror: bool = False  # whether they may be flipped left to right
     earlier_lengths: tuple[EarlierLength, ...] = ()  # of a run whose length was changed; the recipe has the present one
 
 
@@ -152,7 +153,9 @@ def build_run(settings: Settings, lock: FolderLock, device: str, dataset: data.D
     recipe, device = settings.recipe, resolve_device(device)
     _check_parts(recipe)
     if dataset is None:
-        dataset = data.load(recipe.dataset, settings.data_dir, settings.image_size)
+        dataset = data.load(
+            recipe.dataset, data_dir=settings.data_dir, image_size=settings.image_size, mirror=settings.mirror
+        )
     images = f"the number of training images, {len(dataset.train_images)}"
     if settings.validation:
         if settings.validation >= len(dataset.train_images):
@@ -160,7 +163,8 @@ def build_run(settings: Settings, lock: FolderLock, device: str, dataset: data.D
         dataset = dataset.split(settings.validation)
         images = f"the number of training images, {len(dataset.train_images)}"
     if recipe.batch_size > len(dataset.train_images):
-        raise RunError(f"batch_size must be at most {images}, got {recipe.batch_size}")
+        enough = min(32, 2 ** (len(dataset.train_images).bit_length() - 1))
+        raise RunError(f"batch_size must be at most {images}, got {recipe.batch_size}; try --batch-size {enough}")
     model = build(recipe.model, len(dataset.classes), rng=np.random.default_rng(settings.seed))
     for _, layer in model.named_layers():
         if isinstance(layer, BatchNorm2d):

@@ -8,35 +8,33 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from .. import data
 from ..compute.processes import by_first_process
-from ..table import command_text
 from .checkpoint import State, load_state, read_state, save_state, save_weights
 from .files import FolderLock, atomic_write, remove_unfinished
-from .log import LOG_FILE, write_log
+from .log import write_log
+from .new_folder import SETTINGS_FILE, check_new, make_folder
 from .recipe import Recipe
 from .run import STATE_FILE, EarlierLength, Run, RunError, Settings, build_run
 from .sums import EpochSums
 from .weights import BEST_FILE, WEIGHTS_FILE, About
 
-SETTINGS_FILE = "config.json"
-
 
 def start(
     settings: Settings, folder: Path | None = None, device: str = "auto", dataset: data.Dataset | None = None
 ) -> Run:
-    """A new run at step 0. The folder defaults to runs/<recipe>-<model>-<date>-<time>.
+    """A new run at step 0. The folder defaults to runs/<recipe>-<model>-<date>-<time>, or runs/<data>-... with
+    other data than the recipe's.
 
     `dataset` replaces the one that the recipe names. Raises RunError when the folder holds a run already, or when the
     settings do not suit the data.
     """
     run = build_run(settings, FolderLock(Path()), device, dataset)
-    run.lock = FolderLock(by_first_process(lambda: _new_folder(settings.recipe, folder)))
+    run.lock = FolderLock(by_first_process(lambda: make_folder(settings.recipe, folder)))
     with ExitStack() as unless_all_is_well:
         unless_all_is_well.callback(run.lock.release)
         by_first_process(lambda: _begin_in(run))
@@ -133,7 +131,7 @@ def _write_results(run: Run) -> None:
 def _begin_in(run: Run) -> None:
     """Take the run's folder into use."""
     run.lock.acquire()
-    _check_new(run.folder)
+    check_new(run.folder)
     remove_unfinished(run.folder)
     _write_settings(run)
 
@@ -184,29 +182,3 @@ def _restore(
             f"epoch, {len(run.history)} epochs in the log and {run.sums.steps} steps since"
         )
     return run
-
-
-def _new_folder(recipe: Recipe, folder: Path | None) -> Path:
-    """The folder, made if it is not there; None: a new one in runs/."""
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
-    name = f"{recipe.name}-{recipe.model}-{time.strftime('%Y%m%d-%H%M%S')}"
-    for suffix in ("", *(f"-{k}" for k in range(2, 100))):  # several runs may start within one second
-        folder = Path("runs") / (name + suffix)
-        try:
-            folder.mkdir(parents=True)
-            return folder
-        except FileExistsError:
-            continue
-    raise RunError(f"there are too many runs named {name} already")
-
-
-def _check_new(folder: Path) -> None:
-    """Raise RunError when a run's files would overwrite something."""
-    if (folder / STATE_FILE).exists():
-        resume = command_text("--resume", folder)
-        raise RunError(f"{folder} holds a run already: continue it with {resume}, or choose another folder")
-    for name in (WEIGHTS_FILE, BEST_FILE, LOG_FILE):
-        if (folder / name).exists():
-            raise RunError(f"{folder} holds a {name} that is not of a run in it: choose another folder")

@@ -140,6 +140,11 @@ def recorded_flip(path: str | Path) -> bool:
     return isinstance(recipe, dict) and recipe.get("flip_in_evaluation") is True
 
 
+def recorded_mirror(path: str | Path) -> bool:
+    """Whether the run that wrote these weights allowed mirror images of a folder's images, if it is known."""
+    return recorded_settings(path).get("mirror") is True
+
+
 def recorded_settings(path: str | Path) -> dict[str, Any]:
     """What the config.json beside these weights (a file or the run's folder) holds; {} where none can be read."""
     path = Path(path)

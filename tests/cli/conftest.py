@@ -17,8 +17,8 @@ def invoke(tmp_path, tiny_dataset, monkeypatch):
     """Run the command in an empty folder, where every data set is the tiny one."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["resnet-scratch"])
-    monkeypatch.setattr(data, "load", lambda *_: tiny_dataset)
-    monkeypatch.setattr(tools, "load", lambda *_: tiny_dataset)
+    monkeypatch.setattr(data, "load", lambda *_, **__: tiny_dataset)
+    monkeypatch.setattr(tools, "load", lambda *_, **__: tiny_dataset)
 
     def run(*arguments: str):
         return CliRunner().invoke(main, [str(a) for a in arguments])

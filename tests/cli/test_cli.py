@@ -278,7 +278,9 @@ def test_predict_takes_folders_in_batches_and_one_bad_file_stops_nothing(trained
 
 def test_evaluate_remembers_where_the_data_are(trained, invoke, tmp_path, tiny_dataset, monkeypatch):
     asked = []
-    monkeypatch.setattr(tools, "load", lambda name, data_dir, size: asked.append((name, data_dir)) or tiny_dataset)
+    monkeypatch.setattr(
+        tools, "load", lambda name, data_dir, image_size: asked.append((name, data_dir)) or tiny_dataset
+    )
     settings = json.loads((tmp_path / "run" / "config.json").read_text())
     (tmp_path / "run" / "config.json").write_text(json.dumps({**settings, "data_dir": "/data/here"}))
     for arguments in ((), ("--data-dir", "there"), ("--data", "cifar10")):
@@ -287,7 +289,7 @@ def test_evaluate_remembers_where_the_data_are(trained, invoke, tmp_path, tiny_d
 
 
 def test_a_mistake_of_ours_keeps_its_traceback(invoke, monkeypatch):
-    monkeypatch.setattr(tools, "load", lambda *_: 1 / 0)
+    monkeypatch.setattr(tools, "load", lambda *_, **__: 1 / 0)
     assert isinstance(invoke("data").exception, ZeroDivisionError)
 
 

@@ -20,7 +20,7 @@ def few_records(monkeypatch):
 @pytest.mark.parametrize("version", archives.CIFAR10.versions, ids=lambda version: version.folder)
 def test_flipped_bits_never_load_silently(tmp_path, version):
     path = archives.write(tmp_path / "c.tar.gz", version)
-    whole, content = load("cifar10", path), bytearray(path.read_bytes())
+    whole, content = load("cifar10", data_dir=path), bytearray(path.read_bytes())
     rng = np.random.default_rng(0)
     refused = 0
     for position in rng.integers(0, len(content) * 8, 400):
@@ -28,7 +28,7 @@ def test_flipped_bits_never_load_silently(tmp_path, version):
         path.write_bytes(content)
         content[position // 8] ^= 1 << position % 8
         try:
-            data = load("cifar10", path)
+            data = load("cifar10", data_dir=path)
         except DataError:
             refused += 1
         else:  # a bit that means nothing: gzip stores a time and a file name, with no checksum
@@ -42,7 +42,7 @@ def test_a_truncated_archive_is_refused_wherever_it_ends(tmp_path):
     for length in (*range(0, len(content), 97), len(content) - 1):
         (tmp_path / "cut").write_bytes(content[:length])
         with pytest.raises(DataError, match="cut is not a complete .tar.gz archive"):
-            load("cifar10", tmp_path / "cut")
+            load("cifar10", data_dir=tmp_path / "cut")
 
 
 KINDS = [
@@ -65,7 +65,7 @@ def test_a_member_that_is_no_file_is_refused(tmp_path, kind, name, format):
 
     path = archives.write(tmp_path / "c.tar.gz", archives.BINARY, change, format=format)
     with pytest.raises(DataError, match=f"data_batch_2.bin must be a file, got {name}$"):
-        load("cifar10", path)
+        load("cifar10", data_dir=path)
 
 
 def header(name: str, size: int) -> bytes:
@@ -79,14 +79,14 @@ def test_a_member_that_claims_to_be_huge_is_refused_before_it_is_read(tmp_path, 
     with gzip.open(tmp_path / "c.tar.gz", "w") as file:
         file.write(header("cifar-10-batches-bin/test_batch.bin", size))
     with pytest.raises(DataError, match=f"test_batch.bin must have at most 18,438 bytes, got {size:,}"):
-        load("cifar10", tmp_path / "c.tar.gz")
+        load("cifar10", data_dir=tmp_path / "c.tar.gz")
 
 
 def test_a_negative_size_is_refused(tmp_path):
     with gzip.open(tmp_path / "c.tar.gz", "w") as file:
         file.write(header("cifar-10-batches-bin/test_batch.bin", -512))
     with pytest.raises(DataError, match="has the size -512"):
-        load("cifar10", tmp_path / "c.tar.gz")
+        load("cifar10", data_dir=tmp_path / "c.tar.gz")
 
 
 @pytest.mark.parametrize("first", [header("readme", 2**40), header("x", 10) * 2, b""])

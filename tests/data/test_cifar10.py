@@ -27,7 +27,7 @@ def folder(tmp_path_factory):
 
 @pytest.mark.parametrize("outer", [False, True])
 def test_channels_come_last(folder, outer):
-    data = load("cifar10", folder.parent if outer else folder)
+    data = load("cifar10", data_dir=folder.parent if outer else folder)
     assert data.train_images.shape == (50_000, 32, 32, 3) and data.test_images.shape == (10_000, 32, 32, 3)
     assert (
         data.train_labels[:12].tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1] and data.train_labels.dtype == np.int64
@@ -47,20 +47,20 @@ def test_the_environment_variable_names_the_folder(folder, monkeypatch):
 def test_reads_an_archive(folder, tmp_path):
     with tarfile.open(tmp_path / "c.tar.gz", "w:gz", compresslevel=1) as archive:
         archive.add(folder, "cifar-10-batches-bin")
-    data = load("cifar10", tmp_path / "c.tar.gz")
+    data = load("cifar10", data_dir=tmp_path / "c.tar.gz")
     assert data.train_images[20_003, 5, 7, 1] == (1024 + 32 * 5 + 7 + 3 + 2) % 256
 
 
 def test_a_missing_file_is_named(folder, tmp_path):
     (tmp_path / FILES[0]).write_bytes((folder / FILES[0]).read_bytes())
     with pytest.raises(DataError, match="has no data_batch_2.bin.*--data-dir"):
-        load("cifar10", tmp_path)
+        load("cifar10", data_dir=tmp_path)
 
 
 def test_a_truncated_file_is_named(folder, tmp_path):
     (tmp_path / FILES[0]).write_bytes((folder / FILES[0]).read_bytes()[:-1])
     with pytest.raises(DataError, match="data_batch_1.bin must have 30,730,000 bytes, got 30,729,999"):
-        load("cifar10", tmp_path)
+        load("cifar10", data_dir=tmp_path)
 
 
 def test_a_label_above_nine_is_named(folder, tmp_path):
@@ -68,25 +68,25 @@ def test_a_label_above_nine_is_named(folder, tmp_path):
     content[3073 * 7] = 10
     (tmp_path / FILES[0]).write_bytes(content)
     with pytest.raises(DataError, match="label 10 in record 7"):
-        load("cifar10", tmp_path)
+        load("cifar10", data_dir=tmp_path)
 
 
 def test_a_missing_path_says_what_to_do(tmp_path):
     with pytest.raises(DataError, match="there is no file or folder .*nowhere; download https"):
-        load("cifar10", tmp_path / "nowhere")
+        load("cifar10", data_dir=tmp_path / "nowhere")
 
 
 def test_a_file_that_is_not_an_archive_is_an_error(tmp_path):
     (tmp_path / "c.tar.gz").write_bytes(b"<html>not found</html>")
     with pytest.raises(DataError, match="is not a complete .tar.gz archive"):
-        load("cifar10", tmp_path / "c.tar.gz")
+        load("cifar10", data_dir=tmp_path / "c.tar.gz")
 
 
 def test_an_archive_of_something_else_is_an_error(tmp_path):
     with tarfile.open(tmp_path / "c.tar.gz", "w:gz") as archive:
         archive.addfile(tarfile.TarInfo("hello.txt"), io.BytesIO())
     with pytest.raises(DataError, match="has no cifar-10-batches-bin/data_batch_1.bin.*--data-dir"):
-        load("cifar10", tmp_path / "c.tar.gz")
+        load("cifar10", data_dir=tmp_path / "c.tar.gz")
 
 
 @pytest.fixture
@@ -99,19 +99,19 @@ def few(monkeypatch):
 def test_a_damaged_official_archive_is_refused_by_its_name_and_by_its_size(few, tmp_path, monkeypatch, version):
     official = archives.write(tmp_path / version.archive, version)
     with pytest.raises(DataError, match=f"MD5 is {version.md5}, got [0-9a-f]{{32}}: it is damaged"):
-        load("cifar10", official)
+        load("cifar10", data_dir=official)
     renamed = official.rename(tmp_path / "mine.tar.gz")
-    assert len(load("cifar10", renamed).test_images) == archives.RECORDS
+    assert len(load("cifar10", data_dir=renamed).test_images) == archives.RECORDS
     same_size = dataclasses.replace(version, size=renamed.stat().st_size)
     monkeypatch.setattr(cifar10, "CIFAR10", dataclasses.replace(archives.CIFAR10, versions=(same_size,)))
     with pytest.raises(DataError, match="it is damaged"):
-        load("cifar10", renamed)
+        load("cifar10", data_dir=renamed)
 
 
 def test_both_versions_have_the_same_images_as_archives_and_as_folders(few, tmp_path):
     for version in archives.CIFAR10.versions:
         for path in (archives.write(tmp_path / "c.tar.gz", version), archives.unpack(tmp_path, version)):
-            data = load("cifar10", path)
+            data = load("cifar10", data_dir=path)
             images = [archives.records(f)[:, 1:].reshape(-1, 3, 32, 32) for f in range(6)]
             np.testing.assert_array_equal(data.train_images.transpose(0, 3, 1, 2), np.concatenate(images[:5]))
             np.testing.assert_array_equal(data.test_images.transpose(0, 3, 1, 2), images[5])
@@ -124,12 +124,12 @@ def test_an_archive_is_found_in_its_folder_unless_its_files_are_there_too(few, t
     path = archives.write(tmp_path / version.archive, version)
     right = dataclasses.replace(version, md5=hashlib.md5(path.read_bytes()).hexdigest())
     monkeypatch.setattr(cifar10, "CIFAR10", dataclasses.replace(archives.CIFAR10, versions=(right,)))
-    assert load("cifar10", tmp_path).test_labels.tolist() == [5, 6, 7]
+    assert load("cifar10", data_dir=tmp_path).test_labels.tolist() == [5, 6, 7]
     path.write_bytes(b"damaged")
     with pytest.raises(DataError, match="is damaged"):
-        load("cifar10", tmp_path)
+        load("cifar10", data_dir=tmp_path)
     archives.unpack(tmp_path, version)
-    assert load("cifar10", tmp_path).test_labels.tolist() == [5, 6, 7]
+    assert load("cifar10", data_dir=tmp_path).test_labels.tolist() == [5, 6, 7]
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_a_batch_of_something_else_is_named(few, tmp_path, change, message):
     for name in list(archives.PYTHON.records)[1:]:
         (tmp_path / name).write_bytes(archives.pickled(batch))
     with pytest.raises(DataError, match=f"data_batch_1 .*{message}"):
-        load("cifar10", tmp_path)
+        load("cifar10", data_dir=tmp_path)
 
 
 def test_the_checksums_are_the_published_ones():

@@ -17,7 +17,7 @@ def few(monkeypatch):
 def test_both_versions_have_the_same_images_and_fine_labels(tmp_path, version):
     paths = [archives.write(tmp_path / "c.tar.gz", version), archives.unpack(tmp_path / "unpacked", version)]
     for path in (*paths, tmp_path / "unpacked"):
-        data = load("cifar100", path)
+        data = load("cifar100", data_dir=path)
         assert data.name == "cifar100" and data.train_images.shape == data.test_images.shape == (3, 32, 32, 3)
         assert data.train_labels.tolist() == [99, 98, 97] and data.test_labels.tolist() == [98, 97, 96]
         # byte 1024 * plane + 32 * row + column of image i in file f is that number + i + f, modulo 256
@@ -40,7 +40,7 @@ def test_the_layout_is_the_published_one():
 def test_cifar10_is_not_taken_for_it(tmp_path):
     folder = archives.unpack(tmp_path, archives.BINARY)
     with pytest.raises(DataError, match="has no train.bin, so it is not all of CIFAR-100; download .*cifar-100-binary"):
-        load("cifar100", folder)
+        load("cifar100", data_dir=folder)
 
 
 def test_a_label_above_99_is_named(tmp_path):
@@ -49,4 +49,4 @@ def test_a_label_above_99_is_named(tmp_path):
     rows[1, 1] = 100
     (folder / "test.bin").write_bytes(rows.tobytes())
     with pytest.raises(DataError, match="test.bin has the label 100 in record 1; CIFAR-100's labels are 0 to 99"):
-        load("cifar100", folder)
+        load("cifar100", data_dir=folder)

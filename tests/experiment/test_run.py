@@ -12,7 +12,7 @@ from tiny_run import FILES, RECIPE, go, log, press_ctrl_c_at
 
 from resnet_scratch.cli import main, tools
 from resnet_scratch.errors import UserError
-from resnet_scratch.experiment import run, storage
+from resnet_scratch.experiment import new_folder, run, storage
 from resnet_scratch.experiment.log import LogError, read_log, write_log
 from resnet_scratch.experiment.trainer import finish, write_figures
 from resnet_scratch.experiment.weights import load_model
@@ -68,7 +68,7 @@ def test_weights_of_a_run_stopped_among_its_small_images(tmp_path, tiny_dataset,
 def test_evaluate_computes_what_the_run_computed(tmp_path, tiny_dataset, monkeypatch):
     """With the same size of the images, and with flips if the run has them."""
     dataset = dataclasses.replace(tiny_dataset, mirror=True)
-    monkeypatch.setattr(tools, "load", lambda *_: dataset)
+    monkeypatch.setattr(tools, "load", lambda *_, **__: dataset)
     recipe = dataclasses.replace(RECIPE, epochs=1, image_sizes=(6,), flip_in_evaluation=True)
     done, evaluation = go(tmp_path / "run", dataset, recipe=recipe)
 
@@ -156,6 +156,6 @@ def test_mistakes_about_folders_and_data_are_told(finished, tmp_path, tiny_datas
 
 def test_runs_that_start_in_one_second_get_folders_of_their_own(tmp_path, tiny_dataset, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(storage.time, "strftime", lambda form: "20200101-000000")
+    monkeypatch.setattr(new_folder.time, "strftime", lambda form: "20200101-000000")
     folders = [storage.start(run.Settings(RECIPE), None, "cpu", tiny_dataset).folder.as_posix() for _ in range(2)]
     assert folders == ["runs/tiny-resnet8-20200101-000000", "runs/tiny-resnet8-20200101-000000-2"]

@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 import pytest
-from tiny_run import RECIPE, do_at, go, go_on
+from tiny_run import FILES, RECIPE, do_at, go, go_on
 
 from resnet_scratch.experiment import files, run, storage
 from resnet_scratch.experiment.checkpoint import CheckpointError
@@ -60,12 +60,21 @@ def test_a_run_that_is_refused_leaves_the_folder_free(whole, tiny_dataset):
     assert storage.resume(whole, "cpu", dataset=tiny_dataset).finished and kept and kept_too
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "best.safetensors", "log.csv"])
-def test_files_of_something_else_are_not_overwritten(tmp_path, tiny_dataset, name):
-    (tmp_path / name).write_text("precious")
+@pytest.mark.parametrize("content", ["precious", '{"seed": 1}', "[]"])
+@pytest.mark.parametrize("name", sorted(FILES - {"state.safetensors"}) + ["config.json"])
+def test_files_of_something_else_are_not_overwritten(tmp_path, tiny_dataset, name, content):
+    (tmp_path / name).write_text(content)
     with pytest.raises(run.RunError, match=f"{tmp_path} holds a {name} that is not of a run in it"):
         storage.start(run.Settings(RECIPE), tmp_path, "cpu", tiny_dataset)
-    assert (tmp_path / name).read_text() == "precious" and not (tmp_path / "config.json").exists()
+    assert (tmp_path / name).read_text() == content and {*os.listdir(tmp_path)} <= {name, ".lock"}
+
+
+def test_a_run_that_ended_before_its_first_state_can_be_started_again(tmp_path, tiny_dataset, monkeypatch):
+    with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
+        do_at(patch, 2, lambda: 1 / 0)
+        go(tmp_path, tiny_dataset)
+    assert {*os.listdir(tmp_path)} == {"config.json", ".lock"}
+    assert go(tmp_path, tiny_dataset)[0].finished
 
 
 def test_remains_of_unfinished_writes_are_removed_and_nothing_else(tmp_path, tiny_dataset):
