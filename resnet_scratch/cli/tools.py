@@ -206,11 +206,9 @@ def data_command(data: str, data_dir: Path | None, image_size: int | None, mirro
         f"{H} x {W} pixels, mirror images {'allowed' if dataset.mirror else 'not allowed'}\n"
         f"of 0 to 1, per channel: mean {_three(dataset.mean)}; std {_three(dataset.std)}"
     )
-    counts = [
-        np.bincount(labels, minlength=len(dataset.classes)) for labels in (dataset.train_labels, dataset.test_labels)
-    ]
     for k, name in enumerate(dataset.classes):
-        click.echo(f"{k:4} {name:<16} {counts[0][k]:7,} {counts[1][k]:7,}")
+        training, test = ((labels == k).sum() for labels in (dataset.train_labels, dataset.test_labels))
+        click.echo(f"{k:4} {name:<16} {training:7,} {test:7,}")
     if others := left_out(dataset.name) if data not in NAMES else None:
         click.echo(wrap("left out: " + ", ".join(f"{count} {printable(end)}" for end, count in others.most_common())))
     if sheet:

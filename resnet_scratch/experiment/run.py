@@ -139,10 +139,12 @@ class Run:
             raise self._diverged(f"{names[0]}{more} not finite after step {self.step}", self.step)
 
     def _diverged(self, what: str, step: int) -> RunError:
+        highest = self.settings.recipe.learning_rate
         rate = self.settings.recipe.learning_rates(self.total_steps)(step - 1)
         saved = (self.folder / STATE_FILE).exists()
         kept = f"{self.folder} keeps the state that was saved before" if saved else "nothing was saved before"
-        return RunError(f"{what} (learning rate {rate:.3g}); a lower --lr may help; {kept}")
+        return RunError(f"{what} (learning rate {rate:.3g}, of at most {highest:.3g}); {kept}; resuming would end here "
+                        f"again: start again, in another folder, with --lr {highest / 3:.2g}")  # fmt: skip
 
 
 def build_run(settings: Settings, lock: FolderLock, device: str, dataset: data.Dataset | None) -> Run:

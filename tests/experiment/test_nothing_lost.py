@@ -113,8 +113,10 @@ def break_weights(step):
     return wrong
 
 
-FIRST = r"the loss is not finite since step {} \(learning rate 0\.\d+\); a lower --lr may help"
-LAST = r"model.conv1.weight .*not finite after step {} \(learning rate 0?[.\de-]+\); a lower --lr may help"
+FIRST = r"the loss is not finite since step {} \(learning rate 0\.\d+, of at most 0.05\); .*with --lr 0.017$"
+LAST = (
+    r"model.conv1.weight .*not finite after step {} \(learning rate 0?[.\de-]+, of at most 0.05\); .*with --lr 0.017$"
+)
 
 
 @pytest.mark.parametrize(
