@@ -18,7 +18,7 @@ FIGURES = ("curves.png", "confusion.png", "predictions.png")  # `trainer.write_f
 
 def make_folder(recipe: Recipe, folder: Path | None) -> Path:
     """The folder, made if it is not there; None: a new one in runs/, named after the recipe, or after other data
-    than the recipe's."""
+    than the recipe's. Raises RunError where there are too many of that name."""
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
