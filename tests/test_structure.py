@@ -52,14 +52,8 @@ def test_no_files_import_one_another_in_a_circle():
     graphlib.TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
 
 
-SHARED = {
-    "__init__",
-    "layer",
-    "windows",
-    "initializers",
-    "groups",
-    "protocol",
-}  # files that are no operation
+# the files of layers/ that are no operation
+SHARED = {"__init__", "layer", "windows", "initializers", "groups", "protocol"}
 OPERATIONS = [path for path in MODULES if path.parts[0] == "layers" and path.name not in SHARED]
 
 

@@ -143,8 +143,13 @@ class Run:
         rate = self.settings.recipe.learning_rates(self.total_steps)(step - 1)
         saved = (self.folder / STATE_FILE).exists()
         kept = f"{self.folder} keeps the state that was saved before" if saved else "nothing was saved before"
-        return RunError(f"{what} (learning rate {rate:.3g}, of at most {highest:.3g}); {kept}; resuming would end here "
-                        f"again: start again, in another folder, with --lr {highest / 3:.2g}")  # fmt: skip
+        return RunError(f"{what} (learning rate {rate:.3g}, of at most {highest:.3g}); {kept}; {self.way_out}")
+
+    @property
+    def way_out(self) -> str:
+        """What to do where the run diverges: resumed, it is the same to the bit."""
+        lower = self.settings.recipe.learning_rate / 3
+        return f"resuming would end here again: start again, in another folder, with --lr {lower:.2g}"
 
 
 def build_run(settings: Settings, lock: FolderLock, device: str, dataset: data.Dataset | None) -> Run:

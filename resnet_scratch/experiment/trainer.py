@@ -116,8 +116,7 @@ def _evaluate(run: Run) -> Evaluation:
     )
     if not math.isfinite(evaluation.loss):
         raise RunError(f"after step {run.step} the {run.evaluated_on} loss is {evaluation.loss}: the network's numbers "
-                       "are too large; resuming would end here again: start again, in another folder, with --lr "
-                       f"{recipe.learning_rate / 3:.2g}, a third of this run's")  # fmt: skip
+                       f"are too large; {run.way_out}, a third of this run's")  # fmt: skip
     return evaluation
 
 
