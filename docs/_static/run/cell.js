@@ -88,15 +88,21 @@ export class Cell {
   /** Text that Python wrote. */
   print(text) {
     if (!text) return;
-    if (!this.#waiting) setTimeout(() => this.show(), PAUSE);
+    if (!this.#waiting) setTimeout(() => this.#showOutput(), PAUSE);
     this.#waiting += text;
     if (this.#waiting.length <= MOST_CHARACTERS) return;
     this.#waiting = this.#waiting.slice(-MOST_CHARACTERS);
     this.cut.hidden = false;
   }
 
-  /** Show all output so far, at once. Only new text is added: a screen reader would read old text again. */
+  /** Show all output and the whole curve so far, at once. */
   show() {
+    this.#showOutput();
+    this.chart.show();
+  }
+
+  /** Only new text is added: a screen reader would read old text again. */
+  #showOutput() {
     if (!this.#waiting) return;
     this.output.append(this.#waiting);
     this.output.hidden = false;

@@ -59,7 +59,7 @@ export class Chart {
     this.#drawn = true;
     requestAnimationFrame(() => {
       this.#drawn = false;
-      if (this.#points.length) this.#draw();
+      this.show();
     });
   }
 
@@ -73,7 +73,9 @@ export class Chart {
     return first === lost ? `loss ${now}` : `loss ${words(first)}, ${now}`;
   }
 
-  #draw() {
+  /** Draw all points so far, at once. */
+  show() {
+    if (!this.#points.length) return;
     const points = [...new Set([...this.#points, this.#last])].filter((point) => point.loss !== null);
     const across = ticks(Math.max(10, this.#last.step));
     const up = ticks(Math.max(1e-6, ...points.map((point) => point.loss)));
