@@ -155,9 +155,10 @@ def _check(
     gradient = to_numpy(gradient)
     rms = float(np.sqrt(np.mean(gradient**2)))
     largest = rms  # of all slopes seen
+    middle = loss()
     for where, direction in _directions(x.shape, rng):
         expected = float((gradient * direction).sum())
-        error, numerical, kink = _compare(x, direction, expected, rms, loss, tolerance)
+        error, numerical, kink = _compare(x, direction, expected, rms, loss, middle, tolerance)
         largest = max(largest, abs(numerical))
         if error > tolerance and kink:
             check.skipped += 1
@@ -187,12 +188,19 @@ def _directions(shape: tuple[int, ...], rng: np.random.Generator) -> Iterator[tu
 
 
 def _compare(
-    x: Array, direction: np.ndarray, expected: float, rms: float, loss: Callable[[], float], tolerance: float
+    x: Array,
+    direction: np.ndarray,
+    expected: float,
+    rms: float,
+    loss: Callable[[], float],
+    middle: float,
+    tolerance: float,
 ) -> tuple[float, float, bool]:
-    """(relative error, numerical slope, whether a kink explains the error), for the best of the step sizes."""
+    """(relative error, numerical slope, whether a kink explains the error), for the best of the step sizes.
+
+    `middle` is the loss where x is now."""
     origin, best = x.copy(), (np.inf, 0.0, False)
     shift = array_module(x).asarray(direction)
-    middle = loss()
     for step in STEPS:
         x[...] = origin + step * shift
         above = loss()

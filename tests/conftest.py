@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 
 import numpy as np
@@ -14,7 +15,7 @@ from resnet_scratch.data import Dataset
 from resnet_scratch.layers.layer import Layer
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny_dataset() -> Dataset:
     """48 + 20 images of 8x8 pixels in 4 classes, told apart by their colour, which no random crop takes away."""
     colours = np.array([[150, 0, 0], [0, 150, 0], [0, 0, 150], [150, 150, 150]])
@@ -37,6 +38,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--device", default="standin", choices=("standin", "cuda"), help="cuda: the tests that run on two "
                      "backends run on NumPy and on a real GPU, in place of the stand-in for CuPy")  # fmt: skip
     parser.addoption("--answers", action="store_true", help="also try all right and wrong answers to the tasks")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Workers that test side by side would only slow each other down if the BLAS of each had all cores."""
+    if config.getoption("numprocesses", None):
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shutil
 import signal
 
 import numpy as np
@@ -16,10 +17,15 @@ from resnet_scratch.experiment.weights import load_model
 from resnet_scratch.optim import SGD
 
 
+@pytest.fixture(scope="module")
+def made_once(tmp_path_factory, tiny_dataset):
+    return go(tmp_path_factory.mktemp("made") / "once", tiny_dataset)[0].folder
+
+
 @pytest.fixture
-def whole(tmp_path, tiny_dataset):
+def whole(made_once, tmp_path):
     """The folder of a run that nobody interrupted."""
-    return go(tmp_path / "whole", tiny_dataset)[0].folder
+    return shutil.copytree(made_once, tmp_path / "whole")
 
 
 @pytest.mark.parametrize("left_over", ["nothing", "an older one"])

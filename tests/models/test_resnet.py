@@ -125,7 +125,7 @@ def test_cifar_networks_have_the_depth_of_their_name(depth):
 @pytest.mark.parametrize("name", ["resnet8", "article"])
 def test_it_can_memorise_sixteen_random_images(put, name):
     model = put(build(name, rng=np.random.default_rng(0)), np.float32)
-    images, labels = put(rng.standard_normal((16, 32, 32, 3)), np.float32), put(np.arange(16) % 10, np.int64)
+    images, labels = put(rng.standard_normal((16, 16, 16, 3)), np.float32), put(np.arange(16) % 10, np.int64)
     optimizer = SGD(model.parameters(), momentum=0.9)
     for _ in range(30):
         logits, cache = model.forward(images, training=True)
