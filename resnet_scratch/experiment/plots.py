@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 TRAIN, TEST, RIGHT, WRONG, FAINT = "#4477aa", "#cc5533", "#227733", "#bb2222", "#999999"
 RUN_COLOURS = ("#4477aa", "#cc5533", "#228833", "#aa3377", "#ccaa22", "#44aacc", "#777777")
+RUN_STYLES = ("-", "--", ":", "-.")
 DPI = 130
 FONTS = (  # Matplotlib's own; where a character is not in it, that of a font for Chinese, if one of these is installed
     "DejaVu Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "Microsoft YaHei", "PingFang SC", "WenQuanYi Zen Hei",
@@ -61,7 +62,7 @@ def curves(history: History, evaluated_on: str = "test") -> Figure:
 def compare(histories: Mapping[str, History], evaluated_on: str = "test") -> Figure:
     """Errors of several runs over the epochs, on training images and on the others: the form of figure 6 of He et al.
     2015, in which a deep plain net trains worse than a shallow one. Raises ValueError for an empty history."""
-    figure = _figure(9.5, 4.2)
+    figure = _figure(9.5, max(4.2, 1.4 + 0.225 * len(histories)))  # in inches: as tall as its legends
     left, right = figure.subplots(1, 2, sharey=True)
     for axes, kind, title in (
         (left, "train", "training images (augmented)"),
@@ -70,7 +71,7 @@ def compare(histories: Mapping[str, History], evaluated_on: str = "test") -> Fig
         for k, (name, history) in enumerate(histories.items()):
             _check_not_empty(f"the history of {name}", history)
             errors = [100 * (1 - row[f"{kind}_accuracy"]) for row in history]
-            colour, style = RUN_COLOURS[k % len(RUN_COLOURS)], "-" if k < len(RUN_COLOURS) else "--"
+            colour, style = RUN_COLOURS[k % len(RUN_COLOURS)], RUN_STYLES[k // len(RUN_COLOURS) % len(RUN_STYLES)]
             epochs, label = [row["epoch"] for row in history], f"{errors[-1]:.1f} %  {name}"  # _a alone would be hidden
             axes.plot(epochs, errors, style, color=colour, marker="o", markersize=3, label=label)
         _label_axes(axes, "epoch", "error (%)" if axes is left else "")

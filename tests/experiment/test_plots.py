@@ -91,6 +91,15 @@ def test_a_run_whose_name_begins_with_an_underscore_is_in_the_legend():
     assert [text.get_text() for text in legend.get_texts()] == ["40.0 %  _a"]
 
 
+def test_the_legend_of_many_runs_fits_and_tells_them_apart(tmp_path):
+    figure = plots.compare({f"run {k}": HISTORY for k in range(28)})
+    is_drawn(figure, tmp_path / "p.png")  # which lays it out
+    for axes in figure.axes:
+        legend, space = axes.get_legend().get_window_extent(), axes.get_window_extent()
+        assert space.y0 <= legend.y0 and legend.y1 <= space.y1
+        assert len({(line.get_color(), line.get_linestyle()) for line in axes.get_lines()}) == 28
+
+
 @pytest.mark.parametrize("draw", [lambda: plots.curves(HISTORY[:1]), lambda: plots.compare({"a": HISTORY[:1]})])
 def test_the_axis_of_one_epoch_has_whole_numbers(draw):
     for axes in draw().axes:
