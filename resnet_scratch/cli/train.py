@@ -14,7 +14,7 @@ from ..data import UnknownDataError
 from ..experiment import storage
 from ..experiment.console import duration
 from ..experiment.recipe import OPTIMIZERS, RECIPES
-from ..experiment.run import Run
+from ..experiment.run import STATE_FILE, Run
 from ..experiment.trainer import finish, write_figures
 from ..table import wrap
 from .options import (
@@ -120,7 +120,13 @@ def train(context: click.Context, /, device: str, resume: Path | None, data_dir:
     if not resume and (left_out := images % recipe.batch_size) > images / 10:
         click.echo(wrap(f"each epoch leaves out {left_out} of {images} images: a smaller --batch-size uses more"))
     click.echo(f"results go to {run.folder}")
-    evaluation = finish(run, click.echo)
+    try:
+        evaluation = finish(run, click.echo)
+    except OSError as error:  # a full disk
+        if isinstance(error, BrokenPipeError) or not (run.folder / STATE_FILE).exists():
+            raise
+        message = f"{error}. The run is kept as it was saved last. When there is room again, continue it:"
+        raise Mistake(message, command_line("train", "--resume", run.folder)) from error
     if isinstance(evaluation, signal.Signals):
         if evaluation.name != "SIGHUP":  # which says that the terminal is gone
             click.echo(f"Stopped after step {run.step} of {run.total_steps}. To continue:")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import shutil
 import signal
@@ -16,6 +17,7 @@ from PIL import Image
 from resnet_scratch import data
 from resnet_scratch.cli import main, options, tools
 from resnet_scratch.compute import backend
+from resnet_scratch.experiment import checkpoint, log
 from resnet_scratch.experiment.weights import load_model, save_model
 from resnet_scratch.gradcheck import Report, TensorCheck
 from resnet_scratch.layers import ReLU
@@ -118,6 +120,24 @@ def test_a_signal_says_how_to_go_on_and_resume_does(invoke, send, name, status):
     assert is_one_message(invoke(*command[1:], "--seed", 3), "--resume", "--seed")
     result = invoke(*command[1:])
     assert result.exit_code == 0 and "after step 10 of 18" in result.output and "\n  3/3  " in result.output
+
+
+def test_a_full_disk_ends_with_the_command_that_continues_where_there_is_something_to_continue(invoke, monkeypatch):
+    def full(path, content):
+        raise OSError(errno.ENOSPC, "No space left", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(log, "atomic_write", full)  # the state is written before the log
+        result = invoke(*TRAIN)
+        patch.setattr(checkpoint, "atomic_write", full)
+        nothing = invoke(*TRAIN, "--run-dir", "other")
+    assert result.exit_code == nothing.exit_code == 2
+    assert "\nError: [Errno 28] No space left: 'run/log.csv'. " in result.output
+    assert nothing.output.endswith("\nError: [Errno 28] No space left: 'other/state.safetensors'\n")
+    command = result.output.strip().splitlines()[-1].split()
+    assert command == ["resnet-scratch", "train", "--resume", "run"]
+    result = invoke(*command[1:])
+    assert result.exit_code == 0 and "after step 6 of 18" in result.output and "\n  3/3  " in result.output
 
 
 def test_a_printed_command_calls_the_program_as_it_was_called(tmp_path, monkeypatch):
