@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from math import nan
 from pathlib import Path
 from statistics import mean, stdev
 
@@ -54,16 +55,17 @@ def spread(values: list[float], form: str) -> str:
 
 
 def draw_spreads(curves: dict[str, tuple[dict[int, list[float]], str, str]]) -> tuple[Figure, Axes]:
-    """Curves of means, with error bars of one standard deviation.
+    """Curves of means, with error bars of one standard deviation where there are several seeds.
 
-    For each label: the values of the seeds at each x, which is left out where there is only one, colour, line style.
+    For each label: the values of the seeds at each x, colour, line style.
     """
     figure = Figure(figsize=(6.4, 3.8), layout="constrained")
     axes = figure.subplots()
     for label, (values, colour, line) in curves.items():
-        found = {x: of_seeds for x, of_seeds in values.items() if len(of_seeds) > 1}
+        found = {x: of_seeds for x, of_seeds in values.items() if of_seeds}
+        deviations = [stdev(of_seeds) if len(of_seeds) > 1 else nan for of_seeds in found.values()]
         axes.errorbar(
-            list(found), list(map(mean, found.values())), list(map(stdev, found.values())),
+            list(found), list(map(mean, found.values())), deviations,
             color=colour, linestyle=line, marker="o", markersize=4, capsize=3, label=label,
         )  # fmt: skip
     axes.spines[["top", "right"]].set_visible(False)
