@@ -83,10 +83,9 @@ def table(runs: Path) -> str:
 
 def draw(runs: Path) -> Figure:
     """The same as a figure, with error bars of one standard deviation."""
-    found = {rule: {size: accuracies(runs, rule, size) for size in SIZES} for rule in STYLES}
     figure, axes = draw_spreads({
-        rule: ({size: of_seeds for size, of_seeds in of_rule.items() if len(of_seeds) > 1}, *STYLES[rule])
-        for rule, of_rule in found.items()
+        rule: ({size: found for size in SIZES if len(found := accuracies(runs, rule, size)) > 1}, *STYLES[rule])
+        for rule in STYLES
     })  # fmt: skip
     axes.set_xscale("log", base=2)
     axes.set_xticks(SIZES, [f"{size:,}" for size in SIZES])

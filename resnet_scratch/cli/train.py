@@ -122,10 +122,10 @@ def train(context: click.Context, /, device: str, resume: Path | None, data_dir:
     click.echo(f"results go to {run.folder}")
     try:
         evaluation = finish(run, click.echo)
-    except OSError as error:  # a full disk
+    except OSError as error:  # a full disk, say
         if isinstance(error, BrokenPipeError) or not (run.folder / STATE_FILE).exists():
             raise
-        message = f"{error}. The run is kept as it was saved last. When there is room again, continue it:"
+        message = f"{error}. The run is kept as it was saved last. Once that is mended, continue it:"
         raise Mistake(message, command_line("train", "--resume", run.folder)) from error
     if isinstance(evaluation, signal.Signals):
         if evaluation.name != "SIGHUP":  # which says that the terminal is gone

@@ -1,4 +1,4 @@
-"""Three interruptions of a run in a process of its own; `benchmarks/interruptions.py` makes as many as you like."""
+"""Two interruptions of a run in a process of its own; `benchmarks/interruptions.py` makes as many as you like."""
 
 from __future__ import annotations
 
