@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -120,13 +122,8 @@ def train(context: click.Context, /, device: str, resume: Path | None, data_dir:
     if not resume and (left_out := images % recipe.batch_size) > images / 10:
         click.echo(wrap(f"each epoch leaves out {left_out} of {images} images: a smaller --batch-size uses more"))
     click.echo(f"results go to {run.folder}")
-    try:
+    with _way_to_continue(run):
         evaluation = finish(run, click.echo)
-    except OSError as error:  # a full disk, say
-        if isinstance(error, BrokenPipeError) or not (run.folder / STATE_FILE).exists():
-            raise
-        message = f"{error}. The run is kept as it was saved last. Once that is mended, continue it:"
-        raise Mistake(message, command_line("train", "--resume", run.folder)) from error
     if isinstance(evaluation, signal.Signals):
         if evaluation.name != "SIGHUP":  # which says that the terminal is gone
             click.echo(f"Stopped after step {run.step} of {run.total_steps}. To continue:")
@@ -138,9 +135,24 @@ def train(context: click.Context, /, device: str, resume: Path | None, data_dir:
     )
     if recipe == RECIPES.get(recipe.name):
         click.echo(wrap(f"This recipe should reach: {recipe.expect}"))
+    with _way_to_continue(run):
+        paths = by_first_process(lambda: write_figures(run, evaluation))
     click.echo("Written:")
-    for path in by_first_process(lambda: write_figures(run, evaluation)):
+    for path in paths:
         click.echo(f"    {path}")
+
+
+@contextmanager
+def _way_to_continue(run: Run) -> Iterator[None]:
+    """Where something cannot be written, on a full disk, say: a Mistake that names the command that continues the run,
+    and draws the figures of one that has ended."""
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, BrokenPipeError) or not (run.folder / STATE_FILE).exists():
+            raise
+        message = f"{error}. The run is kept as it was saved last. Once that is mended, continue it:"
+        raise Mistake(message, command_line("train", "--resume", run.folder)) from error
 
 
 def _resume(

@@ -17,7 +17,7 @@ from PIL import Image
 from resnet_scratch import data
 from resnet_scratch.cli import main, options, tools
 from resnet_scratch.compute import backend
-from resnet_scratch.experiment import checkpoint, log
+from resnet_scratch.experiment import checkpoint, log, trainer
 from resnet_scratch.experiment.weights import load_model, save_model
 from resnet_scratch.gradcheck import Report, TensorCheck
 from resnet_scratch.layers import ReLU
@@ -136,8 +136,13 @@ def test_a_full_disk_ends_with_the_command_that_continues_where_there_is_somethi
     assert nothing.output.endswith("\nError: [Errno 28] No space left: 'other/state.safetensors'\n")
     command = result.output.strip().splitlines()[-1].split()
     assert command == ["resnet-scratch", "train", "--resume", "run"]
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer, "atomic_write", full)  # the figures are written last
+        result = invoke(*command[1:])
+    assert result.exit_code == 2 and "after step 6 of 18" in result.output and "\n  3/3  " in result.output
+    assert result.output.strip().splitlines()[-1].split() == command
     result = invoke(*command[1:])
-    assert result.exit_code == 0 and "after step 6 of 18" in result.output and "\n  3/3  " in result.output
+    assert result.exit_code == 0 and "after step 18 of 18" in result.output and "run/curves.png" in result.output
 
 
 def test_a_printed_command_calls_the_program_as_it_was_called(tmp_path, monkeypatch):
