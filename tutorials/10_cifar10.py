@@ -494,7 +494,7 @@ assert minutes["the network"] < 0.7 * minutes["cifar10-fast"], "a third of the m
 #
 # In another order, the rows would look different. So ask from the other end, too: what does the finished recipe lose
 # without one of the ideas? Without row 3 it gets 82.7 %, and without row 5 82.8 %, so it needs both. Row 2 cost accuracy
-# when it came, but without it the finished recipe is no better: 83.5 %, the mean of two seeds. One idea may need another.
+# when it came, but without it the finished recipe is no better: it gets 83.7 %. One idea may need another.
 # ([Results](../docs/results.md#idea-by-idea) has the spread.)
 #
 # ## And better?
