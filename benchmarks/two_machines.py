@@ -30,7 +30,8 @@ from itertools import count
 from pathlib import Path
 
 from resnet_scratch.compute.processes import INSTALL, alone, find_mpiexec, largest, processes, wait_for_all
-from resnet_scratch.measure import bench, network
+from resnet_scratch.measure import bench
+from resnet_scratch.measure.link import Link, communication_seconds, measure_link, messages_of_step
 from resnet_scratch.models import configs
 from resnet_scratch.table import format_table
 
@@ -164,20 +165,20 @@ def cost(delays: list[float], rate: float, model: str, batch_size: int, repeats:
             step = [sys.executable, __file__, "step", "--model", model]
             step += ["--batch-size", str(batch_size), "--repeats", str(repeats)]
             alone, latency, bandwidth, measured = map(float, output([*both, *step]).split())
-        link = network.Link(latency, bandwidth)
+        link = Link(latency, bandwidth)
         workload = bench.Workload(model, batch_size, configs.find(model).image_size)
-        messages = network.messages_of_step(workload.network(), workload.image_size)
-        predicted = alone + network.communication_seconds(messages, 2, link)
+        messages = messages_of_step(workload.network(), workload.image_size)
+        predicted = alone + communication_seconds(messages, 2, link)
         row = (delay, latency, alone, predicted, measured)
         lines.append((*(1e3 * seconds for seconds in row), bandwidth / 1e6, measured / predicted - 1))
     print(f"{model}, {len(messages)} messages a step, {batch_size} images on two machines, {8 * rate / 1e6:.0f} Mbit/s")
     columns = {"delay ms": ".2f", "alpha ms": ".2f", "alone ms": ".0f", "predicted ms": ".0f", "measured ms": ".0f"}
-    print(format_table({**columns, "beta MB/s": ".0f", "error": "+.0%"}, lines))
+    print(format_table({**columns, "MB/s": ".0f", "error": "+.0%"}, lines))
     return 0
 
 
 def step(model: str, batch_size: int, repeats: int) -> None:
-    """In both machines: the first prints seconds of a step of its images alone, alpha, beta, and seconds of a step."""
+    """In both machines: the first prints seconds of a step alone, latency, bandwidth, seconds of a step of both."""
     workload = bench.Workload(model, batch_size // 2, configs.find(model).image_size)
     with processes():
         job = bench.numpy_jobs(workload)["training step"]
@@ -186,7 +187,7 @@ def step(model: str, batch_size: int, repeats: int) -> None:
             with alone():
                 job()
 
-        link = network.measure_link(repeats)
+        link = measure_link(repeats)
         seconds = bench.race({"wait": wait_for_all, "alone": job_alone, "again": wait_for_all, "both": job}, repeats)
         (slower,) = largest(int(1e6 * min(seconds["alone"])))  # microseconds; the other waits for the slower one
         print(slower / 1e6, link.latency, link.bandwidth, min(seconds["both"]))

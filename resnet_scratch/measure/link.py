@@ -1,7 +1,7 @@
 """What the processes of a training step send to one another, and how long that takes: the alpha-beta model.
 
-A message of n bytes takes alpha + n / beta seconds: alpha is the latency, beta the bandwidth. A `Sum` over k processes
-takes log2(k) messages, one after another, because `messages.all_sum` is recursive doubling.
+A message of n bytes takes alpha + beta * n seconds: alpha is the latency, beta is 1 / bandwidth. A `Sum` over k
+processes takes log2(k) messages, one after another, because `messages.all_sum` is recursive doubling.
 
 Source: Thakur, Rabenseifner and Gropp 2005, "Optimization of Collective Communication Operations in MPICH", which has
 this model, and the cost of recursive doubling in it.
@@ -77,7 +77,7 @@ class Link:
     """What joins two processes: the network, or the program that packs and adds at its ends, or both."""
 
     latency: float  # alpha, in seconds
-    bandwidth: float  # beta, in bytes per second
+    bandwidth: float  # 1 / beta, in bytes per second
 
     def seconds(self, size: int) -> float:
         """Of one message of so many bytes."""
