@@ -11,6 +11,7 @@ import numpy as np
 
 from ..checks import check_array, check_floats, check_rng, check_whole
 from ..compute.backend import Array, array_module
+from ..compute.batch import over_batch
 
 IMAGES = ("N", "H", "W", "C")
 
@@ -73,12 +74,16 @@ def resize(images: Array, size: int) -> Array:
     """
     check_floats("images", images, IMAGES)
     check_whole("size", size)
-    N, H, W, C = images.shape
+    _, H, W, C = images.shape
     if (H, W) == (size, size):
         return images
     rows, columns = (array_module(images).asarray(_resizing(n, size), dtype=images.dtype) for n in (H, W))
-    shorter = rows @ images.reshape(N, H, W * C)
-    return (columns @ shorter.reshape(N * size, W, C)).reshape(N, size, size, C)
+
+    def resized(images: Array) -> Array:
+        shorter = rows @ images.reshape(-1, H, W * C)
+        return (columns @ shorter.reshape(-1, W, C)).reshape(-1, size, size, C)
+
+    return over_batch(resized, images)  # not all at once: BLAS's own threads would change the last bits
 
 
 def _resizing(old: int, new: int) -> np.ndarray:

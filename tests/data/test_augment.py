@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from resnet_scratch.compute.backend import to_device, to_numpy
+from resnet_scratch.compute.threads import limit_blas_threads
 from resnet_scratch.data import normalise, random_crop, random_flip, resize
 
 
@@ -56,3 +57,13 @@ def test_a_resized_image_of_one_colour_keeps_it(device):
         resized = resize(to_device(images, device), size)
         assert resized.shape == (2, size, size, 3) and resized.dtype == np.float32
         np.testing.assert_allclose(to_numpy(resized), images[:, :1, :1].repeat(size, 1).repeat(size, 2), rtol=1e-6)
+
+
+def test_resized_images_have_the_same_bits_however_many_threads_blas_has():
+    """A batch is made beside the layers, which take BLAS's threads away while they compute."""
+    images = np.random.default_rng(0).standard_normal((64, 64, 64, 3)).astype(np.float32)
+    resized = []
+    for threads in (1, 2, 4):
+        with limit_blas_threads(threads):
+            resized.append(resize(images, 48))
+    assert np.array_equal(resized[0], resized[1]) and np.array_equal(resized[0], resized[2])
