@@ -51,7 +51,8 @@ class BatchNorm2d(Layer):
         check_images(x, self.channels)
         if training and self.group is not None:
             return forward_groups(self, x, self.group)
-        mean, var = self._batch_statistics(x) if training else (self.running_mean.value, self.running_var.value)
+        # A copy, because a later batch moves the running mean in place, and the cache must stay as it is.
+        mean, var = self._batch_statistics(x) if training else (self.running_mean.value.copy(), self.running_var.value)
         inverse_std = (var + self.eps) ** -0.5
         cache = x, mean, inverse_std, training
         scale = self.weight.value * inverse_std

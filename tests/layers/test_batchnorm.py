@@ -48,6 +48,14 @@ def test_in_evaluation_the_way_back_takes_the_statistics_as_constants_by_hand(pu
     assert layer.weight.grad.tolist() == [20 - 6] and layer.bias.grad.tolist() == [36]
 
 
+def test_the_cache_of_an_evaluation_outlives_a_later_batch_in_training(rng, put):
+    layer, (x, grad_y) = put(BatchNorm2d(2)), put(rng.standard_normal((2, 2, 3, 3, 2)))
+    _, cache = layer.forward(x)  # the running mean is 0, and the running variance 1
+    layer.forward(put(5 + rng.standard_normal((2, 3, 3, 2))), training=True)
+    layer.backward(grad_y, cache)
+    assert_same(layer.weight.grad, (to_numpy(grad_y) * to_numpy(x)).sum((0, 1, 2)) / np.sqrt(1 + 1e-5))
+
+
 @pytest.mark.parametrize("mean", [0, 100, -3000])
 def test_a_mean_far_from_zero_costs_no_digits(rng, put, mean):
     """float32, standard deviation 1: the squares must not cancel."""
