@@ -40,11 +40,14 @@ class Optimizer:
 
     def step(self, learning_rate: float) -> None:
         """Update every parameter. Raises ValueError when one has no gradient, because backward was not called, or one
-        of another shape, and when it was moved to another device after the optimizer was made."""
+        of another shape, and when its device or dtype was changed after the optimizer was made."""
         check_number("learning_rate", learning_rate, at_least=0)
         for k, (parameter, state) in enumerate(zip(self.parameters, self.states, strict=True)):
             if any(array_module(array) is not array_module(parameter.value) for array in state.values()):
                 raise ValueError("the model has moved since this optimizer was made: make it after model.to(device)")
+            if any(array.dtype != parameter.value.dtype for array in state.values()):
+                raise ValueError("the model's dtype has changed since this optimizer was made: make it after "
+                                 f"model.astype({parameter.value.dtype})")  # fmt: skip
             if parameter.grad is None:
                 raise ValueError(f"parameters[{k}], of shape {parameter.value.shape}, has no gradient: call backward "
                                  "before step; a backward of your own must set the grad of each parameter")  # fmt: skip

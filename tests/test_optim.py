@@ -110,6 +110,18 @@ def test_a_model_that_moved_after_its_optimizer_was_made_is_told(gpu, kind):
         optimizer.step(0.1)
 
 
+@pytest.mark.parametrize("kind", [SGD, Adam])
+def test_a_model_whose_dtype_changed_after_its_optimizer_was_made_is_told(kind):
+    """Otherwise each update of a float64 weight would be rounded to the float32 of the velocity."""
+    model = Linear(2, 2, rng=np.random.default_rng(0))
+    optimizer = kind(model.parameters())
+    model.astype(np.float64)
+    y, cache = model.forward(np.ones((1, 2)))
+    model.backward(y, cache)
+    with pytest.raises(ValueError, match=r"the model's dtype has changed .* make it after model.astype\(float64\)"):
+        optimizer.step(0.1)
+
+
 def test_an_optimizer_of_your_own_is_a_few_lines(put):
     class SignDescent(Optimizer):
         state_names = ("last",)

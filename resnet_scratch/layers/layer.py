@@ -10,7 +10,7 @@ from itertools import groupby
 from numbers import Number
 from typing import TYPE_CHECKING, Any
 
-from ..checks import check_array, check_float_dtype, check_floats
+from ..checks import check_float_dtype, check_floats
 from ..compute.backend import Array, resolve_device, to_device
 from ..errors import UserError
 
@@ -22,10 +22,11 @@ Cache = Any  # what forward hands to backward; each layer says what is in it
 
 
 class Buffer:
-    """An array that belongs to a layer but is not learned, such as a running mean."""
+    """An array that belongs to a layer but is not learned, such as a running mean: float32 or float64, as checkpoints
+    keep them. Raises ValueError for any other."""
 
     def __init__(self, value: Array) -> None:
-        check_array("value", value)
+        check_floats("value", value)
         self.value = value
 
     def map(self, function: Callable[[Array], Array]) -> None:
@@ -46,7 +47,7 @@ class Parameter(Buffer):
 
     def map(self, function: Callable[[Array], Array]) -> None:
         super().map(function)
-        self.grad = None if self.grad is None else function(self.grad)
+        self.grad = function(self.grad) if hasattr(self.grad, "dtype") else self.grad  # it may be a number by mistake
 
 
 def check_images(x: Array, channels: int | str = "C") -> None:
@@ -193,7 +194,7 @@ def restored(layer: Layer, gradients: bool = False) -> Iterator[None]:
     before = [(buffer, "value", buffer.value) for _, buffer in layer.named_buffers()]
     if gradients:
         before += [(parameter, "grad", parameter.grad) for parameter in layer.parameters()]
-    copies = [None if array is None else array.copy() for _, _, array in before]
+    copies = [array.copy() if hasattr(array, "copy") else array for _, _, array in before]
     try:
         yield
     finally:

@@ -3,7 +3,7 @@ import pytest
 
 from resnet_scratch.compute.backend import DeviceError
 from resnet_scratch.layers import BatchNorm2d, Conv2d, Linear, ReLU, Sequential
-from resnet_scratch.layers.layer import Layer, Parameter, restored
+from resnet_scratch.layers.layer import Buffer, Layer, Parameter, restored
 
 rng = np.random.default_rng(0)
 
@@ -112,3 +112,18 @@ def test_restored_puts_every_array_back_in_place(network, gradients):
         assert convolution.bias.grad is kept and kept.tolist() == [5, 6] and norm.weight.grad is None
     else:
         assert convolution.bias.grad is not kept and norm.weight.grad is not None
+
+
+@pytest.mark.parametrize("dtype", [bool, np.int64, np.float16])
+def test_a_buffer_that_no_checkpoint_could_give_back_is_refused(dtype):
+    with pytest.raises(ValueError, match=f"value must be float32 or float64, got {np.dtype(dtype)}"):
+        Buffer(np.ones(3, dtype))
+
+
+def test_a_gradient_that_is_a_number_by_mistake_stays_one():
+    layer = Linear(2, 3, rng=np.random.default_rng(0))
+    layer.bias.grad = 0.0
+    layer.astype(np.float64)
+    with restored(layer, gradients=True):
+        layer.bias.grad = 1.0
+    assert layer.bias.grad == 0.0 and layer.bias.value.dtype == np.float64
