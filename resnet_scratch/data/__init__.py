@@ -14,9 +14,16 @@ from .dataset import DataError, Dataset
 from .folder import load_folder
 from .shapes import load_shapes
 
+
+def _shapes(data_dir: str | os.PathLike | None) -> Dataset:
+    if data_dir is not None:
+        raise DataError("data_dir says where cifar10 and cifar100 are; leave it out for shapes, which is generated")
+    return load_shapes()
+
+
 # To add a data set, add a function that takes the user's --data-dir, or None, and returns a Dataset.
 _LOADERS: dict[str, Callable[[str | os.PathLike | None], Dataset]] = {
-    "shapes": lambda data_dir: load_shapes(),
+    "shapes": _shapes,
     "cifar10": load_cifar10,
     "cifar100": load_cifar100,
 }
@@ -36,7 +43,7 @@ def load(
     name keeps the size of its images, 32x32, and has its own answer about flips, whatever is passed here.
 
     Raises UnknownDataError if there is no data set of this name, and DataError if it cannot be read or downloaded, or
-    if a `data_dir` is given for a folder.
+    if a `data_dir` is given for shapes or a folder.
     """
     check_instance("name", name, str)
     check_whole("image_size", image_size)

@@ -49,9 +49,12 @@ def _resume(url: str, part: Path, size: int) -> None:
             response.raise_for_status()
             if response.status_code != requests.codes.partial_content:
                 file.truncate(0)  # the server sends it from the beginning
+                file.seek(0)
             with tqdm(total=size, initial=file.tell(), unit="B", unit_scale=True, disable=None) as bar:
                 for chunk in response.iter_content(2**16):
                     bar.update(file.write(chunk))
                     if file.tell() > size:
                         file.truncate(0)
                         raise OSError(f"the server sends more than the {size:,} bytes of the file")
+        if file.tell() < size:
+            raise OSError(f"the server stopped after {file.tell():,} of the {size:,} bytes")

@@ -22,12 +22,17 @@ SIZE = 32  # pixels
 CHUNK = 250  # images drawn at a time, so that intermediate arrays stay in the processor's cache
 
 
-@lru_cache(maxsize=1)
 def load_shapes(seed: int = 0) -> Dataset:
-    """10,000 training images and 2,000 test images, as many of each class. The same `seed` gives the same images."""
-    train_images, train_labels = draw_images(TRAIN_IMAGES, np.random.default_rng([seed, 0]))
-    test_images, test_labels = draw_images(TEST_IMAGES, np.random.default_rng([seed, 1]))
+    """10,000 training images and 2,000 test images, as many of each class. The same `seed` gives the same images, in
+    arrays of their own: what is done to those of one data set changes no other."""
+    train_images, train_labels, test_images, test_labels = (array.copy() for array in _drawn(seed))
     return Dataset("shapes", CLASSES, train_images, train_labels, test_images, test_labels, mirror=True)
+
+
+@lru_cache(maxsize=1)
+def _drawn(seed: int) -> tuple[np.ndarray, ...]:
+    train = draw_images(TRAIN_IMAGES, np.random.default_rng([seed, 0]))
+    return *train, *draw_images(TEST_IMAGES, np.random.default_rng([seed, 1]))
 
 
 def draw_images(count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -54,6 +54,12 @@ def test_an_unknown_name_lists_the_data_sets():
         load("mnist")
 
 
+def test_a_folder_of_data_for_the_one_that_is_generated_is_a_mistake(tmp_path):
+    """Most likely the name of the data set was forgotten."""
+    with pytest.raises(DataError, match="data_dir says where cifar10 and cifar100 are; leave it out for shapes"):
+        load("shapes", data_dir=tmp_path)
+
+
 @pytest.mark.parametrize(
     "change, message",
     [

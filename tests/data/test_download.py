@@ -20,11 +20,11 @@ MD5 = hashlib.md5(CONTENT).hexdigest()
 
 
 class Handler(BaseHTTPRequestHandler):
-    """/whole has the content, /cut breaks off after half of what is asked for, /old knows no ranges, /slow is slow in
-    the middle."""
+    """/whole has the content, /cut breaks off after half of what is asked for, /short does so without having said how
+    long it is, /old knows no ranges, /slow is slow in the middle."""
 
     files = {"/whole": CONTENT, "/cut": CONTENT, "/old": CONTENT, "/wrong": CONTENT[::-1], "/long": CONTENT * 2,
-             "/slow": CONTENT}  # fmt: skip
+             "/slow": CONTENT, "/short": CONTENT}  # fmt: skip
     asked: list = []
 
     def do_GET(self):
@@ -35,12 +35,13 @@ class Handler(BaseHTTPRequestHandler):
         begin = int(given.split("=")[1].rstrip("-")) if given and self.path != "/old" else 0
         content = self.files[self.path][begin:]
         self.send_response(206 if begin else 200)
-        self.send_header("Content-Length", str(len(content)))
+        if self.path != "/short":
+            self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         half = len(content) // 2
         self.wfile.write(content[:half])
         time.sleep(0.3 if self.path == "/slow" else 0)
-        self.wfile.write(content[half:] if self.path != "/cut" else b"")
+        self.wfile.write(content[half:] if self.path not in ("/cut", "/short") else b"")
 
     def log_message(self, *_):
         pass
@@ -77,6 +78,13 @@ def test_a_download_that_broke_off_goes_on_where_it_stopped(fetch, tmp_path):
     assert (tmp_path / "file.part").read_bytes() == CONTENT[: 2 * 2**16]  # whole chunks of the 150,000 bytes sent
     assert fetch("/cut", "/whole").read_bytes() == CONTENT
     assert Handler.asked == [("/cut", "bytes=0-"), ("/cut", "bytes=131072-"), ("/whole", "bytes=196608-")]
+
+
+def test_an_answer_that_ends_early_is_kept_too(fetch, tmp_path):
+    with pytest.raises(DataError, match="/short: the server stopped after 150,000 of the 300,000 bytes"):
+        fetch("/short")
+    assert (tmp_path / "file.part").read_bytes() == CONTENT[:150_000]
+    assert fetch("/whole").read_bytes() == CONTENT and Handler.asked[-1] == ("/whole", "bytes=150000-")
 
 
 def test_a_server_that_knows_no_ranges_sends_all_again(fetch, tmp_path):

@@ -60,3 +60,14 @@ def test_mean_colours_do_not_depend_on_the_class(dataset):
     """The mean colour of each class is the mean colour of all images, within 5 of 256 levels."""
     means = np.array([dataset.train_images[dataset.train_labels == k].mean((0, 1, 2)) for k in range(len(CLASSES))])
     assert np.abs(means - means.mean(0)).max() < 5
+
+
+def test_what_is_done_to_the_arrays_of_one_data_set_changes_no_other():
+    spoiled = load("shapes")
+    arrays = spoiled.train_images, spoiled.train_labels, spoiled.test_images, spoiled.test_labels
+    before = [array[:50].copy() for array in arrays]
+    for array in arrays:
+        array[:50] = 0
+    again = load("shapes")
+    for array, begin in zip((again.train_images, again.train_labels, again.test_images, again.test_labels), before):
+        assert np.array_equal(array[:50], begin)
