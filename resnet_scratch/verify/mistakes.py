@@ -48,16 +48,18 @@ def planted(name: str) -> Iterator[Mistake]:
     """Within the `with` block, every layer of the mistake's kind has the wrong backward. ValueError: unknown name."""
     if (mistake := MISTAKES.get(name)) is None:
         raise ValueError(f"there is no mistake {name!r}; there are {', '.join(MISTAKES)}")
-    right_backward = mistake.kind.backward
+    right_backward, fast_path = mistake.kind.backward, mistake.kind.backward_to_parameters
 
     def backward(layer: Layer, grad_y: Array, cache: Any) -> Any:
         return mistake.wrong_backward(layer, lambda g, c: right_backward(layer, g, c), grad_y, cache)
 
     mistake.kind.backward = backward  # type: ignore[method-assign, assignment]
+    mistake.kind.backward_to_parameters = Layer.backward_to_parameters  # type: ignore[method-assign]
     try:
         yield mistake
     finally:
         mistake.kind.backward = right_backward  # type: ignore[method-assign]
+        mistake.kind.backward_to_parameters = fast_path  # type: ignore[method-assign]
 
 
 def failing_checks(name: str, seed: int = 0) -> list[tuple[str, Report]]:

@@ -41,3 +41,16 @@ def test_an_unknown_one():
     with pytest.raises(ValueError, match="there is no mistake 'conv'; there are conv-kernel"), planted("conv"):
         pass
     assert gradcheck(ReLU(), np.random.default_rng(0).standard_normal((2, 3)))
+
+
+def test_it_is_in_the_first_layer_of_a_training_step_too():
+    """There `backward_to_parameters` runs, of which a convolution has its own."""
+    conv = Conv2d(2, 3, 3, padding=1, rng=np.random.default_rng(0)).astype(np.float64)
+    y, x = conv.forward(np.random.default_rng(1).standard_normal((4, 5, 5, 2)))
+    conv.backward_to_parameters(np.ones_like(y), x)
+    right = conv.weight.grad
+    with planted("conv-grad-weight-averaged"):
+        conv.backward_to_parameters(np.ones_like(y), x)
+        np.testing.assert_allclose(conv.weight.grad, right / 4)
+    conv.backward_to_parameters(np.ones_like(y), x)
+    np.testing.assert_array_equal(conv.weight.grad, right)
