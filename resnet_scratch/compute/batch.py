@@ -13,8 +13,8 @@ inside each of them, is limited to one. On a GPU the whole batch is one chunk.
 
 Neither the chunks nor the order of a sum depend on the number of threads, so results have the same bits for any number.
 Several processes may share a batch, and a `Sum` is over all of it: see `processes.py`. The chunks of a process are then
-those that it would have of the whole batch, so 1, 2, 4 and 8 processes have the same bits too, where each has as many
-images as another, and at least 8.
+those that it would have of the whole batch, so 1, 2, 4 and 8 processes have the same bits too, where all have the same
+number of images, at least 8.
 """
 
 from __future__ import annotations
@@ -84,8 +84,8 @@ def of_first_image(function: Callable[[Array], Array], x: Array) -> Array:
 def _number_of_chunks(images: int, size: float) -> int:
     """A power of two, so that the tree of sums is complete and each half of the batch is a half of the tree.
 
-    It is this process's share of the chunks of the whole batch, of which all processes have as much. A batch has at
-    least 8 chunks, if these have 8 images, so that as many processes can have the same chunks as one.
+    The chunks of the whole batch are counted, and each process gets an equal share of them. A batch has at least 8
+    chunks, if these have 8 images, so that up to 8 processes can have the same chunks as one.
     """
     processes = 1 if inside_parallel() else number_of_processes()  # a kernel's own call is about its chunk only
     images, size, chunks = images * processes, size * processes, 1
@@ -99,8 +99,8 @@ def _number_of_chunks(images: int, size: float) -> int:
 def _computed(kernel: Callable[..., Any], batches: Sequence[Array]) -> Any:
     """What the kernel returns for these images, checked: NumPy would repeat a single row silently."""
     result, images = kernel(*batches), len(batches[0])
-    for part in result if isinstance(result, tuple) else (result,):
-        if not (part is None or isinstance(part, Sum)) and (shape := getattr(part, "shape", ()))[:1] != (images,):
+    for part in result if isinstance(result, tuple) else () if result is None else (result,):
+        if not isinstance(part, Sum) and (shape := getattr(part, "shape", ()))[:1] != (images,):
             raise ValueError(f"a kernel must return a Sum, or a row for each of its {images} images, got {shape}")
     return result
 

@@ -72,7 +72,7 @@ def process_number() -> int:
 
 
 def is_first_process() -> bool:
-    """Whether this is the one that writes files and messages."""
+    """Whether this is the one that writes files and messages. After `processes()` all go on, and still one writes."""
     return _is_first
 
 

@@ -172,7 +172,7 @@ def test_on_a_gpu_the_whole_batch_is_one_chunk(gpu, small_chunks, set_threads):
 
 @pytest.mark.parametrize("wrong, got", [
     (lambda x: x[:1], (1, 2)), (lambda x: x.sum(0, keepdims=True), (1, 2)), (lambda x: x.sum(), ()),
-    (lambda x: (x, x.sum(0)), (2,)), (lambda x: len(x), ()),
+    (lambda x: (x, x.sum(0)), (2,)), (lambda x: len(x), ()), (lambda x: (None, x), ()),
 ])  # fmt: skip
 def test_a_kernel_that_does_not_return_a_row_per_image_is_refused(xp, monkeypatch, set_threads, wrong, got):
     """In one chunk too, and on a GPU: otherwise it would be found with large batches only."""
