@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import linecache
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -52,11 +53,13 @@ def keep(number: str, answer: Any, grade: Callable[[str, Any], None]) -> None:
 
 
 def my_answers() -> dict[str, Any]:
-    """The answers that were right when they were checked in a notebook, by number.
+    """The answers that were right when they were checked in a notebook, by number. Copies of their files, which have
+    other names, do not count.
 
     Raises UserError if the environment names a folder that cannot be there.
     """
-    numbers = [path.stem.removeprefix("task_").replace("_", ".") for path in sorted(folder().glob("task_*_*.py"))]
+    files = [path.stem for path in sorted(folder().glob("task_*_*.py"))]
+    numbers = [".".join(found.groups()) for stem in files if (found := re.fullmatch(r"task_(\d+)_(\d+)", stem))]
     return {number: _run(_path(number).read_text(encoding="utf-8"), find_task(number)[1].name) for number in numbers}
 
 

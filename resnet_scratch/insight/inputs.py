@@ -39,6 +39,7 @@ def class_images(
     check_whole("steps", steps, 0)
     check_number("learning_rate", learning_rate, above=0)
     check_number("decay", decay, at_least=0)
+    learning_rate, decay = float(learning_rate), float(decay)  # a NumPy float64 would turn the images into float64
     images = start
     for _ in range(steps):
         logits, cache = model.forward(images)

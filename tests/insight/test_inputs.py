@@ -62,3 +62,10 @@ def test_ascent_on_a_linear_network_by_hand(device):
     np.testing.assert_allclose(end[1, 0, 0], [-10, 15])  # where weight / 4 = 2 * decay * pixel
     with pytest.raises(ValueError, match="classes"):
         class_images(model, start, np.array([0, 2]), steps=1)
+
+
+def test_ascent_in_float32_stays_there():
+    start = np.ones((1, 2, 2, 2), np.float32)
+    model = mean_times([[4.0, -8], [0, 12]]).astype(np.float32)
+    images = class_images(model, start, np.array([0]), steps=2, learning_rate=np.float64(0.5), decay=np.float64(0.1))
+    assert images.dtype == np.float32
