@@ -48,8 +48,9 @@ def cosine(learning_rate: float, total_steps: int) -> Schedule:
 def one_cycle(peak: float, total_steps: int, warmup_fraction: float = 0.3) -> Schedule:
     """A linear increase from peak / 10 to `peak`, then a linear decrease to peak / 1000 at the last step.
 
-    The increase takes `warmup_fraction` of the `total_steps`. Source: Smith and Topin 2017, "Super-Convergence".
-    Raises UserError if `total_steps` is less than 1 or `warmup_fraction` is not between 0 and 1.
+    The increase takes `warmup_fraction` of the `total_steps`; where that is all of them, nothing decreases. Source:
+    Smith and Topin 2017, "Super-Convergence". Raises UserError if `total_steps` is less than 1 or
+    `warmup_fraction` is not between 0 and 1.
     """
     check_number("peak", peak, at_least=0)
     check_whole("total_steps", total_steps)

@@ -15,7 +15,7 @@ from ..measure.memory import peak_memory
 from ..measure.scaling import scaling
 from ..models import configs
 from ..table import format_table
-from .options import DEVICE_HELP, MODEL, MODELS, Integer, Mistake, command_line, option, resolved, threads_option
+from .options import DEVICE_HELP, MODEL, MODELS, CommandError, Integer, command_line, option, resolved, threads_option
 from .processes import across_processes
 
 OURS = "resnet_scratch"
@@ -53,7 +53,7 @@ def bench_command(
     if number_of_processes() > 1 and (against or memory or layers):
         raise click.UsageError("--against, --memory and --layers are for one process")
     if device != "cpu" and (against or memory):
-        raise Mistake(
+        raise CommandError(
             f"--against and --memory are for the processor, got --device {device}; what a GPU needs is computed by",
             command_line("summary", model, "--batch-size", batch_size),
         )

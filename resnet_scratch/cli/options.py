@@ -20,7 +20,7 @@ from ..models import configs
 from ..table import command_text, wrap
 
 
-class Mistake(click.ClickException):
+class CommandError(click.ClickException):
     """A user's mistake: its message, in lines that fit a terminal, then perhaps a command to paste; exit status 2."""
 
     exit_code = 2  # as click's own usage errors; 1 is left for a gradient that is wrong
@@ -35,17 +35,17 @@ class Mistake(click.ClickException):
 
 
 class Commands(click.Group):
-    """Commands whose user's mistakes end as a `Mistake`. Any other exception is a mistake of ours, or in a layer that
-    you are writing, and keeps its traceback."""
+    """Commands whose user's mistakes end as a `CommandError`. Any other exception is a mistake of ours, or in a layer
+    that you are writing, and keeps its traceback."""
 
     def invoke(self, context: click.Context) -> Any:
         try:
             return super().invoke(context)
-        except (BrokenPipeError, click.exceptions.NoArgsIsHelpError, Mistake):
+        except (BrokenPipeError, click.exceptions.NoArgsIsHelpError, CommandError):
             raise  # click knows what to do with `resnet-scratch ... | head`, and with no command at all
         except (click.ClickException, UserError, OSError) as error:
             text = error.format_message() if isinstance(error, click.ClickException) else str(error)
-            raise Mistake(text) from error
+            raise CommandError(text) from error
 
 
 class Name(click.ParamType):

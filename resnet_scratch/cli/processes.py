@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 from ..compute.processes import INSTALL, find_mpiexec, launched_by_mpi, processes
 from ..experiment.console import COLUMNS_VARIABLE
 from ..experiment.trainer import STOPPING
-from .options import Integer, Mistake, option
+from .options import CommandError, Integer, option
 
 
 def across_processes(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -41,9 +41,9 @@ def across_processes(function: Callable[..., Any]) -> Callable[..., Any]:
 def _by_mpiexec(number: int) -> int:
     """The exit status of mpiexec, which carries out the same command in `number` processes."""
     if (mpiexec := find_mpiexec()) is None:
-        raise Mistake(f"--processes needs mpiexec, which is not on the PATH: {INSTALL}")
+        raise CommandError(f"--processes needs mpiexec, which is not on the PATH: {INSTALL}")
     if importlib.util.find_spec("mpi4py") is None:
-        raise Mistake(f"--processes needs mpi4py, which is not installed: {INSTALL}")
+        raise CommandError(f"--processes needs mpi4py, which is not installed: {INSTALL}")
     called = Path(sys.argv[0])  # on Windows without its .exe, so that it is no file
     program = [str(called)] if called.is_file() and called.name != "__main__.py" else ["-m", "resnet_scratch"]
     return _run([mpiexec, "-n", str(number), sys.executable, *program, *sys.argv[1:]])

@@ -27,9 +27,9 @@ from .options import (
     DEVICE_HELP,
     MODEL,
     MODELS,
+    CommandError,
     FigureFile,
     Integer,
-    Mistake,
     command_line,
     device_option,
     option,
@@ -68,7 +68,7 @@ def evaluate_command(weights: Path, data: str | None, data_dir: Path | None, fli
         unknown = "does not say what it was trained on"
         what = unknown if about.dataset == UNKNOWN else f"was trained on {about.dataset!r}, which is not here"
         example = {10: "cifar10", 100: "cifar100"}.get(len(about.classes), "FOLDER_OF_IMAGES")
-        raise Mistake(
+        raise CommandError(
             f"{weights} {what}: name a data set with --data, for example",
             command_line("evaluate", weights, "--data", example),
         ) from error

@@ -22,9 +22,9 @@ from ..table import wrap
 from .options import (
     MODEL,
     MODELS,
+    CommandError,
     Folder,
     Integer,
-    Mistake,
     Name,
     Number,
     command_line,
@@ -144,15 +144,15 @@ def train(context: click.Context, /, device: str, resume: Path | None, data_dir:
 
 @contextmanager
 def _way_to_continue(run: Run) -> Iterator[None]:
-    """Where something cannot be written, on a full disk, say: a Mistake that names the command that continues the run,
-    and draws the figures of one that has ended."""
+    """Where something cannot be written, on a full disk, say: a CommandError that names the command that continues the
+    run, and draws the figures of one that has ended."""
     try:
         yield
     except OSError as error:
         if isinstance(error, BrokenPipeError) or not (run.folder / STATE_FILE).exists():
             raise
         message = f"{error}. The run is kept as it was saved last. Once that is mended, continue it:"
-        raise Mistake(message, command_line("train", "--resume", run.folder)) from error
+        raise CommandError(message, command_line("train", "--resume", run.folder)) from error
 
 
 def _resume(
@@ -167,7 +167,7 @@ def _resume(
         run = storage.resume(folder, device, str(data_dir.resolve()) if data_dir else None, data_name=data)
     except UnknownDataError as error:
         where = command_line("train", "--resume", folder, "--data", "FOLDER")
-        raise Mistake(f"{error}. If the folder has moved, say where it is:", where) from error
+        raise CommandError(f"{error}. If the folder has moved, say where it is:", where) from error
     before = run.total_steps
     if epochs is not None:
         storage.set_epochs(run, epochs)

@@ -71,7 +71,7 @@ class FolderLock:
         self._file = file
 
     def release(self) -> None:
-        """Give the folder free; again is harmless."""
+        """Release the lock; calling this twice is harmless."""
         if self._file is not None:
             os.close(self._file)
             self._file = None

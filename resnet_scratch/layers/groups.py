@@ -62,6 +62,7 @@ def _split(images: Array, group: int) -> list[Array]:
 
 def _sum_over_groups(pairs: list[tuple[Array, Array]]) -> tuple[Array, Array, int]:
     """Both arrays, and 1, summed over the groups of the whole batch. `pairs` has those of this process's groups."""
-    # A footprint without end makes as many chunks as groups, as far as a power of two can, so the tree fixes the order.
+    # With an infinite footprint, a chunk has as few groups as it can. (The number of chunks is a power of two.) So the
+    # tree fixes the order of the sum.
     first, second = (array_module(a[0]).concatenate([value[None] for value in a]) for a in zip(*pairs))
     return over_batch(lambda a, b: (Sum(a.sum(0)), Sum(b.sum(0)), Sum(len(a))), first, second, footprint=math.inf)

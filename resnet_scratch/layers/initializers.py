@@ -22,8 +22,8 @@ def fans(shape: tuple[int, ...]) -> tuple[int, int]:
     """
     if len(shape) < 2 or min(shape) < 1:
         raise ValueError(f"shape must be (..., in, out), each at least 1, got {shape}")
-    places = math.prod(shape[:-2])
-    return places * shape[-2], places * shape[-1]
+    positions = math.prod(shape[:-2])
+    return positions * shape[-2], positions * shape[-1]
 
 
 def kaiming_std(shape: tuple[int, ...], mode: str = "fan_in", gain: float = math.sqrt(2)) -> float:
