@@ -201,9 +201,9 @@ assert gradcheck(conv, x), "after the with block the layer is right again"
 # ## Your first tasks
 #
 # Every tutorial has tasks, placed where you can solve them. A task has one to three stars, an estimate of the time, two
-# folded hints and, in most copies, the folded answer. `check` tells you whether your answer is right and, if not, what is wrong with it.
-# Right answers are kept in the folder `my-answers`; in tutorials 02, 05 and 08 you will train networks made of them. The
-# text after a task often goes on from its answer, so solve it before you scroll on.
+# folded hints and, in most copies, the folded answer. `check` tells you whether your answer is right and, if not, what
+# is wrong with it. Right answers are kept in the folder `my-answers`; in tutorials 02, 05 and 08 you will train
+# networks made of them. The text after a task often goes on from its answer, so solve it before you scroll on.
 #
 # The first two tasks are a layer: ReLU, the *rectified linear unit*, which replaces negative numbers by zero.
 
@@ -242,7 +242,7 @@ task("0.3")
 #
 # </details>
 #
-# <details><summary>The broken layer's loss still falls. Why, if the gradient is wrong?</summary>
+# <details><summary>With the broken layer, the loss still falls. Why, if the gradient is wrong?</summary>
 #
 # A convolution that is given the right upstream gradient computes the right gradient of its own kernel. So the last
 # convolution and the layers after it are still right. But each convolution passes a wrong gradient on to the layers

@@ -152,8 +152,8 @@ assert np.isclose(corner, 3 / 5), "three pixels and two zeros, divided by five"
 # ## Padding and stride: how many windows fit?
 #
 # **Padding** is the border of zeros. **Stride** is how far the window moves from one position to the next. The drawing
-# shows one row of an image. The blue cells are its pixels, with their numbers, and the white ones are padding. Each
-# orange bar is a window.
+# shows one row of an image. The blue cells are its pixels, labelled with their indices, and the white ones are padding,
+# with its zeros. Each orange bar is a window.
 
 # %%
 fig, axes = plt.subplots(1, 4, figsize=(10, 2.6), layout="constrained")
@@ -178,8 +178,9 @@ assert set(range(6)) - in_a_window == {5}, "a third window, from 4, would need a
 task("1.2")
 
 # %% [markdown]
-# Along one axis, let $H$ be the size, $K$ the kernel, $s$ the stride and $p$ the padding on each side. The first window
-# starts at 0, and the last one can start at $H + 2p - K$ at most. Between them are as many steps as whole strides fit:
+# Along one axis, let $H$ be the size, $K$ the kernel, $s$ the stride and $p$ the padding on each side. Counted along
+# the padded row, the first window starts at 0, and the last one can start at $H + 2p - K$ at most. Between them are as
+# many steps as whole strides fit:
 #
 # $$ OH = \left\lfloor \frac{H + 2p - K}{s} \right\rfloor + 1 $$
 #
@@ -196,7 +197,7 @@ print("3x3, padding 0, stride 2:  32 ->", output_size((32, 32), (3, 3), (2, 2), 
 # %% [markdown]
 # All three halve the size and round up, for odd sizes as well as for even ones. That matters: in a residual block with
 # stride 2, the outputs of a 3x3 and of a 1x1 convolution are added, so they must have the same size (tutorial 06).
-# Without padding the size is smaller than a half.
+# Without padding, a 3x3 kernel leaves less than half.
 #
 # ## Channels, and seven loops
 #
@@ -240,8 +241,8 @@ assert np.allclose(layer(x), by_loops), "the library's layer must agree with the
 # ## First idea: each window a row, the kernel a column
 #
 # Multiplying pairs of numbers and adding up the products gives a *dot product*. So write every window as a row of a
-# matrix, and the kernel as a column. Then the whole convolution is a matrix times a column. This way to write the windows is called
-# **im2col**, "image to columns". (In many programs each window is a column, which explains the name.)
+# matrix, and the kernel as a column. Then the whole convolution is a matrix times a column. Writing the windows in this
+# way is called **im2col**, "image to columns". (In many programs each window is a column, which explains the name.)
 #
 # Here are an image of 4x4 pixels and a kernel with only two weights that are not zero, so that you can check the sums
 # in your head. The first and the last window are framed.
@@ -304,7 +305,8 @@ assert (view == 500).sum() == 4, "pixel (1, 1) is in all four windows"
 numbers[0, 1, 1, 0] = 5
 
 # %% [markdown]
-# This is how the library computes the strides. `SH` and `SW` are the strides of the window:
+# This is how the library computes the strides. `SH` and `SW` are the strides of the window. (`array_module(x)`, often
+# called `xp`, is NumPy here, and CuPy for an array on a GPU (12). Both `return`s make the same view.)
 
 # %%
 print(inspect.getsource(windows))
@@ -474,7 +476,7 @@ assert milliseconds[-1] < 50 * milliseconds[0], "a number that is loaded once mu
 
 # %% [markdown]
 # The speed has a price. With a 3x3 kernel and stride 1, almost every pixel is copied into nine windows. So the columns
-# are nine times as large as the images, and to write them takes time as well:
+# are nine times as large as the images, and writing them takes time as well:
 
 # %%
 with limit_blas_threads(1):
@@ -510,9 +512,10 @@ assert np.allclose(A @ random_image.ravel(), single(random_image).ravel()), "A t
 
 # %% [markdown]
 # Every row contains the same nine weights, at other positions. A layer that connects every pixel with every number of
-# the output (`Linear`) would have a weight of its own in each cell. A convolution has zeros in most cells, because each
-# output looks at its neighbourhood only. It shares the other weights, because it looks for the same thing everywhere.
-# **Predict, then run:** how many weights does that save in a layer of ResNet-20?
+# the output (`Linear`) would have a weight of its own in each cell. A convolution has a zero wherever the pixel is
+# outside the output's window: in 7 of the 16 cells of a row here, and in nearly all for a larger image. It shares the
+# other weights, because it looks for the same thing everywhere. **Predict, then run:** how many weights does that save
+# in a layer of ResNet-20?
 
 # %%
 H, W, C = 32, 32, 16

@@ -315,9 +315,9 @@ print(counts[0, :, :, 0])
 assert counts.max() < 4, "the centre pixels are in four windows; their sums are wrong"
 
 # %% [markdown]
-# **This is wrong, and there is no warning.** The centre pixels are in four windows and should count 4. NumPy reads the
-# numbers of the view, adds, and writes them back. It does not notice that several of them are the same memory, so all
-# but one addition are lost. Only read from a view with overlaps.
+# **This is wrong, and there is no warning.** The centre pixels are in four windows and should count 4. NumPy first
+# computes all the sums, each from the old number, and then writes them into the view. Sums that belong to the same memory
+# overwrite one another, so all but one addition are lost. Only read from a view with overlaps.
 #
 # `np.add.at` adds one number after another and gives the right result, slowly. There is a better way.
 
@@ -343,7 +343,7 @@ for shape, kernel, stride, padding in [
 
 # %% [markdown]
 # Now the library's backward "by definition" is the table above and no more. The forward pass kept $x$ as its cache, not
-# the columns: they are computed again, because keeping nine times $x$ for each layer would cost more.
+# the columns: they are computed again, because keeping them would take nine times the memory of $x$ in each layer.
 #
 # The inner function gets a few images at a time, as in the forward pass, and returns two different things. `grad_x` has
 # a row for each image. The gradient of the weights does not: all images use the same weights, so their contributions
@@ -419,8 +419,9 @@ assert median(times["as a convolution"]) < median(times["by definition"]), "one 
 #
 # ### What a stride changes
 #
-# With stride 2, every second window is missing. Put zeros where their gradients would be, and you are back at stride 1:
-# spread $g$ out with zeros between its numbers, then convolve with the flipped kernel.
+# With stride 2, every second window is missing along each axis, so about three quarters of them are missing. Put zeros
+# where their gradients would be, and you are back at stride 1: spread $g$ out with zeros between its numbers, then
+# convolve with the flipped kernel.
 
 # %%
 strided = Conv2d(3, 4, 3, stride=2, padding=1, bias=False, rng=np.random.default_rng(0)).astype(np.float64)
@@ -462,8 +463,8 @@ with planted("conv-kernel-not-flipped"):
         assert passed == (name != "random"), "a kernel that is the same when flipped cannot show the mistake"
 
 # %% [markdown]
-# Symmetric kernels are the same when flipped, so the mistake does not show. Test with random numbers, and with images
-# whose height and width differ.
+# Both kernels are the same after a rotation by 180 degrees, so the mistake does not show. Test with random numbers, and
+# with images whose height and width differ.
 
 # %% tags=["task"]
 task("2.5")

@@ -166,7 +166,8 @@ task("3.2")
 worst = {}
 for dtype in (np.float32, np.float64):
     eps, name = np.finfo(dtype).eps, dtype.__name__
-    forward, central = 2 * np.sqrt(eps), (3 * eps * np.sin(1) / np.cos(1)) ** (1 / 3)  # forward: the same derivation
+    forward = np.sqrt(2 * eps)  # the same derivation for h |f''| / 2 + eps |f| / h, where |f| = |f''|
+    central = (3 * eps * np.sin(1) / np.cos(1)) ** (1 / 3)
     for difference, best, errors in zip(("forward", "central"), (forward, central), measured[name]):
         near = abs(np.log10(steps / best)) < 0.5  # rounding is a matter of luck, so look at several steps
         worst[name, difference] = errors[near].max()
@@ -372,9 +373,10 @@ assert np.allclose(slopes, [0.65, 1, 1]), "the largest step reaches across the k
 print(inspect.getsource(_compare))
 
 # %% [markdown]
-# Much of this chapter is in these lines. `direction` is a single number, or $v$, and `expected` is the slope along it
-# according to backward. Find the central difference, the relative error with its floor, the bend, and the line that
-# stops at the first step that agrees. Here is a ReLU with two inputs at 0, and one near it:
+# Much of this chapter is in these lines. `direction` is an array of $x$'s shape: a single 1 among zeros, or the random
+# $v$. `expected` is the slope along it according to backward. Find the central difference, the relative error with its
+# floor, the bend, and the line that stops at the first step that agrees. Here is a ReLU with two inputs at 0, and one
+# near it:
 
 # %%
 report = gradcheck(ReLU(), np.array([[1.0, -2, 0, 0.5, 4, -3], [3e-6, -1, 2, 0, 1.5, -0.5]]))
@@ -478,7 +480,7 @@ for name in ("conv-kernel-not-flipped", "conv-grad-x-shifted"):
 #
 # ## Find the mistakes
 #
-# Now without a list to choose from. Each of these four layers has one planted mistake. Their names are in rot13, so
+# Now do it without a list to choose from. Each of these four layers has one planted mistake. Their names are in rot13, so
 # that you do not read them by accident. **Guess each mistake from its report**, then run the cell after it.
 
 # %%

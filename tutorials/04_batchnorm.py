@@ -9,7 +9,8 @@
 # # 04 Batch normalisation
 #
 # In a ResNet, each convolution is followed by a batch norm. Its forward pass fits into one line. Its backward pass is
-# the first one that most people get wrong, because every output depends on every number of the batch.
+# the first one that most people get wrong, because every output depends on every number of its channel, in all images
+# of the batch.
 #
 # At the end you will be able to
 #
@@ -130,8 +131,8 @@ assert (mean, var) == (4.5, 5.25), "2 * (12.25 + 6.25 + 2.25 + 0.25) / 8 is 5.25
 task("4.1")
 
 # %% [markdown]
-# Three channels with different means and sizes, and different weights and biases. **Predict, then run:** what are the
-# mean and the variance of each channel of $y$? Is the variance exactly $\gamma^2$?
+# The three channels below differ in mean and size, and the third has a weight and a bias of its own. **Predict, then
+# run:** what are the mean and the variance of each channel of $y$? Is the variance exactly $\gamma^2$?
 
 # %%
 rng = np.random.default_rng(0)
@@ -437,10 +438,10 @@ assert np.allclose(pixels[0][1], pixels[1][1]), "in evaluation, it does not"
 #
 # ### Two variances
 #
-# The variance of the batch, divided by $M$, is too small on average. The mean was computed from these same $M$ numbers,
-# so it is closer to them than the true mean is. On average the variance of the batch comes out as $\frac{M - 1}{M}$ times the
-# true variance.
-# Dividing by $M - 1$ corrects that, which is called the *unbiased* variance.
+# If the sum of the squared distances is divided by $M$, the variance comes out too small on average. The mean was
+# computed from these same $M$ numbers, so it is closer to them than the true mean is. For independent numbers, the
+# average is $\frac{M - 1}{M}$ times the true variance. Dividing by $M - 1$ instead corrects that; the result is called
+# the *unbiased* variance.
 
 # %%
 for M in (2, 4, 16, 256):
@@ -457,10 +458,10 @@ for M in (2, 4, 16, 256):
 task("4.3")
 
 # %% [markdown]
-# Both are in this function of the library. Mean and variance are sums over the whole batch, so the inner function
-# returns each of them as a `Sum` (01). Both sums come from one pass over $x$:
-# $\sigma^2 = \overline{d^2} - \overline{d}^2$ with $d = x - a$ holds for any number $a$, and a number near the mean
-# avoids cancellation.
+# Both are in this function of the library. Mean and variance are computed from sums over the whole batch, so the inner
+# function returns three `Sum`s (02): of $d$, of $d^2$, and of how many numbers there are. The first two come from one
+# pass over $x$: $\sigma^2 = \overline{d^2} - \overline{d}^2$ with $d = x - a$ holds for any number $a$, and a number
+# near the mean avoids cancellation.
 
 # %%
 print(inspect.getsource(BatchNorm2d._batch_statistics))
@@ -556,8 +557,9 @@ assert running_loss[-1] < 0.1 < slow_loss[-1], "at the end, the averages with mo
 # With the statistics of the batch the loss is lower at first, because they always fit the present weights. Running
 # averages come from earlier batches, when the weights were different. When the weights settle, the two losses meet.
 #
-# With a momentum of 0.01, the averages are still full of their start when the training ends. The network has learned
-# everything, and in evaluation it is useless. So *good in training, bad in evaluation* need not be overfitting.
+# With a momentum of 0.01, the start still has a weight of $0.99^{120}$, or 30 %, when the training ends. The network
+# has learned the task, and yet its loss in evaluation is still high. So *good in training, bad in evaluation* need not
+# be overfitting.
 #
 # ## What goes wrong with small batches
 #
@@ -615,7 +617,8 @@ else:
 # A batch of one image is accepted if a channel has more than one pixel. Then the image is normalised by itself, which
 # is called *instance normalisation*. But the class of our noise images is their brightness. What can a network learn if
 # its first batch norm subtracts the mean of each image? **Predict, then run:** how accurate is it after training with
-# batches of 1, 2, 4, 16 and 64 images, with the same number of images in total?
+# batches of 1, 2, 4, 16 and 64 images, with the same number of images in total? (Smaller batches mean more steps, so
+# each step is smaller: the learning rate is roughly in proportion to the batch size, see 08.)
 
 # %%
 accuracies = {}
@@ -636,9 +639,9 @@ assert accuracies[2][1] > accuracies[2][0], "with two, fixed averages serve bett
 # With one image per batch, the network does little better than guessing, because batch norm subtracts the brightness of
 # each image. (A trace is left: with zero padding, the border of a bright image differs more from its middle, see 06.
 # This network hardly finds it.) In evaluation the brightness gets through, but the network was never trained for that.
-# With two images, the network can only compare them. That is enough to learn what is bright, and in evaluation fixed averages serve it
-# better. None of this raises an error. Real images differ in more than brightness, so there the effect is smaller, but
-# it is the same effect.
+# With two images, the network can only compare them. That is enough to learn what is bright, and in evaluation fixed
+# averages serve it better. None of this raises an error. Real images differ in more than brightness, so there the
+# effect is smaller, but it is the same effect.
 #
 # What helps? Use larger batches, if there is memory for them. With several devices, compute the statistics over the
 # batches of all of them (*synchronised batch norm*). Or use a normalisation that does not look at the batch at all: over

@@ -72,7 +72,7 @@ print(inspect.getsource(ReLU.backward))
 # them at a time (01). The cache is the output. It says enough, because $y > 0$ exactly where $x > 0$, and it costs no
 # memory, because the next layer keeps it anyway.
 #
-# At $x = 0$ there is no derivative: it is 1 from the right and 0 from the left. Every number between them is a
+# At $x = 0$ there is no derivative: it is 1 from the right and 0 from the left. Every number from 0 to 1 is a
 # **subgradient**. The library takes 0, as PyTorch does. It hardly matters, because a computed number is rarely exactly
 # 0. The gradient checker leaves such points out, and says how many:
 
@@ -130,8 +130,8 @@ draw_numbers(axes[2], grad_y, "grad_y", shade=True, gradient=True)
 plt.show()
 
 # %% [markdown]
-# **Predict:** what is `grad_x`? In the two lower windows there are ties: four fives, and two nines. To give the
-# gradient to each of them would multiply it; to share it among them would be a subgradient too. PyTorch and the library
+# **Predict:** what is `grad_x`? In the two lower windows there are ties: four fives, and two nines. Giving the whole
+# gradient to each of them would multiply it; sharing it among them would be a subgradient too. PyTorch and the library
 # give it to the first in reading order.
 
 # %% tags=["task"]
@@ -193,8 +193,9 @@ for layer in (MaxPool2d(2), AvgPool2d(2), GlobalAvgPool2d()):
 # As matrices these are $X^T G$, $G W^T$, and the sum of the rows of $G$. The first and the last are sums over the
 # batch; in the library's code each is a `Sum`.
 #
-# **Check yourself:** there is only one way to multiply (N, in) and (N, out) that gives (in, out). The shapes tell you
-# the formula, unless in = out. That is why tests should use sizes that are all different.
+# **Check yourself:** if N, in and out all differ, there is only one way to multiply (N, in) and (N, out) that gives
+# (in, out): the shapes tell you the formula. If two of the sizes are equal, a wrong product may fit, too. That is why
+# tests should use sizes that are all different.
 
 # %%
 linear = Linear(3, 2, rng=rng).astype(np.float64)
@@ -234,7 +235,7 @@ task("5.3")
 # probability. The largest exponent is then 0, so nothing overflows, and the sum is at least 1.
 #
 # The library computes the logarithm of the probabilities, by the same trick: $\log p_k = z_k - \log\sum_j e^{z_j}$, the
-# **log-sum-exp** form. The loss needs that logarithm. To take the logarithm of the finished softmax would be too late:
+# **log-sum-exp** form. The loss needs that logarithm. Taking the logarithm of the finished softmax would be too late:
 # a probability of $e^{-1000}$ has been rounded to 0, and its logarithm is minus infinity.
 
 # %%

@@ -140,8 +140,8 @@ for b in (0.5, -0.5):
 #    \underbrace{\;g\;}_{\text{shortcut}} + \underbrace{J_F^T \, g}_{\text{branch}}
 #    = (I + J_F)^T \, g $$
 #
-# where $J_F$ is the Jacobian of $F$. The two rules are mirror images: *a sum forward is a copy backward; a copy forward is
-# a sum backward.*
+# where $J_F$ is the Jacobian of $F$. The two rules are mirror images: *a sum forward is a copy backward; a copy forward
+# is a sum backward.*
 
 # %% tags=["task"]
 task("6.1")
@@ -270,7 +270,7 @@ print(inspect.getsource(BasicBlock.forward))
 
 # %% [markdown]
 # Take the steps one at a time, for 32 images of the built-in data set. A first convolution with 16 kernels, batch norm
-# and ReLU make 16 channels of the three colours.
+# and ReLU turn the three colours into 16 channels.
 #
 # **Predict, then run.** After which steps is the mean 0? After which are no numbers negative?
 
@@ -298,7 +298,7 @@ for name in ("bn1", "bn2"):
 # %% [markdown]
 # Batch norm gives every channel a mean of 0 and a standard deviation of 1, so many of its outputs are negative. The
 # branch has mean 0, so the mean of the sum is that of $x$. The last ReLU sets what is still negative to zero, and that
-# raises the mean. Remember this: *every untrained block raises the mean.*
+# raises the mean. Remember this: *every untrained block of this kind raises the mean.*
 #
 # And here is one channel of one image: $x$, what the branch adds to it, and the output of the block.
 
@@ -309,8 +309,8 @@ draw_maps(shapes.test_images[image], {title: steps[name][image, :, :, channel] f
 plt.show()
 
 # %% [markdown]
-# The branch is untrained. What it adds is as large as the signal and means nothing yet. Still you can recognise the shape
-# in the output, because $x$ is part of it.
+# The branch is untrained. What it adds varies more than the signal, and means nothing yet. Still you can recognise the
+# shape in the output, because $x$ is part of it.
 #
 # ## The backward pass
 #
@@ -466,7 +466,8 @@ for network, widths in (("resnet20, on CIFAR-10", (16, 32, 64)), ("resnet18, on 
         assert parameters == (by_hand if option == "B" else 0), "the weights of the convolutions and of the batch norms"
 
 # %% [markdown]
-# Does the choice matter? For ResNet-34 on ImageNet, the paper (table 3) has these top-1 errors (validation images, ten crops):
+# Does the choice matter? For ResNet-34 on ImageNet, the paper (table 3) has these top-1 errors (validation images, ten
+# crops):
 #
 # | shortcut | error |
 # |---|---|
@@ -556,9 +557,9 @@ assert abs(raised * math.sqrt(2 * math.pi) / BLOCKS - 1) < 0.2, "the mean should
 assert abs(means["(e) pre-activation"][-1]) < means["(a) ReLU after"][-1] < means["(c) ReLU before"][-1]
 
 # %% [markdown]
-# In (e) the branch ends in a convolution, whose outputs are positive or negative alike, so the mean hardly moves. In (a)
-# the branch has both signs too, and the ReLU after the addition removes only what falls below zero, so the mean rises
-# more slowly than in (c). The standard deviation grows in all three, because every branch adds something.
+# In (e) the branch ends in a convolution, whose outputs are as often negative as positive, so the mean hardly moves. In
+# (a) the branch has both signs too, and the ReLU after the addition removes only what falls below zero, so the mean
+# rises more slowly than in (c). The standard deviation grows in all three, because every branch adds something.
 #
 # A block of the kind (c) can only add, never subtract. Count it: at what share of all positions does a block make the
 # signal smaller?
@@ -701,9 +702,9 @@ assert cosines["(e) pre-activation"][0] > 5 * abs(cosines["no shortcut"][0]), "a
 # %% [markdown]
 # Read both plots from right to left, as the gradient goes.
 #
-# * **Without shortcuts**, but with batch norm, the gradient of an untrained network does not vanish. It *grows* by about
-#   the same factor in every block, which is a straight line on this axis. After a block or two, nothing of its direction is
-#   left.
+# * **Without shortcuts**, but with batch norm, the gradient of an untrained network does not vanish. It *grows* by
+#   about the same factor in every block, which is a straight line on this axis. After a block or two, nothing of its
+#   direction is left.
 # * **With shortcuts** it grows too, but hardly in the late blocks, and mostly near the first. Batch norm divides what
 #   comes back through a branch by the size of the signal there, and in the late blocks the signal is large.
 # * **With a free shortcut**, in (c) and (e), you can still find the last gradient in the first one. With a ReLU in the

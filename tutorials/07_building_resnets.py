@@ -52,7 +52,8 @@ for name in ("resnet20", "resnet110", "resnet18", "resnet152"):
 
 # %% [markdown]
 # `block` is what is stacked: a `"basic"` block has two 3x3 convolutions, a `"bottleneck"` has three convolutions of 1x1,
-# 3x3 and 1x1. `blocks` is the number of blocks in each **stage**, and `widths` is the number of channels in each stage.
+# 3x3 and 1x1. `blocks` is the number of blocks in each **stage**, and `widths` is the number of channels of its 3x3
+# convolutions; a bottleneck's output has four times as many.
 # `stem` is what comes before the first stage. From one stage to the next, the height and width of the image are halved
 # and the channels are doubled.
 #
@@ -63,8 +64,8 @@ for name in ("resnet20", "resnet110", "resnet18", "resnet152"):
 print(inspect.getsource(ResNet.__init__))
 
 # %% [markdown]
-# The next cell draws what it builds for ResNet-20, the smallest network that the paper trains on CIFAR-10. **Predict, then
-# run:** what is the shape of the output of each stage, for an image of 32x32 pixels?
+# The next cell draws what it builds for ResNet-20, the smallest network that the paper trains on CIFAR-10. **Predict,
+# then run:** what is the shape of the output of each stage, for an image of 32x32 pixels?
 
 # %%
 draw_architecture(build("resnet20", classes=10, rng=np.random.default_rng(0)))
@@ -104,15 +105,16 @@ assert max(rows, key=lambda row: row.parameters).name == "layer3.0.conv2", "64 c
 #
 # The depth of a network is, by convention, the number of layers with weights on the longest path through it:
 # convolutions and linear layers. Batch norms do not count, and neither do the convolutions of shortcuts. Every network
-# has one convolution in its stem (7x7 or 3x3) and one linear layer at its end.
+# has one convolution in its stem (7x7 for ImageNet, 3x3 for CIFAR-10) and one linear layer at its end. (The library
+# also has a stem of 4x4 patches: see 10.)
 
 # %% tags=["task"]
 task("7.1")
 
 # %% [markdown]
 # A CIFAR network has three stages of $n$ basic blocks, so its depth is $1 + 3 \cdot 2n + 1 = 6n + 2$ (paper, section
-# 4.2). The paper uses $n = 3, 5, 7, 9, 18$ and 200, which gives depths of 20, 32, 44, 56, 110 and 1202. Depths of 26, 38 or
-# 50 are possible too; the paper just skips them.
+# 4.2). The paper uses $n = 3, 5, 7, 9, 18$ and 200, which gives depths of 20, 32, 44, 56, 110 and 1202. Depths of 26,
+# 38 or 50 are possible too; the paper just skips them.
 
 
 # %%
@@ -272,11 +274,10 @@ for name, rows in imagenet.items():
     assert parameters == TORCHVISION[name], "as many parameters as torchvision's network"
 
 # %% [markdown]
-# ResNet-18 and 34 agree with the paper to within two per cent. The networks with bottlenecks need about 0.2 billion
-# multiply-adds more than the paper says. The reason is the first block of each stage but the first. The paper gives the
-# stride to its first 1x1
-# convolution; this library and torchvision give it to the 3x3 convolution. Our first 1x1 convolution then runs at full
-# resolution, at four times as many positions. Subtract three quarters of its cost:
+# ResNet-18 and 34 agree with the paper to within two per cent. The networks with bottlenecks need 0.2 to 0.3 billion
+# multiply-adds more than the paper says. Most of that comes from the first block of each stage but the first. The paper
+# gives the stride to its first 1x1 convolution; this library and torchvision give it to the 3x3 convolution. Our first
+# 1x1 convolution then runs at full resolution, at four times as many positions. Subtract three quarters of its cost:
 
 # %%
 for name, rows in imagenet.items():
@@ -417,9 +418,9 @@ assert shares["resnet20"] > shares["plain20"], "the residual network's gradient 
 
 # %% [markdown]
 # The middle of the field counts most and its rim hardly at all: many paths lead through the windows to the middle, and
-# only one leads to each corner. Luo et al. 2016 call the part that counts the *effective* receptive field. In the residual
-# network it is more concentrated than in the plain one, because the shortcuts carry a pixel straight up, past all
-# windows. (Both networks are untrained. Luo et al. find that the effective field grows during training.)
+# only one leads to each corner. Luo et al. 2016 call the part that counts the *effective* receptive field. In the
+# residual network it is more concentrated than in the plain one, because the shortcuts carry a pixel straight up, past
+# all windows. (Both networks are untrained. Luo et al. find that the effective field grows during training.)
 #
 # ## A network of your own
 #
@@ -443,8 +444,8 @@ for config in candidates:
           f"{convolution_fields(network)[-1]:5}")  # fmt: skip
 
 # %% [markdown]
-# They do about the same work, but their parameters, memory and receptive fields are very different. Which one is best is a
-# question for an experiment: in tutorial 08 you train. First, design one yourself.
+# They do about the same work, but their parameters, memory and receptive fields are very different. Which one is best
+# is a question for an experiment: in tutorial 08 you train. First, design one yourself.
 
 # %% tags=["task"]
 task("7.5")

@@ -8,9 +8,10 @@
 # %% [markdown]
 # # 08 Training
 #
-# Training repeats five steps several thousand times. This tutorial carries the five steps out once by hand. Then it
-# examines each choice in them: the learning rate, momentum, the batch size, the optimizer, the schedule, weight decay,
-# the initial weights and augmentation. It also teaches the craft: what to try first, and how to read a loss curve.
+# Training has five steps: you initialise the weights once, and repeat the other four several thousand times. This
+# tutorial carries out all five once by hand. Then it examines each choice in them: the learning rate, momentum, the
+# batch size, the optimizer, the schedule, weight decay, the initial weights and augmentation. It also teaches the
+# craft: what to try first, and how to read a loss curve.
 #
 # At the end you will be able to
 #
@@ -130,7 +131,8 @@ for name, images in (("shapes", 10_000), ("paper", 45_000)):
 
 # %% [markdown]
 # (The paper chose its 64,000 steps with 45,000 of CIFAR-10's 50,000 training images, and kept 5,000 for validation:
-# section 4.2.) Papers give the length of a run in epochs, schedules count steps; state which one you mean.
+# section 4.2.) Other papers give the length of a run in epochs, and the schedules here count steps. Always say which
+# one you mean.
 #
 # ## Overfit one batch first
 #
@@ -418,9 +420,10 @@ if not FAST:
 # and 10. A rate that is good for one batch size is bad for another, so **never compare batch sizes at one learning
 # rate**.
 #
-# The largest batch ends highest even at its best rate. Its 24 steps would have to be too large: the rule holds only as
-# long as the gradient stays the same over the steps that are merged. Shallue et al. (2019) measured this on many
-# problems. At first, doubling the batch halves the number of steps; then it helps less; in the end, not at all.
+# The largest batch ends highest even at its best rate. To make up for having only 24 steps, each would have to be too
+# large: the rule holds only as long as the gradient stays the same over the steps that are merged. Shallue et al.
+# (2019) measured this on many problems. At first, doubling the batch halves the number of steps; then it helps less; in
+# the end, not at all.
 
 # %% [markdown]
 # ## Adam beside SGD
@@ -453,7 +456,7 @@ assert np.allclose(steps, 0.1 * np.array([-1, 1, -1])), "Adam's first step is th
 
 # %%
 by_optimizer = {"SGD with momentum": {}, "Adam": {}}
-for rate in (0.03, 0.1, 0.3):
+for rate in (0.003, 0.01, 0.03, 0.1, 0.3):
     by_optimizer["SGD with momentum"][rate] = float(np.mean(fit(rate)[-10:]))
 for rate in (0.0003, 0.001, 0.003, 0.01, 0.1):
     by_optimizer["Adam"][rate] = float(np.mean(fit(rate, make_optimizer=Adam)[-10:]))
@@ -614,10 +617,10 @@ for name, parameter in convolutions.items():
 # everywhere.
 
 # %% [markdown]
-# How large should the random numbers be? A sum over $n$ inputs of weights with variance $\sigma^2$ has $n \sigma^2$
-# times the mean square of the inputs, and ReLU halves the mean square. So $\sigma^2 = 2 / n$ keeps the size of the
-# signal (He et al. 2015, "Delving Deep into Rectifiers", equation 10). Tutorial 09 follows this through fifty layers,
-# forward and backward.
+# How large should the random numbers be? Let the weights be independent, with mean 0 and variance $\sigma^2$. Then the
+# mean square of a weighted sum over $n$ inputs is $n \sigma^2$ times that of the inputs, and ReLU halves the mean
+# square. So $\sigma^2 = 2 / n$ keeps the size of the signal (He et al. 2015, "Delving Deep into Rectifiers", equation
+# 10). Tutorial 09 follows this through fifty layers, forward and backward.
 #
 # ## Augmentation
 #

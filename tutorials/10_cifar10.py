@@ -95,8 +95,8 @@ print(f"a batch: {images.shape}, {images.dtype}, mean {images.mean():.2f}, std {
 # %% [markdown]
 # ## The run
 #
-# A recipe is all choices of a run under one name. **Predict:** how long will these two take on your machine? Measure a
-# few steps of the network, then multiply.
+# A recipe is all choices of a run under one name. **Predict:** how long will `cifar10-fast` (ten epochs) and the paper's
+# recipe (64,000 steps), both with ResNet-20 and batches of 128, take on your machine? Measure a few steps, then multiply.
 
 # %%
 recipe = find("cifar10-fast")
@@ -239,8 +239,9 @@ print(inspect.getsource(metrics.accuracy_interval))
 # %% [markdown]
 # ## Which of two is better?
 #
-# Let us make a second classifier at no cost. It asks the same network twice: about the image, and about the image
-# flipped left to right. Its answer is the mean of the two probabilities. (This is called **test-time augmentation**.)
+# Let us make a second classifier without training anything. It asks the same network twice: about the image, and about
+# the image flipped left to right. Its answer is the mean of the two probabilities. (This is called **test-time
+# augmentation**.)
 
 # %%
 flipped = evaluate(model, np.ascontiguousarray(test_images[:, :, ::-1]), test_labels, mean, std)
@@ -448,17 +449,17 @@ if TEST >= 1000:  # fewer images tell too little
 # costs no time at all:
 #
 # 1. **The network.** Most of ResNet-20's time goes into its first stage, on 32x32 positions, and into operations that
-#    move much data and compute little. `resnet8-wide` has twice the channels in a third of the layers (Zagoruyko and
+#    move much data and compute little. `resnet8-wide` has twice the channels in a third of the blocks (Zagoruyko and
 #    Komodakis 2016). Its stem takes patches of 4x4 pixels with a stride of 2, so no layer after it works on more than
 #    16x16 positions.
 # 2. **The rate.** Steps of 256 images cost less per image, because each operation has more to do at a time. Twice the
 #    images ask for a higher rate (08). The schedule reaches it after a fifth of the run, and then falls.
 # 3. **The optimizer.** Nesterov's momentum looks one step ahead (08). Weight decay is for weights. Biases and batch norms
 #    have few numbers, and a decay would only pull them away from the values that fit.
-# 4. **The loss.** With its labels smoothed (Szegedy et al. 2015), the network aims at 91 % for the right class and 1 % for
-#    each other, so it stops pushing once it is sure.
-# 5. **The crops.** In ten epochs a network hardly sees an image twice in the same place, and has no time to overfit. So
-#    the augmentation may be weaker: shifts of up to two pixels, not four.
+# 4. **The loss.** With its labels smoothed (Szegedy et al. 2015), the network aims at 91 % for the right class and 1 %
+#    for each other, so it stops pushing once it is sure.
+# 5. **The crops.** In ten epochs a network hardly ever sees an image twice in the same position, and has no time to
+#    overfit. So the augmentation may be weaker: shifts of up to two pixels, not four.
 # 6. **The size.** The first four epochs see the images scaled down to 24x24 pixels, at about two thirds of the cost
 #    (Howard 2018). Convolutions and global pooling take any size.
 # 7. **The answer.** The network is asked twice, as above. Here the logits are averaged, not the probabilities. It needs

@@ -84,8 +84,8 @@ if FAST:
     print("(the fast mode trains too briefly for good maps; it only shows that every cell runs)")
 
 # %% [markdown]
-# Eight test images will be with us all the way: the surest right answers for some of the classes, and two mistakes
-# (orange).
+# Eight test images are used throughout: for up to six classes, the right answer of which the network is most confident,
+# and two mistakes (orange).
 
 # %%
 confidence, right = result.probabilities.max(1), predicted == test_labels
@@ -142,7 +142,8 @@ print(f"1000 random filters on average: {drawn:.3f}, and 8/9 = {8 / 9:.3f}")
 assert abs(drawn - 8 / 9) < 0.01, "of nine random numbers, the mean takes one part in nine"
 
 # %% [markdown]
-# Training has moved the filters away from 8/9, some to each side. What a filter does is easier to see in what it makes
+# Even before training, single filters lie on both sides of 8/9, because each has only 27 numbers. So compare the ends of
+# the two rows: training has moved them apart. What a filter does is easier to see in what it makes
 # of an image. Here are the most edge-like and the most colour-like filter at work, before batch norm (red is positive,
 # blue is negative):
 
@@ -445,7 +446,7 @@ low, high = (0 - mean) / std, (1 - mean) / std  # black and white, normalised
 epsilons = (0, 0.5, 1, 2, 4, 8)
 curves = {"along the gradient": [], "at random": []}
 for steps in epsilons:
-    epsilon = (steps / 255 / std).astype(np.float32)  # `steps` of the 255 grey levels, in normalised numbers
+    epsilon = (steps / 255 / std).astype(np.float32)  # `steps` of the 255 from black to white, normalised
     for what, moved in (("along the gradient", fgsm(model, x[few], test_labels[few], epsilon)),
                         ("at random", x[few] + epsilon * signs)):  # fmt: skip
         logits = model(np.clip(moved, low, high))

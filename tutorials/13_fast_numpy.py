@@ -233,7 +233,7 @@ assert not np.shares_memory(gathered, gathered.reshape(-1, 9 * C)), "reshape has
 # %%
 columns_bytes = im2col(x[:1], 3, padding=1).nbytes * N
 print(f"images {x.nbytes / 1e6:.1f} MB, columns {columns_bytes / 1e6:.1f} MB")
-assert columns_bytes == 9 * x.nbytes, "a pixel is in nine windows, if the padding counts"
+assert columns_bytes == 9 * x.nbytes, "as many windows as pixels, and nine numbers in each, padding included"
 
 # %% [markdown]
 # They are written once and read once. Where are they in between? A processor has a small, fast memory, the **cache**,
@@ -307,9 +307,9 @@ draw_curve(speeds, "bytes of columns in a chunk", "GFLOP/s", {label: CHUNK_BYTES
 plt.show()
 
 # %% [markdown]
-# The smallest chunks pay for their calls, and the largest ones for the way to memory. In between there is room. The
-# library's chunks are at the upper end of it, because a call costs more when several threads run (rung 6, and
-# `docs/performance.md`).
+# The smallest chunks pay for their calls, and the largest ones for the trip to memory. In between, the size matters
+# little. The library's chunks are at the upper end of that range, because a call costs more when several threads run
+# (rung 6, and `docs/performance.md`).
 #
 # ### Memory that is kept
 #
@@ -752,8 +752,8 @@ set_num_threads(ALL_THREADS)  # as it was
 # <details><summary>Why does the number of chunks not depend on the number of threads? With 4 threads, 4 chunks would
 # need the fewest calls.</summary>
 #
-# For two reasons. Each of 4 chunks would have 19 MB of columns, too large for most caches. And another number of chunks
-# means another tree of sums, so the gradients would change in their last digits with the number of threads.
+# For two reasons. Each of 4 chunks would have 19 MB of columns, too large for most caches. And a different number of
+# chunks means a different tree of sums, so the gradients would change in their last digits with the number of threads.
 #
 # </details>
 #

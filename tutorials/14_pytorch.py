@@ -311,8 +311,8 @@ task("14.3")
 #
 # Autograd records the operations of the forward pass. With each one it keeps what its backward pass will need: the
 # `cache` of this library, out of your sight. `backward()` then walks through the record in the opposite order and calls
-# the backward function of each operation. These functions are written by hand, in C++, with the formulas of these
-# tutorials. Where a tensor was used twice, the gradients are added.
+# the backward function of each operation. Their formulas are those of these tutorials, and people wrote them (in
+# `derivatives.yaml`); most of the C++ around them is generated. Where a tensor was used twice, the gradients are added.
 #
 # PyTorch shows you the record. `grad_fn` is the last operation, and `next_functions` are the ones before it:
 

@@ -20,7 +20,7 @@
 #
 # * say which parts of a training step are per image, and which need messages;
 # * write an all-reduce in two ways, and count its messages;
-# * explain why the same sum has other bits on another number of machines, and how to prevent it;
+# * explain why the same sum has different bits on a different number of machines, and how to prevent it;
 # * keep batch norm exact over several machines, forward and backward, and say when that matters;
 # * adapt the learning rate to a larger batch, and say where that stops working;
 # * predict from four numbers how much faster k machines are.
@@ -62,7 +62,7 @@ from resnet_scratch.train import train
 FAST = "RESNET_SCRATCH_FAST" in os.environ  # shorter runs, for automatic tests
 
 # %% [markdown]
-# ## The same model, another part of the batch
+# ## The same model, different parts of the batch
 #
 # In **data parallelism**, each of k processes holds a copy of the whole model. Of every batch, it gets its own part of
 # the images. A process is a running program with a memory of its own, on the same machine or on another one. It can
@@ -209,7 +209,7 @@ assert difference(sum(grads) / K, one) > 0.01, "batch norm makes the images of a
 # ### Around a ring
 #
 # Arrange the processes in a ring. Cut every array into k pieces. Then all links of the ring can be busy at once, each
-# with another piece.
+# with a different piece.
 
 # %% tags=["task"]
 task("15.1")
@@ -378,8 +378,8 @@ assert hashes["ring"][0] == hashes["ring"][1] and len(set(hashes["ring"])) == 3,
 # %% [markdown]
 # Doubling continues the binary tree over the chunks. So the tree is always the same, and the number of processes only
 # decides which of its branches are added where. The ring adds piece $c$ in the order in which it comes around: it
-# starts at process $c$. With two processes that is the tree's order but for $a + b = b + a$, which holds to the bit.
-# With four it is not.
+# starts at process $c$. With two processes, the only difference from the tree is that some sums are $b + a$ in place of
+# $a + b$, and these are equal to the bit. With four, other terms are added first.
 #
 # Does it matter? Both results are about equally accurate. But a run that gives the same bits on one machine and on eight
 # can be checked, continued elsewhere and debugged. That is why the library uses doubling on processors. (Arrays on GPUs
@@ -389,8 +389,8 @@ assert hashes["ring"][0] == hashes["ring"][1] and len(set(hashes["ring"])) == 3,
 print(inspect.getsource(all_sum))
 
 # %% [markdown]
-# The number of processes need not be a power of two. If it is another, the extra processes hand their values to others
-# first. The sum is then another tree.
+# The number of processes need not be a power of two. If it is not, the extra processes hand their values to others
+# first. The sum is then a different tree.
 #
 # ## The real thing
 #
@@ -443,7 +443,7 @@ assert len({output.split(": ")[1] for output in outputs}) == 1, "the number of p
 # %% [markdown]
 # On the command line the same is `resnet-scratch train --processes 2`. On several machines it is, with MPICH,
 # `mpiexec -n 4 -hosts first,second resnet-scratch train`. With 2, 4 or 8 processes the bits
-# are those of one process, if each has as many images as another and at least 8 (`compute/batch.py`).
+# are those of one process, if all have the same number of images, at least 8 (`compute/batch.py`).
 #
 # ## Batch norm over several machines
 #
@@ -451,7 +451,7 @@ assert len({output.split(": ")[1] for output in outputs}) == 1, "the number of p
 # process knows its own images only. So there are two possibilities:
 #
 # * **Local statistics.** Each process uses the mean and variance of its own part. That needs no message, and is a
-#   different computation: the network behaves as if the batch were $N/k$ images large.
+#   different computation: for batch norm, and only for it, the batch is then $N/k$ images large.
 # * **Whole-batch statistics.** The processes exchange sums. The result is that of one process, and each layer has to
 #   wait for messages.
 #
@@ -482,8 +482,8 @@ task("15.3")
 
 # %% [markdown]
 # The task's formula is that of Chan, Golub and LeVeque (1983): the mean of the variances, plus the variance of the
-# means. **Predict, then run:** why not simply send $\sum x$ and $\sum x^2$? Here is the variance of values around 1000,
-# in float32:
+# means, both weighted by the number of values in each process. **Predict, then run:** why not simply send $\sum x$ and
+# $\sum x^2$? Here is the variance of values around 1000, in float32:
 
 # %%
 values = (1000 + np.random.default_rng(0).standard_normal(4096)).astype(np.float32).reshape(4, 1024, 1)
@@ -551,8 +551,9 @@ assert difference(np.concatenate(hats), y) < 1e-12 and difference(np.concatenate
 # weights for $\hat\eta = k \eta$. This is the **linear scaling rule**: *multiply the batch by k, and the learning rate
 # too* (Goyal et al. 2017, section 2.1; tutorial 08).
 #
-# **Predict, then run:** how far apart are $w_k$ and $\hat w$, relative to the length of the way, for small and for
-# large $\eta$? We take eight batches of 16 images. Batch norm uses the statistics of each batch of 16, on both ways.
+# **Predict, then run:** how far apart are $w_k$ and $\hat w$, relative to the distance from $w_0$ to $w_k$, for small
+# and for large $\eta$? We take eight batches of 16 images. In both cases batch norm uses the statistics of each batch
+# of 16.
 
 
 # %%
@@ -582,8 +583,8 @@ for rate in (0.0003, 0.003, 0.03, 0.3):
     small_steps, large_step = two_ways(rate)
     apart[rate] = difference(large_step, small_steps)
     cosine = small_steps @ large_step / np.linalg.norm(small_steps) / np.linalg.norm(large_step)
-    print(f"learning rate {rate:6}: the two ends are {apart[rate]:4.0%} of the way apart; "
-          f"with any other length of the large step at least {math.sqrt(1 - cosine**2):3.0%}")  # fmt: skip
+    print(f"learning rate {rate:6}: the two ends differ by {apart[rate]:4.0%} of the distance; "
+          f"with the best length of the large step, still by {math.sqrt(1 - cosine**2):3.0%}")  # fmt: skip
 assert apart[0.0003] < 0.05 and apart[0.3] > 0.5, "the rule holds as long as the gradient hardly changes on the way"
 
 # %% [markdown]
@@ -637,9 +638,10 @@ if not FAST:
 
 # %% [markdown]
 # Compare every line with the first. (Guessing has a loss of 2.30, so all these networks have only begun to learn.)
-# Where the loss is about the same, k times fewer steps have done the same work. The batches of 512 make one step per
+# Where the loss is about the same, one k-th of the steps has done the same work. The batches of 512 make one step per
 # epoch. The rule makes these steps 16 times as long, and the experiment before this one shows what happens to long
-# steps. In so few steps a warm-up does not help either; it is meant for long runs with large rates.
+# steps. Eight steps leave a warm-up little time. In runs of 96 and 192 steps it helps
+# much more ([processes](../docs/processes.md#large-batches)).
 #
 # Shallue et al. (2019) measured on many problems how far one can go. Up to some batch size, twice the batch needs half
 # the steps. After that it helps less and less, and in the end not at all.
@@ -695,23 +697,23 @@ def seconds(network, machine, k, images):
 
 # %%
 COUNTS = [2**j for j in range(11)]
-speed_up, efficiency = {}, {}
+shared, growing = {}, {}
 for machine in MACHINES:
     for network in networks:
         alone, label = seconds(network, machine, 1, 1024), f"{network}, {machine}"
-        speed_up[label] = {k: alone / seconds(network, machine, k, 1024) for k in COUNTS}
-        efficiency[label] = {
+        shared[label] = {k: alone / seconds(network, machine, k, 1024) for k in COUNTS}
+        growing[label] = {
             k: k * seconds(network, machine, 1, 32) / seconds(network, machine, k, 32 * k) for k in COUNTS
         }
 
 fig, axes = plt.subplots(1, 2, figsize=(9.5, 3.6), layout="constrained")
 ideal = {k: k for k in COUNTS}
-draw_scaling(axes[0], speed_up, "processes", "times as many images per second", ideal)
+draw_scaling(axes[0], shared, "processes", "times as many images per second", ideal)
 axes[0].set_title("one batch of 1,024 images", fontsize=10)
-draw_scaling(axes[1], efficiency, "processes", "", ideal)
+draw_scaling(axes[1], growing, "processes", "", ideal)
 axes[1].set_title("32 images for each process", fontsize=10)
 plt.show()
-for label, values in speed_up.items():
+for label, values in shared.items():
     best = max(values, key=values.__getitem__)
     print(f"{label:23}: a batch of 1,024 is fastest with {best:5,} processes, {values[best]:4.0f} times as fast as one")
 
@@ -720,8 +722,9 @@ for label, values in speed_up.items():
 # messages wait grows with k, while the computation has almost vanished. With a batch that grows, the curves go on
 # rising, but then you depend on the linear scaling rule.
 #
-# The two networks are closer than their bytes suggest, because ResNet-50 also computes more. What counts is the number
-# of operations for each byte that is sent:
+# ResNet-20 gains less, although it sends far fewer bytes. ResNet-50 also computes about a hundred times as much, so both
+# do about the same number of operations for each byte that they send. Without latency, their limits would be nearly the
+# same:
 
 # %%
 for name, cost in networks.items():
@@ -729,13 +732,14 @@ for name, cost in networks.items():
     for machine, (speed, _, bandwidth) in MACHINES.items():
         limit = 1024 * cost["operations"] / speed / (2 * cost["bytes"] / bandwidth)
         print(f"    {machine:14}: at most {limit:4.0f} times as fast with 1,024 images, without any latency")
-        assert max(speed_up[f"{name}, {machine}"].values()) <= max(1, limit)
+        assert max(shared[f"{name}, {machine}"].values()) <= max(1, limit)
 
 # %% [markdown]
-# That limit is Amdahl's law. For large k, each process sends almost $2n$ numbers, and their time is not divided by k:
-# so s is $2 n \beta$ over the time that one machine computes. A rule of thumb follows. When the computation of one
-# machine's part takes as long as sending the gradient twice, you have half of the limit. Twice as many machines then
-# gain only a third.
+# The rest of the difference is latency. A message has the same latency in both networks, which is a large part of
+# ResNet-20's short step, and a small part of ResNet-50's. The limit itself is Amdahl's law. For large k, each process
+# sends almost $2n$ numbers, and their time is not divided by k: so s is $2 n \beta$ over the time that one machine
+# computes. A rule of thumb follows. When the computation of one machine's part takes as long as sending the gradient
+# twice, you have half of the limit. Twice as many machines then gain only a third.
 #
 # And batch norm? Whole-batch statistics add at least two small all-reduces per layer. **Predict, then run:** for which
 # of the four does that matter, with 64 processes and a batch of 1,024?
