@@ -98,7 +98,7 @@ class SGD(Optimizer):
         check_number("momentum", momentum, at_least=0, below=1)
         check_flag("nesterov", nesterov)
         if nesterov and momentum == 0:
-            raise ValueError("nesterov needs a momentum above 0, got 0")
+            raise UserError("nesterov needs a momentum above 0, got 0")
         super().__init__(parameters, weight_decay, decay_biases_and_norms)
         self.momentum, self.nesterov = float(momentum), nesterov
 

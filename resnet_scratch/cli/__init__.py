@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import sys
+
 import click
 
 from .. import __version__
@@ -38,6 +41,9 @@ def main() -> None:
     resnet-scratch predict RUN_FOLDER cat.png
     resnet-scratch COMMAND --help
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name that the terminal cannot show must not end a command
+            stream.reconfigure(errors="backslashreplace")
 
 
 COMMANDS = (

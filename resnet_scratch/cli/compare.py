@@ -17,12 +17,12 @@ from .options import FigureFile, option
 
 CHOICES = (  # what `train` has an option for; the rest of a recipe goes with its name
     "recipe", "model", "dataset", "image_size", "epochs", "steps", "batch_size", "batch_norm_group", "optimizer",
-    "learning_rate", "momentum", "weight_decay", "seed", "validation",
+    "learning_rate", "momentum", "nesterov", "weight_decay", "seed", "validation",
 )  # fmt: skip
 
 
-@click.command(short_help="Errors of several runs in one figure.")
-@click.argument("run_folders", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.command(short_help="Error curves of several runs in one figure.")
+@click.argument("run_folders", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @option("--out", default="compare.png", type=FigureFile(), help="The figure to write.")
 def compare(run_folders: tuple[Path, ...], out: Path) -> None:
     """Training and test error of several runs in one figure, and the settings in which they differ. Folders without a

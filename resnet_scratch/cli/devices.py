@@ -17,7 +17,7 @@ from .options import MODEL, MODELS, Integer, option, resolved, threads_option
 @click.pass_context
 def doctor_command(context: click.Context) -> None:
     """What works on this machine, in about a minute: a report to paste into a message. Exit status 1 if something is
-    wrong; a machine without a GPU is not."""
+    wrong; having no GPU does not count."""
     wrong = False
     for line in examine():
         click.echo(wrap(line))

@@ -8,8 +8,8 @@ import click
 
 from ..errors import UserError
 from ..experiment.exchange import NORMALISATIONS, Normalisation, export_model, import_model
-from ..experiment.weights import WEIGHTS_FILE, load_model, save_model
-from .options import command_line, option, weights_argument
+from ..experiment.weights import LARGEST_IMAGE, WEIGHTS_FILE, load_model, save_model
+from .options import File, Folder, Integer, command_line, option, weights_argument
 
 
 class NormalisationType(click.ParamType):
@@ -32,8 +32,8 @@ class NormalisationType(click.ParamType):
 
 @click.command("import", short_help="Take a ResNet's weights from PyTorch.")
 @click.argument("file", type=click.Path(path_type=Path))
-@option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder to write.  [default: runs/FILE's name]")
-@option("--classes", type=click.IntRange(min=1), help="For a file without the last layer: how many outputs.")
+@option("--out", type=Folder(), help="Folder to write.  [default: runs/FILE's name]")
+@option("--classes", type=Integer(min=1), help="For a file without the last layer: how many outputs.")
 @option(
     "--class-names",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -48,7 +48,7 @@ class NormalisationType(click.ParamType):
 )
 @option(
     "--image-size",
-    type=click.IntRange(min=1),
+    type=Integer(min=1, max=LARGEST_IMAGE),
     help="Height and width of the images.  [default: 224 if the first convolution is 7x7, else 32]",
 )
 def import_command(
@@ -90,7 +90,7 @@ def import_command(
 
 @click.command("export", short_help="Give a network to PyTorch or ONNX Runtime.")
 @weights_argument
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("file", type=File())
 def export_command(weights: Path, file: Path) -> None:
     """Write the network in WEIGHTS (a run's folder or its model.safetensors) to FILE, whose ending says how.
 

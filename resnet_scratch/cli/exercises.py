@@ -12,7 +12,7 @@ from ..exercises import CHAPTERS
 from ..exercises.grading import grade_hand_ins, marks_table, messages, write_grades
 from ..exercises.handout import write_exercises
 from ..table import command_text, wrap
-from .options import Number, option
+from .options import File, Folder, Number, option
 
 chapter_option = click.option(
     "--chapter", "chapters", multiple=True, type=int, help="Only this chapter. May be given several times."
@@ -20,7 +20,7 @@ chapter_option = click.option(
 
 
 @click.command("exercises", short_help="Write the exercises, with tests of the answers.")
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("folder", type=Folder())
 @chapter_option
 def exercises_command(folder: Path, chapters: tuple[int, ...]) -> None:
     """Write the exercises of the tutorials into FOLDER, without solutions. Run pytest there to check your answers.
@@ -45,7 +45,7 @@ def exercises_command(folder: Path, chapters: tuple[int, ...]) -> None:
 @option("--seconds", type=Number(min=0, min_open=True), default=60, help="The time limit of each answer.")
 @click.option(
     "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=File(),
     help="A CSV file for the grades, with one for the messages beside it.",
 )
 def grade_command(folders: tuple[Path, ...], chapters: tuple[int, ...], seconds: float, out: Path | None) -> None:

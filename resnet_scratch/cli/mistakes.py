@@ -13,7 +13,7 @@ from .options import Name
 @click.argument("mistake", type=Name("mistake", MISTAKES), required=False)
 @click.pass_context
 def break_command(context: click.Context, mistake: str | None) -> None:
-    """Plant MISTAKE into a layer's backward, run the gradient check, and show what it says. Without MISTAKE: list all.
+    """Plant MISTAKE in a layer's backward, run the gradient check, and show what it says. Without MISTAKE: list all.
 
     \b
     resnet-scratch break
@@ -23,7 +23,7 @@ def break_command(context: click.Context, mistake: str | None) -> None:
         click.echo(format_table({"mistake": "", "what is wrong": ""}, [(name, m.what) for name, m in MISTAKES.items()]))
         return
     failed, entry = failing_checks(mistake), MISTAKES[mistake]
-    click.echo(wrap(f"planted into {entry.kind.__name__}.backward: {entry.what}."))
+    click.echo(wrap(f"planted in {entry.kind.__name__}.backward: {entry.what}."))
     click.echo(wrap(f"Why people do it: {entry.why}.") + "\n")
     for case, report in failed:
         click.echo(f"{case}\n{report}\n")

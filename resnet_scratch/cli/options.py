@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 import shutil
+import signal
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -20,13 +22,18 @@ from ..models import configs
 from ..table import command_text, wrap
 
 
+def one_line(text: str) -> str:
+    """The lines of `text` as one. Unusual spaces stay, because a path may have them."""
+    return re.sub(r" *\n *", " ", printable(text).strip())
+
+
 class CommandError(click.ClickException):
     """A user's mistake: its message, in lines that fit a terminal, then perhaps a command to paste; exit status 2."""
 
     exit_code = 2  # as click's own usage errors; 1 is left for a gradient that is wrong
 
     def __init__(self, message: str, command: str = "") -> None:
-        super().__init__(" ".join(printable(message).split()))
+        super().__init__(one_line(message))
         self.command = command
 
     def show(self, file: Any = None) -> None:
@@ -44,8 +51,28 @@ class Commands(click.Group):
         except (BrokenPipeError, click.exceptions.NoArgsIsHelpError, CommandError):
             raise  # click knows what to do with `resnet-scratch ... | head`, and with no command at all
         except (click.ClickException, UserError, OSError) as error:
-            text = error.format_message() if isinstance(error, click.ClickException) else str(error)
-            raise CommandError(text) from error
+            raise CommandError(self._message(error, context)) from error
+        except KeyboardInterrupt:
+            click.echo("Aborted!", err=True)
+            context.exit(128 + signal.SIGINT)  # as a shell reports it; 1 would be a verdict of gradcheck, or doctor
+
+    def _message(self, error: Exception, context: click.Context) -> str:
+        """What the error says, with the name of the option in place of that of the argument that it set."""
+        if isinstance(error, click.ClickException):
+            return error.format_message()
+        text = reason(error)
+        for parameter in self.commands[context.invoked_subcommand or ""].params:
+            name, shown = parameter.name or "", parameter.opts[0]
+            if shown.startswith("--"):
+                text = re.sub(rf"\b{name}\b" if "_" in name else rf"^{name}\b", shown, text)
+        return text
+
+
+def reason(error: Exception) -> str:
+    """What an error says: of a file, its name and what is wrong, without the number that the system has for it."""
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 class Name(click.ParamType):
@@ -108,11 +135,20 @@ class Folder(click.Path):
         return super().convert(value, param, context)
 
 
-class FigureFile(click.Path):
-    """A file to write a figure to, with an ending that Matplotlib knows; .png is added to a name without any."""
+class File(click.Path):
+    """A file to write. An empty name is a mistake here, too."""
 
     def __init__(self) -> None:
         super().__init__(path_type=Path, dir_okay=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> Any:
+        if value == "":
+            self.fail("the name of the file is empty", param, context)
+        return super().convert(value, param, context)
+
+
+class FigureFile(File):
+    """A file to write a figure to, with an ending that Matplotlib knows; .png is added to a name without any."""
 
     def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> Any:
         from matplotlib.figure import Figure  # takes a moment
@@ -175,7 +211,7 @@ device_option = option("--device", default="auto", help=DEVICE_HELP, callback=re
 threads_option = option(
     "--threads",
     type=Integer(min=1),
-    help="Processor threads.  [default: all]",
+    help="Processor threads, of each process.  [default: all, shared out to the processes]",
     expose_value=False,
     callback=_set_threads,
 )

@@ -13,7 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ..compute.processes import INSTALL, find_mpiexec, launched_by_mpi, processes
+import click
+
+from ..compute.processes import INSTALL, find_mpiexec, launched_by_mpi, number_of_processes, processes
 from ..experiment.console import COLUMNS_VARIABLE
 from ..experiment.trainer import STOPPING
 from .options import CommandError, Integer, option
@@ -33,6 +35,8 @@ def across_processes(function: Callable[..., Any]) -> Callable[..., Any]:
         if number is not None and number > 1 and not launched_by_mpi():
             sys.exit(_by_mpiexec(number))
         with processes():
+            if number is not None and number != number_of_processes():
+                raise click.UsageError(f"--processes is {number}, but mpiexec has started {number_of_processes()}")
             return function(*arguments, **options)
 
     return command

@@ -14,6 +14,7 @@ from click.shell_completion import CompletionItem
 from ..data import NAMES as DATASETS
 from ..experiment.recipe import find as find_recipe
 from ..experiment.run import Settings
+from ..experiment.weights import LARGEST_IMAGE
 from .options import Integer, Name, option
 
 
@@ -42,7 +43,9 @@ data_dir_option = option(
     "--data-dir", type=click.Path(path_type=Path), help="Where the data set's files or archive are."
 )
 image_size_option = option(
-    "--image-size", type=Integer(min=1), help="Height and width of images from a folder.  [default: 32]"
+    "--image-size",
+    type=Integer(min=1, max=LARGEST_IMAGE),
+    help="Height and width of images from a folder.  [default: 32]",
 )
 
 
@@ -83,6 +86,8 @@ def settings_of(
     if "epochs" in changes:
         changes["steps"] = None
     original = find_recipe(recipe)
+    if changes.get("optimizer", "sgd") != "sgd" or changes.get("momentum") == 0:
+        changes["nesterov"] = False  # it is a form of sgd's momentum
     chosen = dataclasses.replace(original, **changes)
     if chosen != original:
         chosen = dataclasses.replace(chosen, expect="")  # which was measured with the recipe as it is

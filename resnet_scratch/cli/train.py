@@ -30,6 +30,7 @@ from .options import (
     command_line,
     device_option,
     option,
+    reason,
     threads_option,
 )  # fmt: skip
 from .processes import across_processes
@@ -43,12 +44,16 @@ def _recipe_list() -> str:
 
 @click.command(short_help="Train a network.", epilog=f"{MODELS}\n\n{_recipe_list()}")
 @option("--recipe", default="shapes", type=Name("recipe", RECIPES), help="All choices under one name; see below.")
-@option("--model", type=MODEL, help="Another model than the recipe's; see below.")
+@option("--model", type=MODEL, help="The network; see below.  [default: the recipe's]")
 @data_option(None, otherwise="the recipe's")
 @data_dir_option
 @image_size_option
 @mirror_option
-@option("--epochs", type=Integer(min=1), help="Another length in all; the schedule is stretched to it.")
+@option(
+    "--epochs",
+    type=Integer(min=1),
+    help="Length of the whole run, schedule included.  [default: the recipe's]",
+)
 @option("--batch-size", type=Integer(min=1), help="Images per step.  [default: the recipe's]")
 @option(
     "--lr",
@@ -97,13 +102,13 @@ def train(context: click.Context, /, device: str, resume: Path | None, data_dir:
     resnet-scratch train --model plain44    and resnet44: see `compare`
     resnet-scratch train --resume runs/shapes-resnet8-...
 
-    --resume continues a run that was stopped; it is then the run that was never interrupted, to the bit, also with
-    another number of --processes: 1, 2, 4 or 8 of them, with the same number of images each and at least 8. If your
-    folder of images has moved, --data says where it is.
+    --resume continues a run that was stopped. The result is the same, to the bit, as if it had never been interrupted,
+    even with another number of --processes: 1, 2, 4 or 8 of them, with the same number of images each and at least 8.
+    If your folder of images has moved, --data says where it is.
 
-    --resume with --epochs gives a run another length, also one that has ended. What it has done stays. From the next
-    step on, the learning rate is that of the schedule over all epochs, so it may rise again; the run is not the one
-    that would have been started with so many epochs. config.json in its folder records the change.
+    --resume with --epochs gives a run another length, also one that has ended. Steps already taken are kept. From the
+    next step on, the learning rate is that of the schedule over all epochs, so it may rise again; the run is not the
+    one that would have been started with so many epochs. config.json in its folder records the change.
     """
     if resume:
         run = _resume(context, resume, device, choices["data"], data_dir, choices["epochs"])
@@ -151,7 +156,7 @@ def _way_to_continue(run: Run) -> Iterator[None]:
     except OSError as error:
         if isinstance(error, BrokenPipeError) or not (run.folder / STATE_FILE).exists():
             raise
-        message = f"{error}. The run is kept as it was saved last. Once that is mended, continue it:"
+        message = f"{reason(error)}. The run is kept as it was saved last. Once that is mended, continue it:"
         raise CommandError(message, command_line("train", "--resume", run.folder)) from error
 
 

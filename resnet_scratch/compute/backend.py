@@ -127,7 +127,7 @@ def resolve_device(device: str) -> str:
     if name in found:
         return name
     reason = f"{why}. Without a GPU use device 'cpu'" if why else f"found are {', '.join(found)}"
-    raise DeviceError(f"device {device!r} is not here: {reason}")
+    raise DeviceError(f"device {device!r} is not available: {reason}")
 
 
 def describe(device: str) -> str:

@@ -13,6 +13,8 @@ from numbers import Integral
 from queue import SimpleQueue
 from typing import Any
 
+from ..errors import UserError
+
 THREADS_VARIABLE = "RESNET_SCRATCH_THREADS"
 
 _threads: int | None = None  # as chosen
@@ -23,7 +25,7 @@ _this_thread = threading.local()
 def num_threads() -> int:
     """How many threads share a batch: as set, else from RESNET_SCRATCH_THREADS, else all processors we may use.
 
-    Raises ValueError when that variable is not a whole number of at least 1.
+    Raises UserError when that variable is not a whole number of at least 1.
     """
     global _default
     if _threads is not None:
@@ -31,7 +33,7 @@ def num_threads() -> int:
     if _default is None:
         value = os.environ.get(THREADS_VARIABLE, str(len(processors())))
         if not (value.isdecimal() and int(value) > 0):
-            raise ValueError(f"{THREADS_VARIABLE} must be a whole number of at least 1, got {value!r}")
+            raise UserError(f"{THREADS_VARIABLE} must be a whole number of at least 1, got {value!r}")
         _default = int(value)
     return _default
 

@@ -55,6 +55,9 @@ class Cifar:
         """
         name = data_dir or os.environ.get(DATA_VARIABLE)
         path = Path(os.path.expanduser(name)) if name else self._download()
+        if not path.exists():
+            named = "" if data_dir else f", which {DATA_VARIABLE} names"
+            raise DataError(f"there is no file or folder {path}{named}; {self._how_to_get_it}")
         try:
             version, read = self._open_folder(path) if path.is_dir() else self._open_archive(path)
             parts = [self._parse(name, read(name), count, version) for name, count in version.records.items()]
@@ -105,8 +108,6 @@ class Cifar:
 
     def _open_archive(self, path: Path) -> tuple[Version, Callable[[str], bytes]]:
         """The same for an archive."""
-        if not path.is_file():
-            raise DataError(f"there is no file or folder {path}; {self._how_to_get_it}")
         for version in self.versions:
             if path.name == version.archive or path.stat().st_size == version.size:
                 self._check_md5(path, version)

@@ -69,11 +69,16 @@ def grade_hand_ins(folders: Sequence[Path], chapters: Iterable[int] = (), second
                 job.result()
         finally:
             pool.shutdown(cancel_futures=True)  # Ctrl-C ends it all
-    students = [Student(folder.resolve().name, {k: jobs[folder, k].result() for k in numbers}) for folder in folders]
+    names = [folder.resolve().name for folder in folders]
+    if len(set(names)) < len(names):
+        names = list(map(str, folders))
+    marks = [{number: jobs[folder, number].result() for number in numbers} for folder in folders]
+    students = list(map(Student, names, marks))
     for folder, student in zip(folders, students):
         if not any(_answers(number, files[folder]) for number in numbers):
             there = ", ".join(path.name for path in sorted(folder.rglob("*"))[:9] if path.is_file())
-            student.marks[numbers[0]] = Mark("missing", f"there is no answer in the hand-in, but: {there}")
+            held = f"there is no answer in the hand-in, but: {there}" if there else "the hand-in is empty"
+            student.marks[numbers[0]] = Mark("missing", held)
     return students
 
 

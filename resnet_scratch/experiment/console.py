@@ -58,7 +58,7 @@ class ProgressBar:
         from tqdm import tqdm
 
         images = run.steps_per_epoch * run.settings.recipe.batch_size
-        columns = int(os.environ.get(COLUMNS_VARIABLE, 0))
+        columns = int(width) if (width := os.environ.get(COLUMNS_VARIABLE, "")).isdecimal() else 0
         self._bar = tqdm(
             total=images,
             file=sys.stdout if columns else sys.stderr,  # two pipes would lose the order of bar and lines

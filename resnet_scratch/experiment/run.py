@@ -127,7 +127,7 @@ class Run:
         steps, loss, correct = self.sums.to_array().tolist()
         if not math.isfinite(loss):
             first = self.step - self.sums.steps + int(self.sums.finite_steps) + 1
-            raise self._diverged(f"the loss is not finite since step {first}", first)
+            raise self._diverged(f"the loss has not been finite since step {first}", first)
         return loss / steps, correct / (steps * self.settings.recipe.batch_size)
 
     def check_finite(self) -> None:
@@ -142,14 +142,21 @@ class Run:
         highest = self.settings.recipe.learning_rate
         rate = self.settings.recipe.learning_rates(self.total_steps)(step - 1)
         saved = (self.folder / STATE_FILE).exists()
-        kept = f"{self.folder} keeps the state that was saved before" if saved else "nothing was saved before"
-        return RunError(f"{what} (learning rate {rate:.3g}, of at most {highest:.3g}); {kept}; {self.way_out}")
+        kept = (
+            f"{self.folder} keeps the state that was saved before; {self.way_out}"
+            if saved
+            else f"nothing was saved; start again {self._lower}"
+        )
+        return RunError(f"{what} (learning rate {rate:.3g}, of at most {highest:.3g}); {kept}")
 
     @property
     def way_out(self) -> str:
         """What to do where the run diverges: resumed, it is the same to the bit."""
-        lower = self.settings.recipe.learning_rate / 3
-        return f"resuming would end here again: start again, in another folder, with --lr {lower:.2g}"
+        return f"resuming would end here again: start again, in another folder, {self._lower}"
+
+    @property
+    def _lower(self) -> str:
+        return f"with --lr {self.settings.recipe.learning_rate / 3:.2g}"
 
 
 def build_run(settings: Settings, lock: FolderLock, device: str, dataset: data.Dataset | None) -> Run:

@@ -49,10 +49,13 @@ class About:
                 len(size) == 2 and all(1 <= n <= LARGEST_IMAGE for n in size),
                 f"height and width, each of 1 to {LARGEST_IMAGE} pixels",
             ),
-            "mean": (len(statistics["mean"]) == 3 and all(0 <= m <= 1 for m in statistics["mean"]), "3 times 0 to 1"),
+            "mean": (
+                len(statistics["mean"]) == 3 and all(0 <= m <= 1 for m in statistics["mean"]),
+                "three numbers from 0 to 1",
+            ),
             "std": (
                 len(statistics["std"]) == 3 and all(0 < s <= 1 for s in statistics["std"]),
-                "3 times 0 to 1, not 0",
+                "three numbers above 0 and at most 1",
             ),
             "dataset": (_are_names((self.dataset,)), "a name"),
             "recipe": (_are_names((self.recipe,)), "a name"),
@@ -112,6 +115,8 @@ def load_model(path: str | Path, device: str = "cpu") -> tuple[ResNet, About]:
     if path.is_dir():
         path /= WEIGHTS_FILE
     fields = read_about(path)
+    if "settings" in fields:
+        raise CheckpointError(f"{path} is the state of a run; its weights are in {path.with_name(WEIGHTS_FILE)}")
     try:
         about = About(**_with_tuples(fields))
         about.check()

@@ -8,6 +8,7 @@ from ..checks import check_number, check_whole
 from ..compute.backend import Array
 from ..compute.batch import Sum, of_first_image, over_batch
 from ..compute.channels import channel_sum, per_channel
+from ..errors import UserError
 from .groups import backward_groups, forward_groups
 from .layer import Buffer, Layer, Parameter, check_gradient, check_images
 
@@ -44,9 +45,9 @@ class BatchNorm2d(Layer):
         """x (N, H, W, C) -> y (N, H, W, C). The cache is (x, mean, 1 / sqrt(var + eps), training); in training with
         groups, a list of what it is for each group.
 
-        A channel that never varies becomes its bias, or nan where eps is 0. Raises ValueError when C is not `channels`,
-        and in training when there is one value per channel only: it would be its own mean. Raises UserError when N is
-        no multiple of `group`.
+        A channel that never varies becomes its bias, or nan where eps is 0. Raises ValueError when C is not `channels`.
+        Raises UserError in training when there is one value per channel only, which would be its own mean, and when N
+        is no multiple of `group`.
         """
         check_images(x, self.channels)
         if training and self.group is not None:
@@ -71,7 +72,8 @@ class BatchNorm2d(Layer):
 
         sum_d, sum_d2, count = over_batch(sums, x)
         if count < 2:
-            raise ValueError(f"batch normalisation in training needs more than one value per channel, got x {x.shape}")
+            message = f"batch normalisation in training needs more than one value per channel, got x {x.shape}"
+            raise UserError(f"{message}: take more images at a time, or larger ones")
         mean_d = sum_d / count
         mean, var = a + mean_d, sum_d2 / count - mean_d**2
         for running, batch in ((self.running_mean, mean), (self.running_var, var * (count / (count - 1)))):

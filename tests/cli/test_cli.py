@@ -132,8 +132,8 @@ def test_a_full_disk_ends_with_the_command_that_continues_where_there_is_somethi
         patch.setattr(checkpoint, "atomic_write", full)
         nothing = invoke(*TRAIN, "--run-dir", "other")
     assert result.exit_code == nothing.exit_code == 2
-    assert "\nError: [Errno 28] No space left: 'run/log.csv'. " in result.output
-    assert nothing.output.endswith("\nError: [Errno 28] No space left: 'other/state.safetensors'\n")
+    assert "\nError: run/log.csv: No space left. " in result.output
+    assert nothing.output.endswith("\nError: other/state.safetensors: No space left\n")
     command = result.output.strip().splitlines()[-1].split()
     assert command == ["resnet-scratch", "train", "--resume", "run"]
     with monkeypatch.context() as patch:
@@ -169,7 +169,7 @@ def test_numbers_that_are_no_longer_finite_are_one_line(invoke, monkeypatch):
     result = invoke(*TRAIN)
     assert result.exit_code == 2
     message = " ".join(result.output[result.output.index("Error: ") :].split())
-    assert message.startswith("Error: the loss is not finite since step 2 (learning rate 0.0")
+    assert message.startswith("Error: the loss has not been finite since step 2 (learning rate 0.0")
 
 
 def test_a_folder_s_name_must_not_be_empty(invoke, tmp_path):
@@ -210,7 +210,9 @@ def test_compare_draws_runs(trained, invoke, tmp_path):
     result = invoke("compare", "run", "run", "--out", "both.png")
     assert result.exit_code == 0 and result.output.count("train error") == 1
     assert width("both.png") > 600
-    assert is_one_message(invoke("compare", "nowhere"), "no log.csv")
+    assert is_one_message(invoke("compare", "run", "nowhere"), "nowhere", "does not exist")
+    Path("empty").mkdir()
+    assert is_one_message(invoke("compare", "empty"), "no log.csv")
     assert "Written: figure.png\n" in invoke("compare", "run", "--out", "figure").output and width("figure.png") > 600
     for command in (("compare", "nowhere", "--out"), ("data", "--sheet")):
         wrong = invoke(*command, "figure.xyz")
@@ -261,7 +263,7 @@ def test_ctrl_c_is_no_wrong_gradient(invoke, monkeypatch):
         (("train", "--model", "resnt20"), ("resnt20", "did you mean resnet20")),
         (("train", "--recipe", "papr"), ("papr", "paper")),
         (("train", "--epochs", "0"), ("--epochs", "0")),
-        (("train", "--batch-size", "1000"), ("batch_size", "48", "1000")),
+        (("train", "--batch-size", "1000"), ("--batch-size must be at most", "48", "1000")),
         (("train", "--device", "tpu"), ("device", "tpu")),
         (("train", "--resume", "nowhere"), ("nowhere", "resume")),
         (("evaluate", "nowhere.safetensors"), ("no such file", "nowhere.safetensors")),

@@ -82,7 +82,7 @@ def test_whatever_is_wrong_with_cupy_the_cpu_works_and_the_reason_is_told(monkey
     cupy, packages, reason = REASONS[case]
     install(monkeypatch, cupy, packages)
     assert devices() == ["cpu"] and resolve_device("auto") == resolve_device("cpu") == "cpu"
-    message = f"device 'cuda:1' is not here: .*{reason}.*Without a GPU use device 'cpu'"
+    message = f"device 'cuda:1' is not available: .*{reason}.*Without a GPU use device 'cpu'"
     with pytest.raises(DeviceError, match=message) as e:
         resolve_device("cuda:1")
     assert "\n" not in str(e.value) and why_no_gpu() in str(e.value)
@@ -109,7 +109,7 @@ def two_gpus(request, gpu):
 def test_gpus_are_found_and_named(two_gpus):
     assert devices() == ["cpu", "cuda:0", "cuda:1"] and why_no_gpu() == ""
     assert [resolve_device(d) for d in ("auto", "cuda", "cuda:1", "cpu")] == ["cuda:0", "cuda:0", "cuda:1", "cpu"]
-    with pytest.raises(DeviceError, match="device 'cuda:2' is not here: found are cpu, cuda:0, cuda:1"):
+    with pytest.raises(DeviceError, match="device 'cuda:2' is not available: found are cpu, cuda:0, cuda:1"):
         resolve_device("cuda:2")
     assert describe("cuda:1") == "cuda:1 (Stand-in, 16.0 GB)"
 

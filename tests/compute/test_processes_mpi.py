@@ -114,7 +114,7 @@ def test_a_process_that_is_gone_ends_all_with_a_message(tmp_path, what, message,
 
 def test_a_loss_that_is_not_finite_ends_all_after_the_same_step(tmp_path):
     result = together(2, "run", tmp_path, "diverge")
-    steps = re.findall(r"RunError: the loss is not finite since step (\d+)", result.stderr)
+    steps = re.findall(r"RunError: the loss has not been finite since step (\d+)", result.stderr)
     assert result.returncode != 0 and len(steps) == 2 and len(set(steps)) == 1
     assert "ends all of them" not in result.stderr  # because all have seen it
 

@@ -119,7 +119,7 @@ def break_weights(step):
     return wrong
 
 
-FIRST = r"the loss is not finite since step {} \(learning rate 0\.\d+, of at most 0.05\); .*with --lr 0.017$"
+FIRST = r"the loss has not been finite since step {} \(learning rate 0\.\d+, of at most 0.05\); .*with --lr 0.017$"
 LAST = (
     r"model.conv1.weight .*not finite after step {} \(learning rate 0?[.\de-]+, of at most 0.05\); .*with --lr 0.017$"
 )
@@ -147,7 +147,10 @@ def test_numbers_that_are_no_longer_finite_end_the_run_and_keep_the_last_good_st
         with pytest.raises(run.RunError, match=message) as raised:
             go(folder, tiny_dataset)
     if not kept:
-        assert "nothing was saved before" in str(raised.value) and not (folder / "state.safetensors").exists()
+        assert (
+            "nothing was saved; start again with --lr" in str(raised.value)
+            and not (folder / "state.safetensors").exists()
+        )
         return
     assert f"{folder} keeps the state that was saved before" in str(raised.value)
     assert storage.resume(folder, "cpu", dataset=tiny_dataset).step == kept

@@ -1,0 +1,98 @@
+"""What users get wrong: one message, exit status 2, and nothing written."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+from in_process import TRAIN, is_one_message
+from PIL import Image
+
+from resnet_scratch.cli import devices, main, processes
+from resnet_scratch.compute import threads
+
+
+@pytest.mark.parametrize("command", [("gradcheck",), ("summary", "resnet8")])
+def test_a_number_of_threads_that_is_none_is_told_by_commands_without_the_option(invoke, monkeypatch, command):
+    monkeypatch.setenv("RESNET_SCRATCH_THREADS", "abc")
+    monkeypatch.setattr(threads, "_threads", None)
+    monkeypatch.setattr(threads, "_default", None)
+    result = invoke(*command)
+    assert "RESNET_SCRATCH_THREADS must be a whole number of at least 1, got 'abc'" in result.output.replace(
+        "\n  ", " "
+    )
+    assert result.exit_code == 2 and "Traceback" not in result.output and "image size" not in result.output
+
+
+@pytest.mark.parametrize("changes", [("--momentum", 0), ("--optimizer", "adam")])
+def test_nesterov_goes_with_the_momentum_of_sgd(invoke, changes):
+    recipe = ("--recipe", "cifar10-quick", "--data", "shapes", "--model", "resnet8", *changes)
+    result = invoke(*TRAIN, *recipe)
+    assert result.exit_code == 0, result.output
+    with open("run/config.json") as file:
+        assert json.load(file)["recipe"]["nesterov"] is False
+
+
+def test_a_batch_in_which_a_channel_has_one_value(invoke):
+    result = invoke(*TRAIN, "--model", "resnet18", "--batch-size", 1)
+    assert result.exit_code == 2 and "Traceback" not in result.output
+    assert "more than one value per channel" in result.output and "take more images at a time" in result.output
+
+
+def test_an_argument_is_called_by_the_name_of_its_option():
+    assert is_one_message(CliRunner().invoke(main, ["data", "--data-dir", "x"]), "--data-dir says where cifar10 and")
+
+
+def test_so_are_two(invoke):
+    assert is_one_message(invoke(*TRAIN, "--batch-norm-group", 3), "--batch-norm-group must divide --batch-size, 8")
+
+
+@pytest.mark.parametrize("command", [("exercises", ""), ("grade", ".", "--out", ""), ("export", "run", ""),
+                                     ("import", "run", "--out", ""), ("data", "--sheet", ""),
+                                     ("compare", "run", "--out", "")])  # fmt: skip
+def test_an_empty_name_as_of_a_variable_that_is_not_set(trained, invoke, tmp_path, command):
+    before = sorted(tmp_path.rglob("*"))
+    assert is_one_message(invoke(*command), "is empty")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_the_state_of_a_run_is_no_file_of_weights(trained, invoke):
+    assert is_one_message(invoke("evaluate", "run/state.safetensors"), "is the state of a run; its weights are in")
+
+
+def test_the_name_of_a_file_stays_as_it_is(trained, invoke):
+    """macOS puts a narrow no-break space into the names of its screenshots."""
+    name = "Screenshot 1\u202fPM  2.png"
+    Image.new("RGB", (8, 8)).save(name)
+    assert invoke("predict", "run", name).stdout.startswith(f"{name}: ")
+    assert f"Error: {name[:8]} x\u202fy " in invoke("predict", "run", f"{name[:8]} x\u202fy").stderr
+
+
+def test_a_name_that_the_terminal_cannot_show_ends_nothing(trained, invoke):
+    Image.new("RGB", (8, 8)).save("\u56fe.png")
+    result = CliRunner(charset="cp1252").invoke(main, ["predict", "run", "\u56fe.png"])
+    assert result.exit_code == 0 and result.stdout.startswith("\\u56fe.png: ")
+
+
+def test_the_width_of_a_terminal_that_is_no_number_is_no_width(invoke, monkeypatch):
+    monkeypatch.setenv(processes.COLUMNS_VARIABLE, "abc")
+    assert invoke(*TRAIN).exit_code == 0
+
+
+def test_ctrl_c_is_no_verdict_of_doctor(invoke, monkeypatch):
+    def press_ctrl_c():
+        raise KeyboardInterrupt
+        yield
+
+    monkeypatch.setattr(devices, "examine", press_ctrl_c)
+    assert invoke("doctor").exit_code == 130
+
+
+def test_more_processes_than_mpiexec_has_started(invoke, monkeypatch):
+    monkeypatch.setattr(processes, "launched_by_mpi", lambda: True)
+    assert is_one_message(invoke("train", "--processes", 4), "--processes is 4, but mpiexec has started 1")
+
+
+def test_images_larger_than_a_file_of_weights_may_ask_for(invoke):
+    assert is_one_message(invoke("train", "--data", ".", "--image-size", 2049), "--image-size", "1<=x<=2048")
