@@ -73,6 +73,14 @@ def gpu(request, monkeypatch):
     STANDIN.cuda.Device(0).use()
 
 
+@pytest.fixture
+def standin(request, gpu):
+    """The stand-in for CuPy, for what a real GPU does not show: two devices, their names, a call that is watched."""
+    if request.config.getoption("--device") == "cuda":
+        pytest.skip("for the stand-in only")
+    return gpu
+
+
 @pytest.fixture(params=["numpy", "cupy"])
 def xp(request):
     """The array module that a test runs on: NumPy, then CuPy."""

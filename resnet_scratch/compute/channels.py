@@ -13,10 +13,12 @@ LONG_ROW = 1 << 14  # numbers
 def channel_sum(x: Array) -> Array:
     """The sum of x (N, H, W, C) over all but its last axis: (C,).
 
-    On a processor it is a row of ones times a matrix: BLAS adds rows many times faster than NumPy's sum does.
+    On a processor it is a row of ones times a matrix: BLAS adds rows many times faster than NumPy's sum does. On a GPU
+    it is two sums: a single one would be the work of one or two blocks of threads, because CuPy gives each at least as
+    many as 32 of the C results (`_get_block_specs` in its _reduction.pyx).
     """
     if array_module(x) is not np:
-        return x.sum((0, 1, 2))
+        return x.sum((1, 2)).sum(0)
     N, H, W, C = x.shape
     rows = np.ones(N * H, x.dtype) @ x.reshape(N * H, W * C)
     return rows.reshape(W, C).sum(0)

@@ -5,11 +5,12 @@ Results are the same in all processes. NCCL chooses the order of a sum, so they 
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 import numpy as np
 
-from .backend import Array, array_module, load_nccl
+from .backend import Array, DeviceError, array_module, load_nccl
 
 _communicators: dict[int, Any] = {}  # NCCL's, by the handle of MPI's, which is never freed
 
@@ -23,8 +24,8 @@ def is_for_nccl(value: Any) -> bool:
 
 def all_sum(comm: Any, arrays: list[Array]) -> list[Array]:
     """Each of the arrays, added over all processes; `comm` is MPI's communicator of them. Does not wait for the GPU."""
-    nccl, gpus = load_nccl(), _communicator(comm)
-    xp = array_module(arrays[0])
+    nccl, xp = load_nccl(), array_module(arrays[0])
+    gpus = _communicator(comm, xp)
     sums = [xp.empty(array.shape, array.dtype) for array in arrays]
     arrays = [xp.ascontiguousarray(array) for array in arrays]  # it makes (1,) of the shape ()
     stream = xp.cuda.get_current_stream().ptr
@@ -37,17 +38,24 @@ def all_sum(comm: Any, arrays: list[Array]) -> list[Array]:
 
 def broadcast(comm: Any, array: Array) -> Array:
     """The first process's `array`, which has the same shape and dtype in all. Does not wait for the GPU."""
-    nccl, gpus = load_nccl(), _communicator(comm)
-    xp = array_module(array)
+    nccl, xp = load_nccl(), array_module(array)
+    gpus = _communicator(comm, xp)
     result = array.copy()
     gpus.bcast(result.data.ptr, result.size, _type(nccl, result), 0, xp.cuda.get_current_stream().ptr)
     return result
 
 
-def _communicator(comm: Any) -> Any:
-    """NCCL's communicator of the processes, each with its current GPU. MPI sends the number by which they meet."""
+def _communicator(comm: Any, xp: Any) -> Any:
+    """NCCL's communicator of the processes, each with its current GPU. MPI sends the number by which they meet.
+
+    Raises DeviceError, in all of them, where two have the same GPU.
+    """
     handle = comm.py2f()
     if handle not in _communicators:
+        gpus = set(comm.allgather((socket.gethostname(), xp.cuda.Device().pci_bus_id)))
+        if len(gpus) < comm.size:
+            raise DeviceError(f"each process needs a GPU of its own, got {comm.size} processes on {len(gpus)}: start "
+                              "as many processes as there are GPUs, or use device 'cpu'")  # fmt: skip
         nccl = load_nccl()
         meeting = comm.bcast(nccl.get_unique_id() if comm.rank == 0 else None)
         _communicators[handle] = nccl.NcclCommunicator(comm.size, meeting, comm.rank)

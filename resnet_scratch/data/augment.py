@@ -30,8 +30,12 @@ def random_crop(images: Array, padding: int, rng: np.random.Generator) -> Array:
     padded = xp.zeros((N, H + 2 * padding, W + 2 * padding, C), images.dtype)
     padded[:, padding : padding + H, padding : padding + W] = images
     tops, lefts = (xp.asarray(rng.integers(0, 2 * padding + 1, N)) for _ in range(2))
-    crops = xp.lib.stride_tricks.sliding_window_view(padded, (H, W), (1, 2))  # all of them: (N, 2P+1, 2P+1, C, H, W)
-    return xp.ascontiguousarray(crops.transpose(0, 1, 2, 4, 5, 3)[xp.arange(N), tops, lefts])
+    image, row, column, channel = padded.strides
+    positions = 2 * padding + 1
+    crops = xp.lib.stride_tricks.as_strided(  # all of them; CuPy's sliding_window_view would wait for the GPU
+        padded, (N, positions, positions, H, W, C), (image, row, column, row, column, channel)
+    )
+    return xp.ascontiguousarray(crops[xp.arange(N), tops, lefts])
 
 
 def random_flip(images: Array, rng: np.random.Generator) -> Array:

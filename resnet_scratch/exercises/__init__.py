@@ -9,8 +9,10 @@ students get, as a file or as cells of a notebook, is cut from there. `checks/ch
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from importlib import import_module
 from importlib.util import find_spec
+from inspect import isfunction
 from typing import Any
 
 from ..errors import UserError
@@ -28,7 +30,21 @@ def grade(number: str, answer: Any) -> None:
     Raises AssertionError with a message that says what is wrong, NotImplementedError if there is no answer yet, and
     UserError if there is no such task, or no check of it.
     """
-    _checker(number)(answer)
+    _checker(number)(_returning(answer))
+
+
+def _returning(answer: Any) -> Any:
+    """A function that is wrong if it returns nothing; a class as it is."""
+    if not isfunction(answer):
+        return answer
+
+    @wraps(answer)
+    def called(*arguments: Any, **named: Any) -> Any:
+        result = answer(*arguments, **named)
+        assert result is not None, "your function returned nothing: is its `return` missing?"
+        return result
+
+    return called
 
 
 def check(number: str, answer: Any) -> bool:

@@ -14,7 +14,7 @@ def small_graph(x: float, w: float) -> tuple[float, float, float]:
     """Task 2.1 (*, 15 minutes): forward and backward through a graph with a fork
 
     TODO: The graph is `u = w * x`, `y = np.tanh(u)`, `e = y - x`, `L = e ** 2`. Compute L, then go backward through the
-        four steps, and return `(L, grad_x, grad_w)`. The derivative of tanh is $1 - \\tanh^2$.
+        four steps, and return `(L, grad_x, grad_w)`. The derivative of tanh(u) is `1 - np.tanh(u) ** 2`.
     QUESTION: Along which paths can a change of x reach L?
     POINTER: Name the gradient of each value as you go: `grad_e`, then `grad_y`, then `grad_u`. x is used in two steps,
         so it gets two gradients, and one of them comes through the minus sign.

@@ -85,7 +85,9 @@ def small_network() -> ResNetConfig:
         or more).
     QUESTION: `CONFIGS["resnet20"]` is over both budgets. By which factors? Which of its numbers would you change?
     POINTER: Halving all widths divides parameters and multiply-adds by about four. `dataclasses.replace` changes a
-        field of a configuration; `summarise(build(config, rng=...), 32)` counts.
+        field of a configuration. `CONFIGS` and `build` are in `resnet_scratch.models`, `summarise` is in
+        `resnet_scratch.measure.summary`: `summarise(build(config, rng=np.random.default_rng(0)), 32)` returns a row for
+        each layer, with its `parameters` and `multiply_adds`.
     """
     ### BEGIN SOLUTION
     return ResNetConfig("small", "basic", (3, 3, 3), (8, 16, 32), "cifar", "A", 32)

@@ -53,8 +53,9 @@ def cost_of_covering(
         and W are multiples of `size`. Return (H // size, W // size): by how much the score falls when that square alone
         is set to `fill`. `score` takes images (N, H, W, 3) and returns N numbers. Do not change `image`.
     QUESTION: How do you make sure that only one square is covered at a time?
-    POINTER: Take a fresh copy of the image for each square. All copies can go through `score` as one batch. The fall is
-        score(image) - score(copy), which is positive where covering hurts.
+    POINTER: Take a fresh copy of the image for each square. All copies can go through `score` as one batch;
+        `image[None]` is a batch of one image. The fall is the score of the image minus that of the copy, so it is
+        positive where covering hurts.
     """
     ### BEGIN SOLUTION
     rows, columns = image.shape[0] // size, image.shape[1] // size

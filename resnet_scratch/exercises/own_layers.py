@@ -1,7 +1,7 @@
 """Layers that are made of a student's answers.
 
 `OwnConv2d` is a Conv2d whose forward and backward call the answers, and so on. To run a network on a student's code,
-the classes of its layers are exchanged; its weights stay.
+the classes of its layers are exchanged; its weights stay. An answer may return a list where an array is wanted.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ def own_conv2d(convolution: Callable, weight_gradient: Callable, add_back: Calla
     class OwnConv2d(Conv2d):
         def forward(self, x, training=False):
             bias = np.zeros(self.out_channels, x.dtype) if self.bias is None else self.bias.value
-            return convolution(x, self.weight.value, bias, self.stride[0], self.padding[0]), x
+            return np.asarray(convolution(x, self.weight.value, bias, self.stride[0], self.padding[0])), x
 
         def backward(self, grad_y, x):
             geometry = self.kernel_size, self.stride[0], self.padding[0]
-            self.weight.grad = weight_gradient(x, grad_y, *geometry)
+            self.weight.grad = np.asarray(weight_gradient(x, grad_y, *geometry))
             if self.bias is not None:
                 self.bias.grad = grad_y.sum((0, 1, 2))
             weight = self.weight.value.reshape(-1, self.out_channels)
-            return add_back(grad_y.reshape(-1, self.out_channels) @ weight.T, x.shape, *geometry)
+            return np.asarray(add_back(grad_y.reshape(-1, self.out_channels) @ weight.T, x.shape, *geometry))
 
         backward_to_parameters = Layer.backward_to_parameters
 
@@ -63,14 +63,15 @@ def own_batch_norm(batch_norm: Callable, batch_norm_backward: Callable, update_r
             if not training:
                 return super().forward(x)
             mean, var = self.running_mean, self.running_var
-            mean.value, var.value = update_running(mean.value, var.value, x, self.momentum)
-            return batch_norm(x, self.weight.value, self.bias.value, self.eps), x
+            mean.value, var.value = map(np.asarray, update_running(mean.value, var.value, x, self.momentum))
+            return np.asarray(batch_norm(x, self.weight.value, self.bias.value, self.eps)), x
 
         def backward(self, grad_y, x):
             one, zero = (np.ones_like(self.weight.value), np.zeros_like(self.weight.value))
-            xhat = batch_norm(x, one, zero, self.eps)
+            xhat = np.asarray(batch_norm(x, one, zero, self.eps))
             inverse_std = 1 / np.sqrt(x.var((0, 1, 2)) + self.eps)
-            grad_x, self.weight.grad, self.bias.grad = batch_norm_backward(grad_y, xhat, inverse_std, self.weight.value)
+            gradients = batch_norm_backward(grad_y, xhat, inverse_std, self.weight.value)
+            grad_x, self.weight.grad, self.bias.grad = map(np.asarray, gradients)
             return grad_x
 
     return OwnBatchNorm2d
@@ -81,10 +82,10 @@ def own_relu(relu_forward: Callable, relu_backward: Callable) -> type[ReLU]:
 
     class OwnReLU(ReLU):
         def forward(self, x, training=False):
-            return relu_forward(x), x
+            return np.asarray(relu_forward(x)), x
 
         def backward(self, grad_y, x):
-            return relu_backward(grad_y, x)
+            return np.asarray(relu_backward(grad_y, x))
 
     return OwnReLU
 
@@ -93,9 +94,9 @@ def own_loss(softmax: Callable, cross_entropy_gradient: Callable) -> Callable:
     """A `softmax_cross_entropy` that is made of the answers to tasks 5.3 and 5.4."""
 
     def loss(logits, labels):
-        probabilities = softmax(logits)
+        probabilities = np.asarray(softmax(logits))
         label_probabilities = probabilities[np.arange(len(labels)), labels]
-        return -np.log(label_probabilities).mean(), cross_entropy_gradient(probabilities, labels)
+        return -np.log(label_probabilities).mean(), np.asarray(cross_entropy_gradient(probabilities, labels))
 
     return loss
 
@@ -106,8 +107,8 @@ def own_sgd(sgd_step: Callable) -> type[SGD]:
     class OwnSGD(SGD):
         def step(self, learning_rate):
             for p, state in zip(self.parameters, self.states, strict=True):
-                p.value, state["velocity"] = sgd_step(
-                    p.value, p.grad, state["velocity"], learning_rate, self.momentum, self.weight_decay
-                )
+                old = p.value, p.grad, state["velocity"]
+                new = sgd_step(*old, learning_rate, self.momentum, self.weight_decay)
+                p.value, state["velocity"] = map(np.asarray, new)
 
     return OwnSGD

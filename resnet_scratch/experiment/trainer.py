@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import data
-from ..compute.backend import to_numpy
+from ..compute.backend import to_numpy, wait_for
 from ..compute.processes import check_same, is_first_process, largest
 from ..train import train
 from . import plots
@@ -57,9 +57,11 @@ def finish(run: Run, echo: Callable[[str], None] = print) -> Evaluation | signal
         for step in steps:
             run.step = step.number
             run.sums.add(step)
+            epoch_over = run.step % run.steps_per_epoch == 0 or run.finished
+            if epoch_over:
+                wait_for(run.device)  # a GPU does later what it is told to do, and that is time for training
             then = _count_time(run, then, training=True)
             bar.advance(run)
-            epoch_over = run.step % run.steps_per_epoch == 0 or run.finished
             if epoch_over:
                 bar.clear()
                 check_same(run.identity)  # weights differ where a layer's sum is not a `Sum` over the whole batch

@@ -376,12 +376,12 @@ def test_crosscheck_tells_where_two_devices_begin_to_differ(invoke, gpu, monkeyp
     assert result.exit_code == 2 and "--device and --against are both cpu" in result.output
 
 
-def test_auto_says_which_gpu_it_takes_or_why_none(invoke, gpu, monkeypatch):
+def test_auto_says_which_gpu_it_takes_or_why_none(invoke, standin, monkeypatch):
     assert invoke("gradcheck", "--device", "auto", "--help").exit_code == 0
     monkeypatch.setattr("resnet_scratch.verify.cases.check_cases", lambda device, seed, show: device == "cuda:0")
     result = invoke("gradcheck", "--device", "auto")
     assert result.exit_code == 0 and "device: cuda:0 (Stand-in, 16.0 GB)" in result.stderr
-    monkeypatch.setattr(gpu.cuda.runtime, "getDeviceCount", lambda: 0)
+    monkeypatch.setattr(standin.cuda.runtime, "getDeviceCount", lambda: 0)
     backend._look_for_gpus.cache_clear()
     assert "device: cpu, not a GPU: CuPy finds no GPU" in invoke("gradcheck", "--device", "auto").stderr
 

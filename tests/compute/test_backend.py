@@ -4,7 +4,7 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 
-from resnet_scratch.compute import backend
+from resnet_scratch.compute import backend, gpus
 from resnet_scratch.compute.backend import (
     DeviceError,
     array_module,
@@ -99,14 +99,7 @@ def test_on_the_cpu_nothing_is_copied():
     assert to_device(x, "cpu") is x and to_numpy(x) is x and describe("cpu") == "cpu"
 
 
-@pytest.fixture
-def two_gpus(request, gpu):
-    if request.config.getoption("--device") == "cuda":
-        pytest.skip("the machine may have one GPU")
-    return gpu
-
-
-def test_gpus_are_found_and_named(two_gpus):
+def test_gpus_are_found_and_named(standin):
     assert devices() == ["cpu", "cuda:0", "cuda:1"] and why_no_gpu() == ""
     assert [resolve_device(d) for d in ("auto", "cuda", "cuda:1", "cpu")] == ["cuda:0", "cuda:0", "cuda:1", "cpu"]
     with pytest.raises(DeviceError, match="device 'cuda:2' is not available: found are cpu, cuda:0, cuda:1"):
@@ -116,28 +109,42 @@ def test_gpus_are_found_and_named(two_gpus):
 
 @pytest.mark.parametrize("number, expected", [("0", "cuda:0"), ("1", "cuda:1"), ("2", "cuda:0"), ("5", "cuda:1")])
 @pytest.mark.parametrize("name", ["MPI_LOCALRANKID", "OMPI_COMM_WORLD_LOCAL_RANK"])
-def test_the_processes_of_a_machine_share_its_two_gpus(two_gpus, monkeypatch, name, number, expected):
+def test_the_processes_of_a_machine_share_its_standin(standin, monkeypatch, name, number, expected):
     monkeypatch.setenv(name, number)
     assert resolve_device("cuda") == resolve_device("auto") == expected
     assert resolve_device("cuda:1") == "cuda:1" and resolve_device("cpu") == "cpu"
 
 
-def test_without_nccl_the_message_says_what_to_install(gpu, monkeypatch):
-    monkeypatch.setattr(gpu.cuda.nccl, "available", False)
+def test_without_nccl_the_message_says_what_to_install(standin, monkeypatch):
+    monkeypatch.setattr(standin.cuda.nccl, "available", False)
     with pytest.raises(DeviceError, match="need NCCL: pip install nvidia-nccl-cu12"):
         backend.load_nccl()
 
 
-def test_a_gpu_that_cannot_compute_is_left_out(two_gpus, monkeypatch):
-    right = two_gpus.arange
-    monkeypatch.setattr(two_gpus, "arange", lambda n: right(n) * two_gpus._current.device)  # on GPU 0 always 0
+def test_two_processes_with_one_gpu_are_told(standin):
+    class Communicator:
+        size, rank = 2, 0
+
+        def py2f(self):
+            return -1
+
+        def allgather(self, mine):
+            return [mine, mine]
+
+    with pytest.raises(DeviceError, match="each process needs a GPU of its own, got 2 processes on 1: start as many"):
+        gpus.all_sum(Communicator(), [standin.asarray([1.0])])
+
+
+def test_a_gpu_that_cannot_compute_is_left_out(standin, monkeypatch):
+    right = standin.arange
+    monkeypatch.setattr(standin, "arange", lambda n: right(n) * standin._current.device)  # on GPU 0 always 0
     assert devices() == ["cpu", "cuda:1"] and resolve_device("auto") == "cuda:1"
 
 
-def test_to_a_gpu_and_back(two_gpus):
+def test_to_a_gpu_and_back(standin):
     x = np.arange(3)
     there = to_device(x, "cuda:1")
-    assert array_module(there) is two_gpus and there.device.id == 1
+    assert array_module(there) is standin and there.device.id == 1
     assert (there + there).device.id == 1  # it is the current one from now on
     assert to_device(there, "cuda:1") is there and to_device(there, "cpu").tolist() == [0, 1, 2]
     here = to_device(there, "cuda:0")

@@ -258,6 +258,7 @@ WRONG = [
     ("8.4", lambda curvatures, momentum: 3 * (1 + momentum) / max(curvatures), "too high"),
     ("8.4", lambda curvatures, momentum: 1.5 * (1 + momentum) / max(curvatures), "too low"),
     ("8.5", averages(correct=False), "too small"),
+    ("8.5", lambda losses, beta: [loss / (1 - beta**k) for k, loss in enumerate(losses)], "divide by zero"),
     ("8.5", averages(turned=True), "beta is the factor"),
     ("8.5", averages(feed_back=True), "uncorrected"),
     ("8.5", averages(start=lambda losses: losses[0], correct=False), "too much weight"),

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from resnet_scratch.exercises import ch09_why_depth_was_hard as solved
 from resnet_scratch.layers.layer import Layer, Parameter
 
 
@@ -67,6 +68,11 @@ class KeptInTheLayer(ByEinsum):
 
     def backward(self, grad_y, cache):
         return super().backward(grad_y, self.kept)
+
+
+class NoCache(solved.ScaledAdd):
+    def forward(self, branch, shortcut, training=False):
+        return self.alpha.value * branch + shortcut
 
 
 class BranchNotScaled(Begun):
@@ -219,6 +225,7 @@ WRONG = [
     ("9.4", in_place, "in place"),
     ("9.4", lambda d, w: w.copy(), "keep its direction"),
     ("9.5", BranchNotScaled, "product with alpha"),
+    ("9.5", NoCache, "forward must return two things"),
     ("9.5", AlphaNotSummed, "sum over all"),
     ("9.5", AlphaByMean, "alpha .*FAILED"),
     ("9.5", ShortcutScaledToo, "input 1 .*FAILED"),

@@ -198,6 +198,7 @@ WRONG = [
     ("11.2", heat(), "divides by zero"),
     ("11.2", stretched, "stretched"),
     ("11.3", occlusion(sign=-1), "other way round"),
+    ("11.3", lambda score, image, size, fill: score(image), "is a batch"),
     ("11.3", occlusion(fresh=False), "add up"),
     ("11.3", occlusion(filled=False), "not to fill"),
     ("11.3", occlusion(difference=False), "scores of the covered"),

@@ -65,6 +65,11 @@ def cut_with_larger_ones_first(images, size, budget):
     return [slice(int(part[0]), int(part[-1]) + 1) for part in parts]
 
 
+def with_open_ends(images, size, budget):
+    chunks = solved.cut(images, size, budget)
+    return [slice(chunk.start or None, None if chunk.stop == images else chunk.stop) for chunk in chunks]
+
+
 def cut_by_logarithms(images, size, budget):
     needed = max(0, int(np.ceil(np.log2(images * size / budget))))
     count = 2 ** min(needed, images.bit_length() - 1)
@@ -303,6 +308,7 @@ RIGHT: list = [
     ("13.1", all_windows_first),
     ("13.1", by_two_axes),
     ("13.1", view()),
+    ("13.2", with_open_ends),
     ("13.2", cut_in_halves),
     ("13.2", cut_with_larger_ones_first),
     ("13.2", cut_by_logarithms),

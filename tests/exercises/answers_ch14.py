@@ -18,6 +18,11 @@ class Wrong(solved.Value):
         return type(self)(max(self.data, 0.0), (self,), (float(self.data > 0),))
 
 
+class NoRelu(solved.Value):
+    def relu(self):
+        pass
+
+
 class SetsInsteadOfAdding(Wrong):
     def backward(self, grad=1.0):
         self.grad = grad
@@ -285,6 +290,7 @@ WRONG = [
     ("14.3", without_eps, "the eps given"),
     ("14.3", var_as_std, "not yet a standard deviation"),
     ("14.4", SetsInsteadOfAdding, "used twice"),
+    ("14.4", NoRelu, "relu must return a new Value, got NoneType"),
     ("14.4", KeepsOldGradients, "start from 0"),
     ("14.4", LeakyRelu, "derivative of relu"),
     ("14.4", BreadthFirst, "breadth first"),

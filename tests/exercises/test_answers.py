@@ -1,5 +1,6 @@
 """Every task's solution is right, and wrong answers that students give are told what is wrong with them."""
 
+import inspect
 from importlib import import_module
 
 import numpy as np
@@ -16,6 +17,12 @@ RIGHT = [case for chapter in ANSWERS for case in chapter.RIGHT]  # (task, answer
 @pytest.mark.parametrize("task", solutions())
 def test_the_solution_is_right(task):
     grade(task, solutions()[task])
+
+
+@pytest.mark.parametrize("task", [task for task, answer in solutions().items() if inspect.isfunction(answer)])
+def test_a_forgotten_return_is_told(task):
+    with pytest.raises(AssertionError, match="your function returned nothing: is its `return` missing?"):
+        grade(task, lambda *arguments, **named: None)
 
 
 @pytest.mark.answers

@@ -103,9 +103,9 @@ def test_observers_can_be_nested_and_a_replaced_method_stays():
     assert seen == ["outer", "inner"] and layer.forward is mine
 
 
-def test_the_time_of_a_gpu_is_that_until_it_has_finished(gpu, monkeypatch):
+def test_the_time_of_a_gpu_is_that_until_it_has_finished(standin, monkeypatch):
     waits = []
-    monkeypatch.setattr(gpu.cuda.Device, "synchronize", lambda self: waits.append(self.id))
+    monkeypatch.setattr(standin.cuda.Device, "synchronize", lambda self: waits.append(self.id))
     layer = ReLU()
     with observe(layer, lambda event: waits.append(event.direction)):
         y, cache = layer.forward(to_device(np.ones((1, 2)), "cuda:1"))

@@ -303,22 +303,18 @@ def _as_strided(x: ndarray, shape: Any = None, strides: Any = None) -> ndarray:
     return _view(x, _np.lib.stride_tricks.as_strided(_operand(x), shape, strides))
 
 
-def _sliding_window_view(x: ndarray, window_shape: Any, axis: Any = None) -> ndarray:
-    return _view(x, _np.lib.stride_tricks.sliding_window_view(_operand(x), window_shape, axis))
-
-
-lib = types.SimpleNamespace(
-    stride_tricks=types.SimpleNamespace(as_strided=_as_strided, sliding_window_view=_sliding_window_view)
-)
+lib = types.SimpleNamespace(stride_tricks=types.SimpleNamespace(as_strided=_as_strided))
 
 
 class _Device:
     """`with cupy.cuda.Device(0):`"""
 
-    def __init__(self, device: int = 0) -> None:
+    def __init__(self, device: int | None = None) -> None:
+        device = _current.device if device is None else device
         if device not in (0, 1):
             raise ValueError(f"there are two devices, number 0 and 1; got {device}")
         self.id = device
+        self.pci_bus_id = f"0000:0{device}:00.0"
 
     def use(self) -> None:
         _current.device = self.id
@@ -351,8 +347,8 @@ def _runtime_get_version() -> int:
     return 12080
 
 
-def _get_unique_id() -> tuple:
-    return (7,) * 128
+def _get_unique_id() -> bytes:
+    return bytes([7]) * 128
 
 
 def _group_start() -> None: ...
@@ -369,7 +365,7 @@ def _memory(pointer: int, count: int, datatype: int) -> _np.ndarray:
 class _NcclCommunicator:
     """Between the processes of MPI, whose messages it sends."""
 
-    def __init__(self, ndev: int, commId: tuple, rank: int) -> None:  # CuPy's name
+    def __init__(self, ndev: int, commId: bytes, rank: int) -> None:  # CuPy's name
         from mpi4py import MPI
 
         if commId != _get_unique_id() or (ndev, rank) != (MPI.COMM_WORLD.size, MPI.COMM_WORLD.rank):

@@ -34,7 +34,7 @@ def test_without_a_gpu_the_report_is_whole_and_says_why(monkeypatch):
     assert re.search(r"training step \d+ images/s, inference \d+ images/s", text) and "2 GFLOP/s" in text
 
 
-def test_with_gpus_each_is_tried_and_compared(gpu):
+def test_with_gpus_each_is_tried_and_compared(standin):
     report = list(doctor.examine())
     assert [line for line in report if line.endswith(":")] == ["cpu:", "cuda:0:", "cuda:1:"]
     assert "GPU: cuda:0 (Stand-in, 16.0 GB), cuda:1 (Stand-in, 16.0 GB)" in report
@@ -42,7 +42,7 @@ def test_with_gpus_each_is_tried_and_compared(gpu):
     assert sum("layer by layer: agree" in line for line in report) == 2
 
 
-def test_devices_that_differ_are_found_also_where_one_gives_no_numbers(gpu, monkeypatch):
+def test_devices_that_differ_are_found_also_where_one_gives_no_numbers(standin, monkeypatch):
     right = BatchNorm2d.backward
 
     def wrong(self, grad_y, cache):

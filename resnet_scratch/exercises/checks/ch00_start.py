@@ -21,7 +21,7 @@ def task_0_1(answer: Callable) -> None:
     assert not np.array_equal(y, abs(x)), "-2 came out as 2: negative numbers become zero, they do not change sign"
     expected = np.array([[0, 0, 3], [0.5, 0, 7]])
     assert np.array_equal(y, expected), f"relu of\n{x}\nis\n{expected}\ngot\n{y}"
-    y32 = answer(x.astype(np.float32))
+    y32 = np.asarray(answer(x.astype(np.float32)))
     assert y32.dtype == np.float32, (
         f"float32 went in and {y32.dtype} came out: keep x's dtype, or the network needs twice the memory"
     )

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...gradcheck import gradcheck
 from ...verify.definitions import pool
-from .compare import compare
+from .compare import compare, number
 from .contract import blame, check_backward, contract, upstream
 
 
@@ -120,7 +120,7 @@ def task_6_3(answer: Callable) -> None:
 def task_6_4(answer: Callable) -> None:
     """`mean_after`: by hand, and against a simulation."""
     cases = [(10, 0.0, 1.0), (54, 0.4, 1.0), (20, 1.0, 0.5), (7, -2.0, 0.0)]
-    got = [float(answer(*case)) for case in cases]
+    got = [number(answer(*case)) for case in cases]
     mistakes: dict[str, Callable] = {
         "half of the numbers are positive, but E[relu(z)] is not 1/2": lambda n, a, c: a + n * c / 2,
         "the scale is not used: z is `scale` times a standard normal variable": lambda n, a, c: a + n / root,
@@ -141,7 +141,7 @@ def task_6_4(answer: Callable) -> None:
     signal = np.full(200_000, 0.3)
     for _ in range(6):
         signal = signal + np.maximum(0.7 * rng.standard_normal(signal.size), 0)
-    mean = float(answer(6, 0.3, 0.7))
+    mean = number(answer(6, 0.3, 0.7))
     assert abs(mean - signal.mean()) < 0.02, f"a simulation of 6 blocks gave {signal.mean():.3f}, you return {mean:.3f}"
 
 

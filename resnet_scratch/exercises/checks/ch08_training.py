@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .compare import compare
+from .compare import compare, number
 
 
 def task_8_1(answer: Callable) -> None:
@@ -78,7 +78,7 @@ def task_8_2(answer: Callable) -> None:
     for given, _ in cases:
         try:
             with np.errstate(divide="raise", invalid="raise"):
-                got.append(float(answer(*given)))
+                got.append(number(answer(*given)))
         except (ZeroDivisionError, FloatingPointError):
             raise AssertionError(f"{told} = {given} you divide by zero; there is no warm-up") from None
 
@@ -151,7 +151,7 @@ def task_8_3(answer: Callable) -> None:
 def task_8_4(answer: Callable) -> None:
     """`largest_stable_rate`: by rolling down the bowl, one per cent below the limit and one above."""
     cases = [([1.0, 20.0], 0.0), ([3.0], 0.0), ([5.0, 0.5, 2.0], 0.9), ([8.0, 8.0], 0.5)]
-    got = [float(answer(list(curvatures), momentum)) for curvatures, momentum in cases]
+    got = [number(answer(list(curvatures), momentum)) for curvatures, momentum in cases]
     mistakes: dict[str, Callable] = {
         "the steepest direction sets the limit, not the flattest": lambda h, m: 2 * (1 + m) / min(h),
         "each direction has its own limit, and the lowest counts": lambda h, m: 2 * (1 + m) / sum(h),
@@ -186,7 +186,10 @@ def task_8_5(answer: Callable) -> None:
     """`smooth`: against weighted means, written out."""
     for losses, beta in (([2.0, 2.0, 2.0], 0.9), ([4.0, 1.0, 3.0], 0.3), (np.arange(40.0).tolist(), 0.8)):
         K = len(losses)
-        got = np.asarray(answer(list(losses), beta), float)
+        try:
+            got = np.asarray(answer(list(losses), beta), float)
+        except ZeroDivisionError:
+            raise AssertionError("you divide by zero: count the losses from 1; the first divisor is 1 - beta") from None
         assert got.shape == (K,), f"{K} losses give {K} averages, got shape {got.shape}"
 
         def means(beta: float, losses: list[float] = losses) -> np.ndarray:

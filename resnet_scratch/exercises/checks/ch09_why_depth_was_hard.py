@@ -10,7 +10,7 @@ import numpy as np
 from ...gradcheck import gradcheck
 from ...layers import Conv2d
 from ...models.blocks import BasicBlock
-from .compare import compare
+from .compare import compare, number
 
 
 def task_9_1(answer: Callable) -> None:
@@ -47,7 +47,7 @@ def task_9_2(answer: Callable) -> None:
     """`signal_scale`: against values computed by hand, and a simulation."""
     cases = ((1, 2, 3.0, 3.0), (3, 8, 1.0, 8.0), (10, 72, 1 / 6, 1.0), (4, 32, 1 / 8, 1 / 16))
     for layers, fan_in, std, expected in cases:
-        got = float(answer(layers, fan_in, std))
+        got = number(answer(layers, fan_in, std))
         if math.isclose(got, expected, rel_tol=1e-9):
             continue
         case = f"for {layers} layers, fan_in {fan_in}, weight_std {std:.4g}"
@@ -69,7 +69,7 @@ def task_9_2(answer: Callable) -> None:
     for _ in range(layers):
         h = np.maximum(h, 0) @ (std * rng.standard_normal((width, width)))
     measured = math.sqrt((h**2).mean() / (start**2).mean())
-    got = float(answer(layers, width, std))
+    got = number(answer(layers, width, std))
     assert abs(got / measured - 1) < 0.1, (
         f"a random network with {layers} layers of {width} inputs and weight_std {std} changed the root mean square by "
         f"{measured:.3f}; your formula says {got:.3f}"
@@ -101,9 +101,11 @@ def task_9_3(answer: Callable) -> None:
         "each number is rescaled by itself; use the norms of the whole arrays": w - fraction * 5 * np.sign(velocity),
     }
     compare(got, wanted, mistakes, f"w {w.tolist()}, velocity {velocity.tolist()}, fraction {fraction}: new weights")
-    with np.errstate(all="ignore"):
-        still = np.asarray(answer(w.copy(), np.zeros_like(w), fraction))
-    assert not np.isnan(still).any(), "with a velocity of zero you divide by zero; return w as it is"
+    try:
+        with np.errstate(divide="raise", invalid="raise"):
+            still = np.asarray(answer(w.copy(), np.zeros_like(w), fraction))
+    except (ZeroDivisionError, FloatingPointError):
+        raise AssertionError("with a velocity of zero you divide by zero; return w as it is") from None
     assert np.array_equal(still, w), f"with a velocity of zero the weights must stay {w.tolist()}, got {still.tolist()}"
     weight = np.random.default_rng(3).standard_normal((3, 3, 4, 2))
     direction = np.random.default_rng(4).standard_normal(weight.shape)
@@ -148,7 +150,9 @@ def task_9_5(answer: Callable) -> None:
     branch, shortcut = rng.standard_normal((2, 3, 4, 5)), rng.standard_normal((2, 3, 4, 5))
     layer = answer().astype(np.float64)
     assert layer.alpha.value.shape == (1,) and layer.alpha.value[0] == 0, "alpha must begin as zero, of shape (1,)"
-    y, _ = layer.forward(branch, shortcut, True)
+    outcome = layer.forward(branch, shortcut, True)
+    assert isinstance(outcome, (tuple, list)) and len(outcome) == 2, "forward must return two things, (y, cache)"
+    y, _ = outcome
     assert np.array_equal(y, shortcut), "with alpha = 0 the output must be the shortcut, unchanged"
     layer.alpha.value[:] = 0.7
     y, cache = layer.forward(branch, shortcut, True)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .compare import compare
+from .compare import compare, number
 
 
 def task_10_1(answer: Callable) -> None:
@@ -57,7 +57,7 @@ def task_10_2(answer: Callable) -> None:
         a, b = _right(kinds)
         try:
             with np.errstate(divide="ignore", invalid="ignore"):
-                got.append(float(answer(a, b)))
+                got.append(number(answer(a, b)))
         except ZeroDivisionError:
             raise AssertionError("the two are right on the same images: n is 0, and the p-value is 1") from None
         assert (a == _right(kinds)[0]).all(), "right_a was changed in place"
@@ -98,7 +98,7 @@ def task_10_2(answer: Callable) -> None:
         if not math.isclose(mine, p, rel_tol=1e-6):
             compare(got, wanted, mistakes, f"{_told(kinds)} p must be {p:.4g}, got {mine:.4g}; all p-values")
     try:
-        many = float(answer(*_right((0, 1430, 1570, 0))))
+        many = number(answer(*_right((0, 1430, 1570, 0))))
     except OverflowError as error:
         raise AssertionError(
             f"for n = 3000: {error}; divide math.comb(n, k) by 2**n, with n and k as Python ints: int(...)"
@@ -160,7 +160,7 @@ def task_10_4(answer: Callable) -> None:
     ]
     for confidences, truth, bins, expected in cases:
         probabilities, labels = np.array([[c, 1 - c] for c in confidences]), np.array(truth)
-        got = float(answer(probabilities, labels, bins))
+        got = number(answer(probabilities, labels, bins))
         if math.isclose(got, expected, abs_tol=1e-9):
             continue
         case = f"confidences {confidences}, right {(labels == 0).astype(int).tolist()}, {bins} bins"
@@ -194,16 +194,16 @@ def task_10_5(answer: Callable) -> None:
 
     for true in (3.0, 0.4, 1.0):
         logits = honest * true
-        got = float(answer(logits, labels))
+        got = number(answer(logits, labels))
         assert got > 0, f"a temperature must be above 0, got {got}"
         # the optimum of the sample is near `true`, not on it; what is asked for is that the loss is smallest there
         best = min(np.geomspace(true / 1.3, true * 1.3, 1000), key=lambda t: loss(logits, t))
         assert true == 1 or not abs(got * best - 1) < 0.02, (
-            f"for logits that are {true} times too large you return {got:.3f}, one over the temperature: the logits "
+            f"for calibrated logits multiplied by {true} you return {got:.3f}, one over the temperature: the logits "
             f"are divided by T, so logits that are too large need T above 1; wanted {best:.3f}"
         )
         assert abs(got / best - 1) < 0.011, (
-            f"for logits that are {true} times too large the loss is smallest at T = {best:.3f}, where it is "
+            f"for calibrated logits multiplied by {true} the loss is smallest at T = {best:.3f}, where it is "
             f"{loss(logits, best):.4f}; at your T = {got:.3f} it is {loss(logits, got):.4f}. (Accuracy cannot choose "
             "T: it is the same for every T)"
         )

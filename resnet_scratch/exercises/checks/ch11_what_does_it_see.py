@@ -99,6 +99,7 @@ def task_11_3(answer: Callable) -> None:
         given = image.copy()
 
         def score(images: np.ndarray) -> np.ndarray:
+            assert images.ndim == 4, f"score takes images (N, H, W, 3), got {images.shape}: image[None] is a batch"
             return (images * weight).sum((1, 2, 3))
 
         got = np.asarray(answer(score, image, size, fill))

@@ -59,14 +59,16 @@ def _values(argument: Any) -> Any:
 
 def _on_device(function: Callable) -> Callable:
     """A function of arrays, or a method, for arrays on the device; its result is on the device as well."""
-    return lambda *arguments, **named: _DeviceArray(function(*map(_values, arguments), **named))
+    return lambda *arguments, **named: _DeviceArray(
+        function(*map(_values, arguments), **{name: _values(value) for name, value in named.items()})
+    )
 
 
 OPERATORS = "add radd sub rsub mul rmul truediv pow gt ge lt le eq ne neg abs invert and or getitem"
 FUNCTIONS = (
     "where maximum minimum clip abs sign add subtract multiply divide negative greater greater_equal less less_equal "
     "logical_not logical_and zeros ones full empty zeros_like ones_like full_like empty_like copy asarray array stack "
-    "concatenate sum mean"
+    "concatenate sum mean copyto putmask select fmax fmin"
 )
 for _name in OPERATORS.split():
     setattr(_DeviceArray, f"__{_name}__", _on_device(getattr(np.ndarray, f"__{_name}__")))

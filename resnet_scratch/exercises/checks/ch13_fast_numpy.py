@@ -76,7 +76,7 @@ def task_13_2(answer: Callable) -> None:
         case = f"{images} images of {size} bytes, budget {budget}"
         chunks = list(answer(images, size, budget))
         assert chunks and all(isinstance(chunk, slice) for chunk in chunks), f"{case}: wanted slices, got {chunks}"
-        edges = [(chunk.start, chunk.stop) for chunk in chunks]
+        edges = [chunk.indices(images)[:2] for chunk in chunks]
         lengths = [stop - start for start, stop in edges]
         assert min(lengths) > 0, f"{case}: a chunk without images in {edges}"
         assert edges[0][0] == 0 and all(a[1] == b[0] for a, b in zip(edges, edges[1:])), (

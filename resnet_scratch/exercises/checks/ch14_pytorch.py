@@ -32,7 +32,8 @@ def task_14_1(answer: Callable) -> None:
                 "tell: reshape keeps the numbers in their order, transpose moves them"
             )
         assert got.flags.c_contiguous, (
-            f"{name} is a view with its axes in another order: make it contiguous, as files require"
+            f"{name}: the numbers do not lie in memory in the order of the axes; make the array contiguous, as files "
+            "require (np.ascontiguousarray)"
         )
 
 
@@ -105,6 +106,7 @@ def task_14_4(value: Any) -> None:
     for x, y, dy in ((-1.5, 0.0, 0.0), (2.0, 2.0, 1.0), (0.0, 0.0, 0.0)):
         a = value(x)
         out = a.relu()
+        assert isinstance(out, value), f"relu must return a new Value, got {type(out).__name__}"
         assert out.data == y, f"relu of {x} is {y}, got {out.data}"
         out.backward()
         assert out.grad == 1, f"the gradient of the number itself must be 1, got {out.grad}"

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..ch15_many_machines import Messages
-from .compare import compare
+from .compare import compare, number
 
 
 def task_15_1(answer: Callable) -> None:
@@ -147,7 +147,7 @@ def task_15_4(answer: Callable) -> None:
     ]
     told = "for (step, base, k, warmup_steps)"
     try:
-        got = [float(answer(*given)) for given, _ in cases]
+        got = [number(answer(*given)) for given, _ in cases]
     except ZeroDivisionError:
         raise AssertionError(f"{told} = {cases[4][0]} you divide by zero; there is no warm-up") from None
 
@@ -185,7 +185,7 @@ def task_15_5(answer: Callable) -> None:
         ((8, 8.0, 800.0, 1.0, 10.0), 1 + 154.0),  # the ring: 14 of 1 + 10; doubling: 3 of 1 + 80
     ]
     told = "for (k, compute, size, latency, bandwidth)"
-    got = [float(answer(*given)) for given, _ in cases]
+    got = [number(answer(*given)) for given, _ in cases]
 
     def times(
         ring: Callable, doubling: Callable, choose: Callable = min, compute: Callable = lambda c, k: c / k
