@@ -10,6 +10,7 @@ import sys
 import tarfile
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -23,9 +24,15 @@ from resnet_scratch.data import cifar10  # noqa: E402
 from resnet_scratch.data.cifar import Version  # noqa: E402
 from resnet_scratch.data.image_files import read_image_file  # noqa: E402
 from resnet_scratch.errors import UserError  # noqa: E402
-from resnet_scratch.experiment.checkpoint import EPOCH_SUMS, load_state, read_arrays, read_state  # noqa: E402
+from resnet_scratch.experiment.checkpoint import (  # noqa: E402
+    EPOCH_SUMS,
+    load_state,
+    read_arrays,
+    read_state,
+    save_state,
+)
 from resnet_scratch.experiment.weights import load_model  # noqa: E402
-from resnet_scratch.optim import SGD  # noqa: E402
+from resnet_scratch.optim import Adam  # noqa: E402
 
 Cases = Callable[[random.Random], bytes]
 
@@ -104,54 +111,57 @@ def tars(folder: Path) -> tuple[Cases, Callable]:
     return case, read
 
 
-def weights(folder: Path) -> tuple[Cases, Callable]:
-    seed = (ROOT / "tests/experiment/weights_57ce254.safetensors").read_bytes()
+WEIGHTS = ROOT / "tests/experiment/weights_57ce254.safetensors"
+WORDS = [
+    b"1000000000", b"-1", b"null", b"1e999", b"[]", b"[2]", b"{}", b"F16", b"BF16", b"F64", b"I64", b"\\u001b", b"true",
+    b"NaN",
+]  # fmt: skip
+
+
+def _safetensors_cases(seed: bytes) -> Cases:
+    """One value or word in the header for another, or anything anywhere."""
     length = struct.unpack("<Q", seed[:8])[0]
     header, body = seed[8 : 8 + length], seed[8 + length :]
-    model, _ = load_model(ROOT / "tests/experiment/weights_57ce254.safetensors")
-    optimizer = SGD(model.parameters())
-    words = [
-        b"1000000000",
-        b"-1",
-        b"null",
-        b"1e999",
-        b"[]",
-        b"{}",
-        b"F16",
-        b"BF16",
-        b"F64",
-        b"\\u001b",
-        b"true",
-        b"NaN",
-    ]
 
     def case(rng: random.Random) -> bytes:
-        if rng.random() < 0.3:
+        kind = rng.random()
+        if kind < 0.2:
             return mutate(seed, rng, [seed])
+        if kind < 0.5:
+            return seed[: 8 + length] + mutate(body, rng, [body])[: len(body)].ljust(len(body), b"\0")
         changed = header
-        for _ in range(rng.choice((1, 1, 2))):  # one value or word in the header for another
+        for _ in range(rng.choice((1, 1, 2))):
             begin = rng.randrange(len(changed))
             end = min((i for i in (changed.find(c, begin + 1) for c in b",]}:") if i > 0), default=len(changed))
-            changed = changed[: begin + 1] + rng.choice(words) + changed[end:]
+            changed = changed[: begin + 1] + rng.choice(WORDS) + changed[end:]
         if rng.random() < 0.3:
             changed = mutate(header, rng, [header])
         return struct.pack("<Q", len(changed)) + changed + body
 
+    return case
+
+
+def weights(folder: Path) -> tuple[Cases, Callable]:
     def read(content: bytes) -> None:
         (folder / "w").write_bytes(content)
-        try:
-            load_model(folder / "w")
-        finally:
-            for read_it in (read_state, load_without_checksum):
-                try:
-                    read_it(folder / "w")
-                except UserError:
-                    pass
+        load_model(folder / "w")
 
-    def load_without_checksum(path: Path) -> None:  # the checksum keeps nearly every case from what is after it
+    return _safetensors_cases(WEIGHTS.read_bytes()), read
+
+
+def states(folder: Path) -> tuple[Cases, Callable]:
+    model, _ = load_model(WEIGHTS)
+    optimizer, path = Adam(model.parameters()), folder / "s"
+    save_state(path, model, optimizer, np.zeros(3), {"step": 1})
+
+    def read(content: bytes) -> None:
+        path.write_bytes(content)
+        with suppress(UserError):
+            read_state(path)
+        # The checksum keeps nearly every case from what is after it.
         load_state(path, {EPOCH_SUMS: np.zeros(3), **read_arrays(path)}, model, optimizer)
 
-    return case, read
+    return _safetensors_cases(path.read_bytes()), read
 
 
 def images(folder: Path) -> tuple[Cases, Callable]:
@@ -194,4 +204,4 @@ def _png_checksums(content: bytes) -> bytes:
     return bytes(data)
 
 
-READERS = {"records": records, "pickles": pickles, "tars": tars, "weights": weights, "images": images}
+READERS = {"records": records, "pickles": pickles, "tars": tars, "weights": weights, "states": states, "images": images}

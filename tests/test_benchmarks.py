@@ -1,6 +1,7 @@
 """The scripts that measure for the documentation: each still finds what it imports from the library."""
 
 import importlib
+import subprocess
 import sys
 from pathlib import Path
 
@@ -17,3 +18,11 @@ def test_it_can_be_imported(monkeypatch, script):
         pytest.importorskip("torch")
     monkeypatch.syspath_prepend(FOLDER)
     importlib.import_module(script)
+
+
+def test_every_idea_of_the_ladder_can_be_taken_out():
+    """In a process of its own, because it changes the library. Without chunks, a batch is a single one."""
+    code = "import ladder; [ladder.take_out(idea) for idea in list(ladder.RUNGS)[1:]]; "
+    code += "from resnet_scratch.compute import batch; print(batch._number_of_chunks(128, 1e9))"
+    result = subprocess.run([sys.executable, "-c", code], cwd=FOLDER, capture_output=True, text=True)
+    assert result.stdout == "1\n", result.stderr

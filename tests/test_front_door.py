@@ -1,7 +1,9 @@
 """`from resnet_scratch import ...`: the names for everyday use."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -42,3 +44,18 @@ def test_a_network_is_built_trained_and_evaluated_with_these_names_alone(tiny_da
     batches.close()
     result = evaluate(model, tiny_dataset.test_images, tiny_dataset.test_labels, tiny_dataset.mean, tiny_dataset.std)
     assert step.number == 30 and result.accuracy > 0.5  # of 4 classes
+
+
+CHECKED = r"\ninput .* ok\nweight .* ok\nbias .* ok\n\Z"
+
+
+@pytest.mark.parametrize(
+    "page, promise",
+    [("README.md", CHECKED), ("README.zh-CN.md", CHECKED), ("docs/index.md", r"\Atest accuracy \d")],
+)
+def test_the_example_of_a_first_page_runs(page, promise, capsys):
+    text = (Path(__file__).parent.parent / page).read_text(encoding="utf-8")
+    example = re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)[-1]
+    exec(compile(example.replace("steps = 600", "steps = 3"), page, "exec"), {})
+    printed = capsys.readouterr().out
+    assert re.search(promise, printed) and "FAILED" not in printed

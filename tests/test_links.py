@@ -2,6 +2,7 @@
 
 import json
 import re
+import runpy
 from importlib import import_module
 from pathlib import Path
 
@@ -43,3 +44,12 @@ def test_on_the_site_a_tutorial_leads_to_the_pages_that_are_there(monkeypatch):
     links = import_module("links")
     text = "[results](../docs/results.md#cifar-10), [next](01_convolution.py), [the README](../README.md)"
     assert links.of_tutorial(text) == "[results](../results.md#cifar-10), [next](01_convolution.ipynb), the README"
+
+
+def test_a_package_index_gets_links_that_lead_somewhere(monkeypatch):
+    """setup.py makes them of README's, once setup.cfg names the address of the repository."""
+    monkeypatch.setattr("setuptools.setup", lambda **_: None)
+    for_an_index = runpy.run_path(str(ROOT / "setup.py"))["for_an_index"]
+    page = "![a](x.png) [b](d.md#e) [c](https://f) [d](#g)"
+    assert for_an_index(page, None) == "a b [c](https://f) [d](#g)"
+    assert for_an_index(page, "U") == "![a](U/raw/main/x.png) [b](U/blob/main/d.md#e) [c](https://f) [d](#g)"

@@ -6,6 +6,7 @@ import contextlib
 import importlib.util
 import os
 import re
+import select
 import shutil
 import signal
 import struct
@@ -137,6 +138,9 @@ def test_in_a_terminal_they_show_a_bar_and_save_when_it_is_closed_or_at_ctrl_c(t
     os.close(theirs)
     shown = ""
     while "epoch 4/5000 |" not in shown:
+        if not select.select([ours], [], [], 120)[0]:
+            os.killpg(job.pid, signal.SIGKILL)
+            pytest.fail(f"nothing more after {shown}")
         shown += os.read(ours, 1000).decode(errors="replace")
     lines = re.split("[\r\n]+", shown)
     assert {len(line) for line in lines if line.startswith("epoch 2/5000 |")} == {89}  # the last column is left free
