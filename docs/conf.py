@@ -1,5 +1,6 @@
 """Sphinx's settings for the site. `python docs/build.py` builds it; this file says what the pages are made with."""
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -35,7 +36,10 @@ nb_execution_mode = "cache"
 nb_execution_timeout = 900
 nb_execution_raise_on_error = True
 nb_merge_streams = True
-nb_execution_cache_path = str(HERE / "_build" / "executed")
+# of its own for shortened runs, or their results would be taken for whole ones
+executed = "executed-fast" if "RESNET_SCRATCH_FAST" in os.environ else "executed"
+nb_execution_cache_path = str(HERE / "_build" / executed)
+nb_render_image_options = {"alt": "Figure drawn by the code above it"}
 
 # The reference, from docstrings
 autodoc_member_order = "bysource"

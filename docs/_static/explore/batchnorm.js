@@ -13,8 +13,9 @@ let mistake = "";
 const words = spoken();
 const sums = html("div", { class: "sums" });
 const chart = html("div", { class: "chart" });
-const table = html("div", { class: "scroll" });
-const check = html("div", { class: "scroll" });
+const scrolled = (label) => html("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": label });
+const table = scrolled("Numbers of batch norm");
+const check = scrolled("Gradient check");
 const verdict = html("p", { "aria-live": "polite" });
 const steps = stepper("Step", show);
 
@@ -94,7 +95,7 @@ function sayings() {
     ],
     [
       summary(checked),
-      "The numerical gradient moves one number by a little, and looks at how sum(y · grad_y) changes.",
+      "The numerical gradient changes one number slightly, and measures how sum(y · grad_y) changes.",
     ],
   ];
 }

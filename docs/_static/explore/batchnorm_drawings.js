@@ -63,11 +63,11 @@ export function dots(row, step) {
           y: 0,
           width: at(middle + spread) - at(middle - spread),
           height: height - 38,
-          fill: COLOURS.yellow,
-          "fill-opacity": 0.2,
+          class: "axis",
+          style: `fill:${COLOURS.yellow}33`,
         })
       : null,
-    line ? svg("path", { d: `M${at(middle)} 0V${height - 38}`, stroke: COLOURS.yellow, "stroke-width": 2 }) : null,
+    line ? svg("path", { d: `M${at(middle)} 0V${height - 38}`, class: "axis", "stroke-width": 2 }) : null,
     ...row.values.flatMap((value, k) => [
       svg("circle", { cx: at(value), cy: 9 + 16 * k, r: 6, fill: FORWARD }),
       svg("path", { d: `M${at(LOW)} ${9 + 16 * k}H${at(HIGH)}`, class: "axis", "stroke-dasharray": "1 5" }),

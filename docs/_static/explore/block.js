@@ -12,8 +12,9 @@ const words = spoken();
 const graph = html("div", { class: "graph" });
 const panels = html("div", { class: "stack wide" });
 const verdict = html("p", { "aria-live": "polite" });
-const tensors = html("div", { class: "scroll" });
-const every = html("div", { class: "scroll" });
+const scrolled = (label) => html("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": label });
+const tensors = scrolled("Gradient check");
+const every = scrolled("Gradient check, every number");
 const steps = stepper("Step", show);
 
 function show(step) {

@@ -72,6 +72,7 @@ export function stepper(label, show) {
       calm.matches ? 2 * PLAY_INTERVAL : PLAY_INTERVAL,
     );
   });
+  document.addEventListener("visibilitychange", () => document.hidden && pause());
   return controls;
 }
 

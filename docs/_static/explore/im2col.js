@@ -28,7 +28,7 @@ const outside = (row, column) => {
 };
 
 /** The matrix of columns, or its gradient: up to 36 rows with their numbers, more as a pattern of colours. */
-function matrix(name, caption, values, step, colour) {
+function matrix(name, caption, values, step, colour, largest) {
   const height = values.length > 36 ? Math.max(4, 560 / values.length) : values.length > 20 ? 18 : 24;
   return panel(
     name,
@@ -37,6 +37,7 @@ function matrix(name, caption, values, step, colour) {
       values,
       height,
       width: 24,
+      largest,
       label: `${caption}; row ${step} is lit up`,
       lit: (row) => (row === step ? colour : null),
       onpick: (row) => steps.go(row),
@@ -109,12 +110,13 @@ function show(step) {
         values: inRows(weights, kernel),
         label: "Gradient of the weights so far",
         lit: all,
+        largest: largestOf(gradWeight(columns, gradY)),
         width: 36,
       }),
     );
     panels.replaceChildren(
       stack(upstream, kernelPanel, sumsOfPixels, sumsOfWeights),
-      matrix("grad_columns", `grad_columns, ${shape}`, rows, step, colour),
+      matrix("grad_columns", `grad_columns, ${shape}`, rows, step, colour, largestOf(numbers.gradColumns)),
       matrix("columns", `Columns, ${shape}`, columns, step, colour),
     );
     sums.replaceChildren(...outerProducts(step, numbers, weights));

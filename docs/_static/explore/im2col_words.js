@@ -44,11 +44,11 @@ export function describe(step, numbers, geometry, backward) {
   if (!backward) {
     return (
       `The window covers ${where}. Its numbers are row ${step} of the matrix. ` +
-      `Times the weights they give y[${row}, ${column}] = ${write(numbers.y[step])}.`
+      `Multiplied by the weights and summed, they give y[${row}, ${column}] = ${write(numbers.y[step])}.`
     );
   }
   return (
-    `grad_y[${row}, ${column}] = ${write(numbers.gradY[step])}. Times the weights it gives row ${step} of ` +
-    `grad_columns, which col2im adds to ${where}. Times row ${step} of the columns it adds to grad_weight.`
+    `grad_y[${row}, ${column}] = ${write(numbers.gradY[step])}. Multiplied by the weights, it gives row ${step} of ` +
+    `grad_columns, which col2im adds to ${where}. Multiplied by row ${step} of the columns, it is added to grad_weight.`
   );
 }

@@ -17,7 +17,7 @@ const surfaces = networks.map(({ name, surface, loss }) => {
   return new Surface(
     surface,
     data.guessing,
-    `Loss landscape of the ${name}: ${write(loss)} at the trained weights, ${write(low)} to ${write(high)} in all`,
+    `Loss landscape of the ${name}: ${write(loss)} at the trained weights, ${write(low)} to ${write(high)} overall`,
   );
 });
 
@@ -62,9 +62,14 @@ function move(turn, elevation) {
   show();
 }
 
+let from = null; // where the pointer was: not every browser knows how far it has moved
+
 /** Dragging turns by half a degree for each pixel. */
 function drag(event) {
-  if (event.buttons && canvas.hasPointerCapture(event.pointerId)) move(event.movementX / 2, event.movementY / 2);
+  if (!event.buttons || !canvas.hasPointerCapture(event.pointerId)) return;
+  const [x, y] = from;
+  from = [event.clientX, event.clientY];
+  move((event.clientX - x) / 2, (event.clientY - y) / 2);
 }
 
 const canvas = html(
@@ -76,14 +81,17 @@ const canvas = html(
     "aria-label": "Two loss landscapes; the arrow keys turn them",
     onkeydown: keys,
     onpointermove: drag,
-    onpointerdown: (event) => canvas.setPointerCapture(event.pointerId),
+    onpointerdown: (event) => {
+      from = [event.clientX, event.clientY];
+      canvas.setPointerCapture(event.pointerId);
+    },
   },
   ...networks.map(({ name, layers, surface, loss }, k) => {
     const [low, high] = range(surface);
     return panel(
       Object.keys(data.networks)[k],
       `${name[0].toUpperCase()}${name.slice(1)}, ${layers} layers: loss ` +
-        `${write(loss)} at the dot, ${write(low)} to ${write(high)} in all`,
+        `${write(loss)} at the dot, ${write(low)} to ${write(high)} overall`,
       surfaces[k].element,
       scales[k],
     );

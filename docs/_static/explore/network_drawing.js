@@ -86,7 +86,7 @@ export function drawNetwork(rows, network, pick) {
       width: left,
       height: bottom + 44,
       role: "img",
-      "aria-label": `Drawing of the network with ${rows.length} layers; the line above says which one is selected`,
+      "aria-label": `Drawing of the network: ${rows.length} boxes, strips and symbols; the line above says which one is selected`,
     },
     back,
     arcs,

@@ -89,7 +89,7 @@ function costsBy(property, head) {
   });
   return html(
     "div",
-    { class: "scroll" },
+    { class: "scroll", tabindex: 0, role: "region", "aria-label": `Costs by ${head}` },
     tableOf("costs", [head, "multiply-adds", "kept for backward", "parameters"], cells),
   );
 }
@@ -113,7 +113,7 @@ function fieldOf(row, network) {
   if (row.field === Infinity) return "the whole image";
   const larger = row.field > network.image_size ? ", more than the image" : "";
   const first = row.shown > 1 ? " in the first of these blocks" : "";
-  return `${row.field} × ${row.field} pixels${larger}${first}; neighbours are ${row.jump} apart`;
+  return `${row.field} × ${row.field} pixels${larger}${first}; the fields of neighbouring outputs are ${row.jump} ${row.jump === 1 ? "pixel" : "pixels"} apart`;
 }
 
 /** The image as a square, and in it, to the same scale, the part that one number in the middle depends on. */
@@ -182,7 +182,7 @@ mount(
       name = value;
       restart();
     }),
-    html("label", { class: "check" }, fold, " draw identical neighbouring blocks only once"),
+    html("label", { class: "check" }, fold, " draw identical consecutive blocks only once"),
   ),
   totals,
   steps.element,

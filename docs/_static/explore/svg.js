@@ -87,7 +87,7 @@ export function largestOf(values) {
  * A table of numbers as a drawing.
  * @param {Object} options
  * @param {(number|null)[][]} options.values by row; null leaves a cell empty
- * @param {string} options.label what a screen reader says in place of the drawing
+ * @param {string} options.label what a screen reader says in place of the drawing, before the numbers if they are few
  * @param {number} [options.width=28] of a cell
  * @param {number} [options.height=28] of a cell; numbers are left out where they would not fit
  * @param {number} [options.largest] the number with the strongest colour; by default the largest there is
@@ -139,6 +139,8 @@ export function grid(options) {
       if (colour) frames.append(svg("rect", { x, y, width, height, stroke: colour }));
     }),
   );
+  const few = rows * columns <= 150; // more numbers than that are a texture, also to the ear
+  const said = values.map((line) => line.map((value) => (value === null ? "empty" : write(value, digits))).join(", "));
   const w = columns * width + 2 * margin;
   const h = rows * height + 2 * margin;
   return svg(
@@ -148,7 +150,7 @@ export function grid(options) {
       width: w,
       height: h,
       role: "img",
-      "aria-label": label,
+      "aria-label": few ? `${label}: ${said.join("; ")}` : label,
       class: options.onpick ? "grid pickable" : "grid",
     },
     cells,

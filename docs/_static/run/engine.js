@@ -26,14 +26,14 @@ function knowsModuleWorkers() {
 }
 
 /** The number of bytes to download, as the build measured it. */
-export async function downloadSize() {
-  const sizes = await (await fetched("engine.json")).json();
+export async function downloadSize(signal) {
+  const sizes = await (await fetched("engine.json", signal)).json();
   return Object.values(sizes).reduce((a, b) => a + b);
 }
 
 async function fetched(name, signal) {
   const response = await fetch(new URL(name, FOLDER), { signal });
-  if (!response.ok) throw new Error(`${name} could not be downloaded (${response.status} ${response.statusText})`);
+  if (!response.ok) throw new Error(`${name} could not be downloaded (${`${response.status} ${response.statusText}`.trim()})`);
   return response;
 }
 
@@ -62,6 +62,7 @@ export class Engine {
       const cancel = (this.#downloading = new AbortController());
       try {
         this.#files = await download(on.progress, cancel.signal);
+        cancel.signal.throwIfAborted(); // stopped while the program was compiled: nothing was left to cancel
       } catch (error) {
         cancel.abort(); // the other files
         throw cancel.signal.reason instanceof Stopped ? cancel.signal.reason : error;
@@ -118,7 +119,7 @@ export class Engine {
 
 /** All files. The program is compiled while it arrives. */
 async function download(progress, signal) {
-  const total = await downloadSize();
+  const total = await downloadSize(signal);
   let done = 0;
   const counted = async (name) => {
     const response = await fetched(name, signal);

@@ -5,6 +5,7 @@ import { downloadSize, Engine, missing, Stopped } from "./engine.js";
 
 const engine = new Engine();
 let busy = null; // the cell that runs
+let arrived = false; // whether Python has been downloaded
 
 const megabytes = (bytes) => (bytes / 1e6).toFixed(1);
 const seconds = (milliseconds) => `${(milliseconds / 1000).toFixed(1)} s`;
@@ -14,7 +15,10 @@ const told = {
     const tenth = Math.floor((10 * done) / total) * 10; // words that change ten times are not too much to listen to
     busy?.say(`Downloading Python: ${tenth} % of ${megabytes(total)} MB.`, done / total);
   },
-  starting: () => busy?.say("Starting Python."),
+  starting: () => {
+    arrived = true;
+    busy?.say("Starting Python.");
+  },
   output: (text) => busy?.print(text),
   data: (points) => points.forEach((point) => busy?.chart.add(point)),
 };
@@ -39,6 +43,7 @@ async function run(cell) {
     cell.say(`${right ? "Done" : "Python raised an error, shown below,"} after ${seconds(performance.now() - began)}.${words}`);
   } catch (error) {
     if (error instanceof Stopped) cell.say("Stopped. What the cells defined is gone; the next run starts Python again.");
+    else if (!arrived) cell.say(`Python could not be downloaded: ${error.message}. Check the connection, and run the cell again.`);
     else cell.say(`Python has ended: ${error.message}. The next run starts it again.`);
   } finally {
     clearInterval(clock);

@@ -30,7 +30,7 @@ self.onmessage = async ({ data: request }) => {
   try {
     if (request.start) {
       python = await start(request.start);
-      if (turn(PRELUDE) !== 0) throw new Error("Python started, but its library could not be read.");
+      if (turn(PRELUDE) !== 0) throw new Error("Python started, but its library could not be read");
       self.postMessage({ ready: true });
     } else {
       const right = turn(request.run) === 0;
@@ -39,7 +39,7 @@ self.onmessage = async ({ data: request }) => {
     }
   } catch (error) {
     post();
-    self.postMessage({ ended: String(error) });
+    self.postMessage({ ended: error.message || String(error) });
   }
 };
 
