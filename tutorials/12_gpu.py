@@ -277,7 +277,7 @@ assert max(weight_shares) < 0.05, "at this batch size the weights hardly count"
 # For the convolutions, the figure counts the bytes that *must* move. On a processor, the columns of a chunk stay in the
 # cache (13), so little more than that does. On a GPU the whole batch is one chunk: this library writes the columns to
 # memory and reads them back, nine numbers for each of the input. That leaves 3.6 operations per byte with 16 channels,
-# and 14 with 64, so on a T4 most of its convolutions wait for memory, too. Kernels that write no columns avoid that.
+# and 14 with 64, so on a T4 all convolutions of ResNet-20 wait for memory. Kernels that write no columns avoid that.
 #
 # How much of a training step do they take here?
 

@@ -53,7 +53,7 @@ class Commands(click.Group):
         except (click.ClickException, UserError, OSError) as error:
             raise CommandError(self._message(error, context)) from error
         except KeyboardInterrupt:
-            click.echo("Aborted!", err=True)
+            click.echo("\nAborted!", err=True)  # on a line of its own, after the terminal's ^C
             context.exit(128 + signal.SIGINT)  # as a shell reports it; 1 would be a verdict of gradcheck, or doctor
 
     def _message(self, error: Exception, context: click.Context) -> str:
@@ -63,8 +63,9 @@ class Commands(click.Group):
         text = reason(error)
         for parameter in self.commands[context.invoked_subcommand or ""].params:
             name, shown = parameter.name or "", parameter.opts[0]
-            if shown.startswith("--"):
-                text = re.sub(rf"\b{name}\b" if "_" in name else rf"^{name}\b", shown, text)
+            if shown.startswith("--") and name != "device":  # which is also that of --against
+                several = rf"(?<!\S){name}(?= must | says |, \d)"  # a path may have the same words
+                text = re.sub(several if "_" in name else rf"^{name}(?= must )", shown, text)
         return text
 
 
@@ -211,7 +212,7 @@ device_option = option("--device", default="auto", help=DEVICE_HELP, callback=re
 threads_option = option(
     "--threads",
     type=Integer(min=1),
-    help="Processor threads, of each process.  [default: all, shared out to the processes]",
+    help="Processor threads.  [default: all]",
     expose_value=False,
     callback=_set_threads,
 )

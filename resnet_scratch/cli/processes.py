@@ -28,7 +28,8 @@ def across_processes(function: Callable[..., Any]) -> Callable[..., Any]:
         "--processes",
         "number",
         type=Integer(min=1),
-        help="Processes that share the work, over MPI. On several machines: mpiexec resnet-scratch ...  [default: 1]",
+        help="Processes that share the work and the processor's threads, over MPI. On several machines: mpiexec "
+        "resnet-scratch ...  [default: 1]",
     )
     @functools.wraps(function)
     def command(*arguments: Any, number: int | None, **options: Any) -> Any:

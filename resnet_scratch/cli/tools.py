@@ -178,8 +178,9 @@ def summary_command(model: str, classes: int, image_size: int | None, batch_size
     click.echo("mult-adds, in millions, and kept memory are those of one image")
     click.echo(
         wrap(
-            f"a training step of {batch_size} images, float32: {step.kept / 1e6:,.0f} MB for weights, gradients, "
-            f"velocities and kept arrays; on a GPU, with a layer's columns, at most {step.gpu_peak / 1e6:,.0f} MB"
+            f"a training step of {batch_size} image{'s' if batch_size > 1 else ''}, float32: {step.kept / 1e6:,.0f} MB "
+            f"for weights, gradients, velocities and kept arrays; on a GPU, with a layer's columns, at most "
+            f"{step.gpu_peak / 1e6:,.0f} MB"
         )
     )
 

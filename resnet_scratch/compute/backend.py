@@ -110,7 +110,8 @@ def cupy_packages() -> list[str]:
 def resolve_device(device: str) -> str:
     """`"cpu"`, `"cuda"`, `"cuda:1"` or `"auto"` (a GPU if one works) as the name of a device that works here.
 
-    Several processes of MPI on this machine share its GPUs: for `"cuda"` and `"auto"` each gets the next one.
+    The processes of MPI on this machine take its GPUs in turn: `"cuda"` and `"auto"` are the next one for each. Sums
+    over processes need a GPU for each.
     Raises DeviceError, saying what to install or change, when there is no such device.
     """
     if device == "cpu":

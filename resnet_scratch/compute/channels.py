@@ -14,8 +14,8 @@ def channel_sum(x: Array) -> Array:
     """The sum of x (N, H, W, C) over all but its last axis: (C,).
 
     On a processor it is a row of ones times a matrix: BLAS adds rows many times faster than NumPy's sum does. On a GPU
-    it is two sums: a single one would be the work of one or two blocks of threads, because CuPy gives each at least as
-    many as 32 of the C results (`_get_block_specs` in its _reduction.pyx).
+    it is two sums: a single one would be the work of one or two blocks of threads, because CuPy gives each
+    block at least 32 of the C results (`_get_block_specs` in its _reduction.pyx).
     """
     if array_module(x) is not np:
         return x.sum((1, 2)).sum(0)

@@ -72,7 +72,7 @@ def process_number() -> int:
 
 
 def is_first_process() -> bool:
-    """Whether this is the one that writes files and messages. After `processes()` all go on, and still one writes."""
+    """Whether this is the one that writes files and messages. It stays so after `processes()` has ended."""
     return _is_first
 
 

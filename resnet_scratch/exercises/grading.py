@@ -76,7 +76,7 @@ def grade_hand_ins(folders: Sequence[Path], chapters: Iterable[int] = (), second
     students = list(map(Student, names, marks))
     for folder, student in zip(folders, students):
         if not any(_answers(number, files[folder]) for number in numbers):
-            there = ", ".join(path.name for path in sorted(folder.rglob("*"))[:9] if path.is_file())
+            there = ", ".join([path.name for path in sorted(folder.rglob("*")) if path.is_file()][:9])
             held = f"there is no answer in the hand-in, but: {there}" if there else "the hand-in is empty"
             student.marks[numbers[0]] = Mark("missing", held)
     return students

@@ -102,7 +102,8 @@ def load_state(path: str | Path, arrays: Mapping[str, np.ndarray], model: Layer,
     if missing := [name for name in map(_scalar, optimizer.scalars) if name not in arrays]:
         raise CheckpointError(f"{path} does not fit the optimizer: missing: {', '.join(missing)}")
     scalars = {name: arrays.pop(_scalar(name)) for name in optimizer.scalars}
-    wrong = [_scalar(name) for name, value in scalars.items() if value.shape or value.dtype.kind != "i" or value < 0]
+    kinds = {name: np.asarray(value).dtype.kind for name, value in optimizer.scalars.items()}
+    wrong = [_scalar(name) for name, value in scalars.items() if value.shape or value.dtype.kind != kinds[name]]
     wrong += [EPOCH_SUMS] if epoch_sums.shape != (3,) else []  # steps, losses, right answers
     if wrong:
         raise CheckpointError(f"{path} is unusable: {', '.join(wrong)} cannot be what a run has written")

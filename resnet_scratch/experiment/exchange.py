@@ -158,7 +158,7 @@ def _class_names(classes: int | Sequence[str] | None, in_file: int | None, path:
         raise UserError(f"{path} has no last layer (fc): give the classes for a new one, their names or their number")
     names = tuple(map(str, range(classes) if isinstance(classes, int) else classes))
     if in_file not in (None, len(names)):
-        raise UserError(f"classes must be {in_file}, as the last layer in {path} has outputs, got {len(names)}")
+        raise UserError(f"{path} has a last layer of {in_file} outputs, got {len(names)} classes")
     return names
 
 

@@ -9,8 +9,9 @@ from click.testing import CliRunner
 from in_process import TRAIN, is_one_message
 from PIL import Image
 
-from resnet_scratch.cli import devices, main, processes
+from resnet_scratch.cli import devices, main, processes, tools
 from resnet_scratch.compute import threads
+from resnet_scratch.errors import UserError
 
 
 @pytest.mark.parametrize("command", [("gradcheck",), ("summary", "resnet8")])
@@ -96,3 +97,17 @@ def test_more_processes_than_mpiexec_has_started(invoke, monkeypatch):
 
 def test_images_larger_than_a_file_of_weights_may_ask_for(invoke):
     assert is_one_message(invoke("train", "--data", ".", "--image-size", 2049), "--image-size", "1<=x<=2048")
+
+
+def test_a_path_with_the_name_of_an_option_keeps_it(trained, invoke, tmp_path, monkeypatch):
+    assert is_one_message(invoke("train", "--resume", "run_dir"), "run_dir holds no run")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "model.safetensors").write_bytes(b"nonsense")
+    assert is_one_message(invoke("evaluate", "data/model.safetensors"), "Error: data/model.safetensors is damaged")
+    text = "there is no file or folder /srv/image_size/x"
+    monkeypatch.setattr(tools, "load", lambda *_, **__: throw(UserError(text)))
+    assert is_one_message(invoke("data"), text)
+
+
+def throw(error):
+    raise error

@@ -109,7 +109,7 @@ def test_gpus_are_found_and_named(standin):
 
 @pytest.mark.parametrize("number, expected", [("0", "cuda:0"), ("1", "cuda:1"), ("2", "cuda:0"), ("5", "cuda:1")])
 @pytest.mark.parametrize("name", ["MPI_LOCALRANKID", "OMPI_COMM_WORLD_LOCAL_RANK"])
-def test_the_processes_of_a_machine_share_its_standin(standin, monkeypatch, name, number, expected):
+def test_the_processes_of_a_machine_share_its_two_gpus(standin, monkeypatch, name, number, expected):
     monkeypatch.setenv(name, number)
     assert resolve_device("cuda") == resolve_device("auto") == expected
     assert resolve_device("cuda:1") == "cuda:1" and resolve_device("cpu") == "cpu"

@@ -1,6 +1,6 @@
 /** The page on batch norm: six numbers, forward and backward, with mistakes to plant. */
 
-import { BACKWARD, html, largestOf, mean, sum, write, writeSum } from "./svg.js";
+import { BACKWARD, html, largestOf, mean, scrolled, sum, write, writeSum } from "./svg.js";
 import { choice, colourKey, mount, spoken, stepper } from "./controls.js";
 import { bars, dots, numbers } from "./batchnorm_drawings.js";
 import { checkTable, errorNote, load, summary } from "./recorded.js";
@@ -13,7 +13,6 @@ let mistake = "";
 const words = spoken();
 const sums = html("div", { class: "sums" });
 const chart = html("div", { class: "chart" });
-const scrolled = (label) => html("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": label });
 const table = scrolled("Numbers of batch norm");
 const check = scrolled("Gradient check");
 const verdict = html("p", { "aria-live": "polite" });

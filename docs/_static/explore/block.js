@@ -1,6 +1,6 @@
 /** The page on the residual block: a block of one channel, forward and backward, with mistakes to plant. */
 
-import { html } from "./svg.js";
+import { html, scrolled } from "./svg.js";
 import { choice, colourKey, mount, spoken, stepper } from "./controls.js";
 import { checkTable, errorNote, load, summary, tableOf, writeError } from "./recorded.js";
 import { VALUES, drawBlock } from "./block_graph.js";
@@ -12,7 +12,6 @@ const words = spoken();
 const graph = html("div", { class: "graph" });
 const panels = html("div", { class: "stack wide" });
 const verdict = html("p", { "aria-live": "polite" });
-const scrolled = (label) => html("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": label });
 const tensors = scrolled("Gradient check");
 const every = scrolled("Gradient check, every number");
 const steps = stepper("Step", show);

@@ -1,6 +1,6 @@
 /** The network explorer: choose a network, go through its layers, and see what each one costs. */
 
-import { COLOURS, html, svg } from "./svg.js";
+import { COLOURS, html, scrolled, svg } from "./svg.js";
 import { choice, mount, spoken, stepper } from "./controls.js";
 import { layersOf, totalsOf } from "./network.js";
 import { drawNetwork, legend } from "./network_drawing.js";
@@ -87,9 +87,8 @@ function costsBy(property, head) {
     const costs = [brief(products), memory ? bytes(memory) : "0", brief(parameters)];
     return html("tr", {}, html("th", { scope: "row" }, group), ...costs.map((cost) => html("td", {}, cost)));
   });
-  return html(
-    "div",
-    { class: "scroll", tabindex: 0, role: "region", "aria-label": `Costs by ${head}` },
+  return scrolled(
+    `Costs by ${head}`,
     tableOf("costs", [head, "multiply-adds", "kept for backward", "parameters"], cells),
   );
 }

@@ -158,6 +158,11 @@ export function grid(options) {
   );
 }
 
+/** A part of the page that may be wider than a phone, and is then scrolled, also with the keyboard. */
+export function scrolled(label, ...children) {
+  return html("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": label }, ...children);
+}
+
 /** A drawing with its caption, and a name by which tests find it. */
 export function panel(name, caption, ...drawings) {
   return html("figure", { class: "panel", "data-name": name }, html("figcaption", {}, caption), ...drawings);
