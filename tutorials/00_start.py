@@ -30,8 +30,9 @@
 #     .venv/bin/jupyter notebook tutorials/notebooks/00_start.ipynb
 #
 # You can also open `tutorials/00_start.py` in an editor that understands cells (VS Code, Spyder, PyCharm), or run the
-# whole file with `.venv/bin/python tutorials/00_start.py`. The file shows each task with the library's answer; the
-# notebook leaves the answers to you.
+# whole file with `.venv/bin/python tutorials/00_start.py`. Commands in the text leave out `.venv/bin/`: for them, run
+# `source .venv/bin/activate` (on Windows `.venv\Scripts\activate`) once in each new terminal. The file shows each task
+# with the library's answer; the notebook leaves the answers to you.
 
 # %%
 import inspect
@@ -110,7 +111,7 @@ print(inspect.getsource(train))
 # true class. Suppose it gives the same probability to all ten classes. What is the loss? Write the number down.
 #
 # An untrained network comes close to that, but it is a little worse: its weights are random, so it prefers some classes
-# for no reason. The next cell computes the loss of the first batch and compares it with your prediction.
+# for no reason. The next cell computes both, and compares your prediction with $-\log(1/10)$.
 
 # %%
 prediction = None  # your prediction, such as 1.5
@@ -163,7 +164,7 @@ plt.show()
 # The same recipe is one command in a terminal. It shows a progress bar and leaves a log, plots and the trained weights
 # in a folder. `resnet-scratch --help` lists the other commands.
 #
-#     .venv/bin/resnet-scratch train
+#     resnet-scratch train
 #
 # ## A gradient, checked
 #

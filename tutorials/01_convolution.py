@@ -90,7 +90,7 @@ assert y.tolist() == [[27, 27], [18, 18]], "the lower windows contain only two b
 #
 # ## What kernels see
 #
-# Next, kernels on an image of the built-in data set. The layer `Conv2d` does the work. Two shapes to remember:
+# Next, apply some kernels to an image of the built-in data set. The layer `Conv2d` does the work. Remember two shapes:
 #
 # * images are (N, H, W, C): number of images, height, width, channels;
 # * the weight is (KH, KW, C, O): height and width of the kernel, channels in, channels out.
@@ -179,8 +179,8 @@ task("1.2")
 
 # %% [markdown]
 # Along one axis, let $H$ be the size, $K$ the kernel, $s$ the stride and $p$ the padding on each side. Counted along
-# the padded row, the first window starts at 0, and the last one can start at $H + 2p - K$ at most. Between them are as
-# many steps as whole strides fit:
+# the padded row, the first window starts at 0, and the last one starts at $H + 2p - K$ at the latest. In between, the
+# window takes one step for every whole stride that fits:
 #
 # $$ OH = \left\lfloor \frac{H + 2p - K}{s} \right\rfloor + 1 $$
 #
@@ -511,7 +511,7 @@ random_image = rng.standard_normal((1, 4, 4, 1))
 assert np.allclose(A @ random_image.ravel(), single(random_image).ravel()), "A times the image is the convolution"
 
 # %% [markdown]
-# Every row contains the same nine weights, at other positions. A layer that connects every pixel with every number of
+# Every row contains the same nine weights, in different positions. A layer that connects every pixel with every number of
 # the output (`Linear`) would have a weight of its own in each cell. A convolution has a zero wherever the pixel is
 # outside the output's window: in 7 of the 16 cells of a row here, and in nearly all for a larger image. It shares the
 # other weights, because it looks for the same thing everywhere. **Predict, then run:** how many weights does that save
@@ -519,7 +519,9 @@ assert np.allclose(A @ random_image.ravel(), single(random_image).ravel()), "A t
 
 # %%
 H, W, C = 32, 32, 16
-print(f"{H}x{W}x{C} -> {H}x{W}x{C}: {(H * W * C) ** 2:,} weights if all is connected, {9 * C * C:,} in the convolution")
+print(
+    f"{H}x{W}x{C} -> {H}x{W}x{C}: {(H * W * C) ** 2:,} weights if everything is connected, {9 * C * C:,} in the convolution"
+)
 assert sixteen.weight.value.size == 9 * C * C, "one weight for each position in the kernel, each input and each output"
 
 # %% [markdown]
@@ -552,11 +554,11 @@ assert set(np.flatnonzero(~same)) <= {0, 3, 4, 31}, "away from the borders the t
 # <details><summary>Two 3x3 convolutions follow one another, with stride 1 and nothing between them. How many pixels of
 # the image does one number of the result depend on? Could one convolution do the same?</summary>
 #
-# A number of the result depends on 3x3 numbers in the middle, and these on 5x5 pixels of the image. Both maps are
-# linear, so together they are one matrix, the product of their matrices $A$. It is the matrix of a 5x5 convolution
-# (except near the border, if there is padding). With one channel, two 3x3 kernels have 18 weights and a 5x5 kernel has
-# 25, so two small kernels cannot make every large one. With a ReLU between them, as in a ResNet, they can also compute
-# what no single convolution can.
+# A number of the result depends on 3x3 numbers of the first convolution's output, and these depend on 5x5 pixels of the
+# image. Both maps are linear, so together they are one matrix, the product of their matrices $A$. It is the matrix of a
+# 5x5 convolution (except near the border, if there is padding). With one channel, two 3x3 kernels have 18 weights and a
+# 5x5 kernel has 25, so two small kernels cannot make every large one. With a ReLU between them, as in a ResNet, they
+# can also compute what no single convolution can.
 #
 # </details>
 #

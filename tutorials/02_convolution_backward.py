@@ -10,7 +10,7 @@
 #
 # Training asks one question of every number in a network: if this number grew a little, how would the loss change? The
 # chain rule answers it. This tutorial starts with the chain rule on single numbers, goes on to arrays, and then derives
-# the gradients of a convolution. In the end a network learns with the convolution that you wrote.
+# the gradients of a convolution. At the end, a network learns with the convolution that you wrote.
 #
 # At the end you will be able to
 #
@@ -169,7 +169,7 @@ print(f"the Jacobian of one convolution, for one image: {numbers**2:,} numbers, 
 # with which weight? Which contain $w_{00}$? Write down the three derivatives of $L$ before you read on.
 #
 # The corner is in the first line only. The centre is in all four, each time with another weight. The weight $w_{00}$ is
-# in all four, and so is the bias. Values that fork, gradients that add:
+# in all four, and so is the bias. These values fork, so their gradients add:
 #
 # $$ \begin{aligned}
 # \frac{\partial L}{\partial x_{00}} &= g_{00} w_{00} \\
@@ -342,8 +342,9 @@ for shape, kernel, stride, padding in [
     assert np.isclose(left, right), "col2im must be the adjoint of im2col"
 
 # %% [markdown]
-# Now the library's backward "by definition" is the table above and no more. The forward pass kept $x$ as its cache, not
-# the columns: they are computed again, because keeping them would take nine times the memory of $x$ in each layer.
+# Now the library's backward "by definition" is the table above for `grad_x`, and the product of task 2.2 for the
+# weights. (Before it is called, `backward` has summed `grad_y` for the bias.) The forward pass kept $x$ as its cache,
+# not the columns: they are computed again, because keeping them would take nine times the memory of $x$ in each layer.
 #
 # The inner function gets a few images at a time, as in the forward pass, and returns two different things. `grad_x` has
 # a row for each image. The gradient of the weights does not: all images use the same weights, so their contributions
@@ -470,9 +471,9 @@ with planted("conv-kernel-not-flipped"):
 task("2.5")
 
 # %% [markdown]
-# Each number of the output is a sum of $K^2$ products. In a convolution that sums over the channels, too, it is $C$ times
-# as many. A layer says itself what it costs: `summarise` (07) lists and adds up what the layers' methods `multiply_adds`
-# return. Yours has one. A layer of your own without it counts as 0, as ReLU does.
+# In your depthwise convolution, each number of the output is a sum of $K^2$ products. In a convolution that sums over
+# the channels, too, it is $C$ times as many. A layer says itself what it costs: `summarise` (07) lists and adds up what
+# the layers' methods `multiply_adds` return. Yours has one. A layer of your own without it counts as 0, as ReLU does.
 #
 # ## Your own convolution learns the shapes
 #
@@ -519,7 +520,7 @@ milestone(2, solutions(), steps=20 if FAST else 400)
 # | a vector-Jacobian product | `torch.func.vjp`, `torch.autograd.grad(y, x, grad_outputs=g)` |
 # | `col2im(columns, shape, 3, ...)` | `torch.nn.functional.fold(columns, output_size, 3, ...)` |
 # | the gradient with respect to x, as a layer | `torch.nn.ConvTranspose2d` |
-# | `DepthwiseConv2d` of task 2.5 | `torch.nn.Conv2d(C, C, 3, groups=C)` |
+# | `DepthwiseConv2d` of task 2.5 | `torch.nn.Conv2d(C, C, 3, groups=C, bias=False)` |
 #
 # ## Sources
 #

@@ -146,8 +146,8 @@ for name, errors, power in zip(("forward", "central"), measured["float64"], (1, 
     assert abs(slope - power) < 0.1, f"the truncation error of the {name} difference should be like h^{power}"
 
 # %% [markdown]
-# The points on the left of each panel scatter, because rounding errors vary from number to number. (In float32, $1 + h$
-# is exactly 1 if $h$ is very small. The slope comes out as 0, and its error stays the same from there on.)
+# On the left branch of each V the points scatter, because rounding errors vary from number to number. (In float32, $1 +
+# h$ is exactly 1 if $h$ is very small. There the slope comes out as 0, and the points lie on a horizontal line.)
 #
 # Where is the bottom of the V? You can compute it.
 
@@ -424,8 +424,8 @@ assert SMALL == 256 and MOST_SKIPPED == 1 / 4, "the two limits that the text sta
 # When a check fails, do not stare at the code. Plot the gradient from backward against the numerical one, a point for
 # each number. If all is right, the points lie on the diagonal.
 #
-# **Predict, then run the next two cells.** Five of these six portraits belong to mistakes, in random order. Which is
-# which?
+# **Run the next cell, predict, then run the one after it.** The first draws six portraits in random order. Five belong to
+# mistakes. Which is which?
 #
 # * nothing is wrong;
 # * average pooling (05), which replaces a window of 2x2 by its mean: the gradient is not divided by four;
@@ -526,8 +526,8 @@ assert all(caught.values()), "a mistake that no check finds means that a check i
 # ## Your own layer
 #
 # Suppose you have read about PReLU, a ReLU whose negative side has a learned slope for each channel (He et al. 2015,
-# equation 1): $y = x$ where $x > 0$, else $y = ax$. You write it as a `Layer`, with the slopes as a `Parameter`, so
-# that the checker finds them:
+# "Delving Deep into Rectifiers", equation 1): $y = x$ where $x > 0$, else $y = ax$. You write it as a `Layer`, with the
+# slopes as a `Parameter`, so that the checker finds them:
 
 
 # %%
@@ -551,7 +551,8 @@ assert [tensor.name for tensor in report.tensors if tensor.problem] == ["slope"]
 # %% [markdown]
 # `input` passes and `slope` fails, so you know which line to look at. **Predict** the correction before you read on.
 #
-# The slope counts only where $x$ is negative. Its derivative is $\partial y / \partial a = x$ there, and 0 elsewhere.
+# The slope counts only where $x$ is negative. There the derivative of $y$ with respect to it is $\partial y / \partial
+# a = x$; elsewhere it is 0.
 
 
 # %%
@@ -584,7 +585,7 @@ network = build(ResNetConfig("small", "basic", (1, 1), (4, 8), "cifar", "A", 8),
 for _, layer in network.named_layers():
     if isinstance(layer, BatchNorm2d):  # 0 is a special value, and a check should have none
         layer.bias.value = rng.uniform(-0.5, 0.5, layer.channels)
-report = gradcheck(network.astype(np.float64), rng.standard_normal((2, 8, 8, 3)))
+report = gradcheck(network.astype(np.float64), rng.standard_normal((2, 8, 6, 3)))
 print(report)
 assert report, "every gradient of the network must agree with its forward pass"
 
@@ -604,8 +605,8 @@ assert report, "every gradient of the network must agree with its forward pass"
 # <details><summary>Why not train with numerical gradients, and save all the work of backward?</summary>
 #
 # Because of the cost. Central differences need two forward passes for every weight. ResNet-20 has 0.27 million weights
-# (He et al. 2015, table 6), so one step would take more than half a million forward passes. A backward pass computes
-# all gradients at about the cost of two or three (02).
+# (He et al. 2015, "Deep Residual Learning", table 6), so one step would take more than half a million forward passes. A
+# backward pass computes all gradients at about the cost of two or three (02).
 #
 # </details>
 #

@@ -8,7 +8,7 @@
 # %% [markdown]
 # # 04 Batch normalisation
 #
-# In a ResNet, each convolution is followed by a batch norm. Its forward pass fits into one line. Its backward pass is
+# In a ResNet, each convolution is followed by a batch norm. Its forward pass fits on one line. Its backward pass is
 # the first one that most people get wrong, because every output depends on every number of its channel, in all images
 # of the batch.
 #
@@ -150,11 +150,12 @@ assert np.allclose(y.var(AXES), exact, rtol=1e-9), "because of eps, the variance
 # The mean is $\beta$. The variance is $\gamma^2 \, \sigma^2 / (\sigma^2 + \varepsilon)$, a little less than $\gamma^2$.
 # In the third channel you can see the difference, because its $\sigma^2$ is small.
 #
-# Here is the library's forward pass. Its last line combines the last two formulas:
-# $y = (x - \mu) \cdot \gamma / \sqrt{\sigma^2 + \varepsilon} + \beta$. `over_batch` applies it to a few images at a
-# time (01). `per_channel` prepares the C numbers of the channels for fast arithmetic with images (13). The lines about
-# `group` belong to a variant, *ghost batch norm*, which normalises parts of a batch separately. Skip them, here and in
-# the backward pass.
+# Here is the library's forward pass. Its last line combines the last two formulas: $y = (x - \mu) \cdot \gamma /
+# \sqrt{\sigma^2 + \varepsilon} + \beta$. `over_batch` applies it to a few images at a time (01). `per_channel` prepares
+# the C numbers of the channels for fast arithmetic with images (13). The lines about `group` belong to a variant,
+# *ghost batch norm*, which normalises parts of a batch separately. Skip them, here and in the backward pass.
+# `_batch_statistics` computes the mean and the variance. What replaces them when `training` is false, the running
+# averages, comes later in this tutorial.
 
 # %%
 print(inspect.getsource(BatchNorm2d.forward))
@@ -181,7 +182,7 @@ assert max(changes["x + 100"], changes["7 x"]) < 1e-10 and changes["-x"] > 1, "a
 # * **A convolution before a batch norm needs no bias.** The mean is subtracted at once, and the bias with it. Its
 #   gradient is zero. That is why the convolutions in the library's ResNets have `bias=False`.
 # * **The size of the weights before it does not matter** for the output. It does for the gradient: if the weights are
-#   10 times as large, their gradient is a tenth as large (section 3.3 of the paper).
+#   10 times as large, their gradient is a tenth as large (section 3.3 of Ioffe and Szegedy's paper).
 # * **The gradient with respect to x cannot ask for a shift or a stretch.** Neither would change the loss. Keep this in
 #   mind; it is the key to the backward pass.
 
@@ -381,9 +382,9 @@ for name in (name for name in MISTAKES if name.startswith("batchnorm-")):
 assert gradcheck(BatchNorm2d(2).astype(np.float64), x), "and it must pass the library's own backward"
 
 # %% [markdown]
-# How much is missing without the two terms? They are means, and a mean of many independent numbers is small. **Predict,
-# then run:** for larger and larger $M$, does it matter less and less that they are missing? Look at two kinds of
-# gradients: independent random numbers, and random numbers around 1 instead of 0.
+# How much is missing without the two terms? They are means, and a mean of many independent numbers around 0 is small.
+# **Predict, then run:** for larger and larger $M$, does it matter less and less that they are missing? Look at two
+# kinds of gradients: independent random numbers around 0, and independent random numbers around 1.
 
 # %%
 missing = {}
@@ -397,11 +398,11 @@ for M in (4, 32, 256, 2048):
         missing[M, kind] = np.median(relative)
     print(f"M = {M:4}: error without the two terms, for g around 0: {missing[M, 'around 0']:4.0%}, "
           f"around 1: {missing[M, 'around 1']:4.0%}")  # fmt: skip
-assert missing[2048, "around 0"] < 0.05, "for independent numbers, the two terms become small"
+assert missing[2048, "around 0"] < 0.05, "for independent numbers around 0, the two terms become small"
 assert missing[2048, "around 1"] > 0.8, "what the gradients have in common does not"
 
 # %% [markdown]
-# For independent gradients the terms do become small. But the gradients of a batch have something in common; that is
+# For gradients around 0 the terms do become small. But the gradients of a batch have something in common; that is
 # what training is about. The two terms remove the part that they share and that batch norm cannot see. Without them,
 # training could push the mean of a channel further and further, and the loss would not change. Section 2 of the paper
 # tells this story of a bias that grows without end.
@@ -514,9 +515,9 @@ def small_network(momentum):
     return Sequential(*layers, GlobalAvgPool2d(), Linear(8, 4, rng=rng))
 
 
-def training_steps(network, batch_size, images, learning_rate):
-    """Train the network on `images` images in all, and yield after every step."""
-    steps = images // batch_size
+def training_steps(network, batch_size, total_images, learning_rate):
+    """Train the network on `total_images` images in all, and yield after every step."""
+    steps = total_images // batch_size
     batches = (noise_images(batch_size, seed=100 + step) for step in range(steps))
     return train(network, SGD(network.parameters()), batches, constant(learning_rate), steps)
 
@@ -636,12 +637,12 @@ assert accuracies[1][0] < 0.4 < 0.9 < accuracies[64][0], "with one image per bat
 assert accuracies[2][1] > accuracies[2][0], "with two, fixed averages serve better than the batch"
 
 # %% [markdown]
-# With one image per batch, the network does little better than guessing, because batch norm subtracts the brightness of
-# each image. (A trace is left: with zero padding, the border of a bright image differs more from its middle, see 06.
-# This network hardly finds it.) In evaluation the brightness gets through, but the network was never trained for that.
-# With two images, the network can only compare them. That is enough to learn what is bright, and in evaluation fixed
-# averages serve it better. None of this raises an error. Real images differ in more than brightness, so there the
-# effect is smaller, but it is the same effect.
+# With one image per batch, the network does no better than guessing, which gets 25 %, because batch norm subtracts the
+# brightness of each image. (A trace is left: with zero padding, the border of a bright image differs more from its
+# middle, see 06. This network does not find it.) In evaluation the brightness gets through, but the network was never
+# trained for that. With two images, the network can only compare them. That is enough to learn what is bright, and in
+# evaluation fixed averages serve it better. None of this raises an error. Real images differ in more than brightness,
+# so there the effect is smaller, but it is the same effect.
 #
 # What helps? Use larger batches, if there is memory for them. With several devices, compute the statistics over the
 # batches of all of them (*synchronised batch norm*). Or use a normalisation that does not look at the batch at all: over

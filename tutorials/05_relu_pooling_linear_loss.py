@@ -18,9 +18,9 @@
 # * derive the gradient of softmax with cross-entropy, and say why the two belong together;
 # * compute both for logits of any size without overflow.
 #
-# **Needs:** 02 (backward passes) and 03 (gradient checking); for the milestone, your answers from 00 to 04.
-# **Time:** 60 minutes to read and try, and 80 minutes for the tasks. The cells run in a few seconds, and the
-# milestone in about a minute.
+# **Needs:** 02 (backward passes) and 03 (gradient checking); for the milestone, your answers to tasks 0.1, 0.2, 1.4,
+# 2.2, 2.3 and 4.1 to 4.3. **Time:** 60 minutes to read and try, and 80 minutes for the tasks. The cells run in a few
+# seconds, and the milestone in about a minute.
 
 # %%
 import inspect
@@ -112,7 +112,7 @@ assert largest == 0.25, "y (1 - y) is largest at y = 1/2"
 # gets no gradient at all, and never recovers by itself (a "dead ReLU"). Batch norm before the ReLU (04) makes that
 # rare: its outputs are positive about half of the time.
 #
-# ## Maximum pooling
+# ## Max pooling
 #
 # The output is the largest number of each window. It changes with its largest pixel and with no other, so that pixel
 # gets the whole gradient. Here is an image of 4x4 pixels, and windows of 2x2:
@@ -160,9 +160,10 @@ print()
 print(inspect.getsource(MaxPool2d.forward))
 
 # %% [markdown]
-# `pad` gets minus infinity. The loop takes one position of the windows at a time, for all windows at once, and notes in
-# `winner` which of them was largest: this is what backward compares with `k`. Because of the strict `>`, a later value
-# that is only as large as an earlier one does not win. (`first` matters only if a whole window is minus infinity.)
+# `pad` gets minus infinity. The loop takes one position in the window at a time, for all windows at once, and notes in
+# `winner` at which position each window's largest value was: this is what backward compares with `k`. Because of the
+# strict `>`, a later value that is only as large as an earlier one does not win. (`first` matters only if a whole
+# window is minus infinity.)
 #
 # ## Average pooling
 #
@@ -246,11 +247,12 @@ print("log_softmax(z): ", losses.log_softmax(large)[0])
 assert np.isfinite(losses.log_softmax(large)).all(), "log_softmax keeps what softmax rounds to 0"
 
 # %% [markdown]
-# The loss of one image with the true class $t$ is minus the logarithm of the probability that $t$ got. It is called the
-# **cross-entropy**, and it is 0 only if the network is certain and right. The loss of a batch is the mean over its
-# N images.
+# The loss of one image with the true class $t$ is minus the logarithm of the probability that $t$ got:
 #
 # $$ L = -\log p_t $$
+#
+# It is called the **cross-entropy**, and it is 0 only if the network is certain and right. The loss of a batch is the
+# mean over its N images.
 
 # %% tags=["task"]
 task("5.4")
@@ -265,9 +267,10 @@ task("5.4")
 #
 # $$ \boxed{\frac{\partial L}{\partial z_k} = p_k - [k = t]} $$
 #
-# It is what the network thinks, minus what is true. The chain rule gives the same, in two factors. The logarithm has the
-# gradient $\partial L / \partial p_k = -[k = t] / p_t$, and softmax the Jacobian $\partial p_k / \partial z_j = p_k ([k
-# = j] - p_j)$. Their product is $-([j = t] - p_j)$: the $p_t$ cancels.
+# It is what the network thinks, minus what is true. (For a batch, whose loss is a mean, it is divided by N.) The chain
+# rule gives the same, in two factors. The logarithm has the gradient $\partial L / \partial p_k = -[k = t] / p_t$, and
+# softmax the Jacobian $\partial p_k / \partial z_j = p_k ([k = j] - p_j)$. Their product is $-([j = t] - p_j)$: the
+# $p_t$ cancels.
 
 # %%
 fig, ax = plt.subplots(figsize=(7.5, 2.2), layout="constrained")
@@ -337,9 +340,9 @@ for classes in (10, 100, 1000):
 # ## Milestone: your own layers learn the shapes
 #
 # Convolution, batch norm, ReLU, softmax and the gradient of the loss are now yours. `milestone` builds a small ResNet
-# whose layers call your answers to the tasks of chapters 0 to 5, and trains it to tell circles, stripes and checkers
-# apart. The library's own network makes the first five steps beside it, from the same weights. (The residual block and
-# the update are still the library's, until chapter 8.)
+# whose layers and loss call your answers to these tasks and to 5.3 and 5.4, and trains it to tell circles, stripes and
+# checkers apart. The library's own network makes the first five steps beside it, from the same weights. (The residual
+# block and the update are still the library's, until tutorial 08.)
 
 # %%
 milestone(5, solutions(), steps=20 if FAST else 400)
@@ -381,7 +384,7 @@ milestone(5, solutions(), steps=20 if FAST else 400)
 # | `MaxPool2d(3, 2, 1)` | `torch.nn.MaxPool2d(3, 2, 1)` |
 # | `AvgPool2d(2)` | `torch.nn.AvgPool2d(2)` |
 # | `GlobalAvgPool2d()`, (N, C) | `torch.nn.AdaptiveAvgPool2d(1)`, (N, C, 1, 1), then `torch.flatten(y, 1)` |
-# | `Linear(3, 2)`, weight (in, out) | `torch.nn.Linear(3, 2)`, weight (out, in) |
+# | `Linear(3, 2, rng=rng)`, weight (in, out) | `torch.nn.Linear(3, 2)`, weight (out, in) |
 # | `log_softmax(logits)` | `torch.log_softmax(logits, 1)` |
 # | `softmax_cross_entropy(logits, labels)` | `torch.nn.functional.cross_entropy(logits, labels)` |
 #

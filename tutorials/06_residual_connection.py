@@ -131,7 +131,7 @@ for b in (0.5, -0.5):
 # addition, where the two meet again.
 #
 # **The addition.** Write $y_i = f_i + c_i$ for every number $i$ of the branch $f$ and of the shortcut $c$. Then
-# $\partial L / \partial f_i = \partial L / \partial c_i = g_i$. Both get the whole gradient; it is not shared between
+# $\partial L / \partial f_i = \partial L / \partial c_i = g_i$. Both get the whole gradient; it is not divided between
 # them.
 #
 # **The fork.** Gradients add where a value forks (02). So the gradient of $x$ is the sum of what comes back from both:
@@ -238,9 +238,9 @@ assert math.isclose(by_hand, measured, rel_tol=1e-6), "the three parts must add 
 assert 0.9**54 < 0.004, "a factor a little below 1 vanishes over many layers"
 
 # %% [markdown]
-# With a gate of 0.1, less than half a per cent is left. The shortcut of a residual block has the factor 1, so nothing is
-# lost. Highway networks therefore start with gates that are nearly closed: the bias of the gate is negative. He et al.
-# (2016, section 3) compare several gated and scaled shortcuts in a ResNet-110, and find the plain identity best.
+# With a gate of 0.1, less than half a per cent is left. Highway networks therefore start with gates that are nearly
+# closed: the bias of the gate is negative. The shortcut of a residual block has the factor 1, so nothing is lost. He et
+# al. (2016, section 3) compare several gated and scaled shortcuts in a ResNet-110, and find the plain identity best.
 #
 # ## The block, step by step
 #
@@ -254,9 +254,9 @@ plt.show()
 
 # %% [markdown]
 # Now write it. In the task, the shortcut is a layer as well, called `downsample`. Where the shape stays, it is an empty
-# `Sequential`, which returns its input. Where the shape changes, it is a small convolution, which you will meet below.
-# You will need this block for the milestone at the end of tutorial 08, where a ResNet of your own layers learns. (The
-# task has the number 6.5; tasks 6.2 to 6.4 come later.)
+# `Sequential`, which returns its input. Where the shape changes, it is one of two layers that you will meet below: one
+# without parameters, or a small convolution with a batch norm. You will need this block for the milestone at the end of
+# tutorial 08, where a ResNet of your own layers learns. (The task has the number 6.5; tasks 6.2 to 6.4 come later.)
 
 # %% tags=["task"]
 task("6.5")
@@ -708,7 +708,8 @@ assert cosines["(e) pre-activation"][0] > 5 * abs(cosines["no shortcut"][0]), "a
 # * **With shortcuts** it grows too, but hardly in the late blocks, and mostly near the first. Batch norm divides what
 #   comes back through a branch by the size of the signal there, and in the late blocks the signal is large.
 # * **With a free shortcut**, in (c) and (e), you can still find the last gradient in the first one. With a ReLU in the
-#   way, in (a), it is almost gone: near the grey band, which is what two random directions have in common.
+#   way, in (a), it is as good as gone: at the first block it is inside the grey band, which is what two random
+#   directions have in common.
 #
 # Tutorial 09 asks which of these is the reason why deep plain networks train badly. It also looks at trained networks.
 #

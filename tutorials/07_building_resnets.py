@@ -16,7 +16,7 @@
 #
 # * read a configuration, say how many layers it has, and write your own;
 # * count parameters and multiply-adds by hand, and reproduce the paper's numbers from ResNet-20 to ResNet-152;
-# * say where a network has its parameters, where it spends its time and where its memory (three different places);
+# * say where in a network the parameters, the work and the memory are (the three are spread differently);
 # * compute the receptive field of every layer, and measure it with one backward pass.
 #
 # **Needs:** 01 (convolution), 06 (the residual connection).
@@ -203,7 +203,8 @@ assert work[0] == work[1] == work[2], "each stage does the same work per layer"
 # %% [markdown]
 # There are a quarter of the pixels, twice the input channels and twice the output channels, so the cost per layer stays
 # the same. This is the paper's second design rule (section 3.3). The parameters grow fourfold from stage to stage. The
-# activations, which the backward pass needs, are halved. So the three costs are in three different places:
+# activations, which the backward pass needs, are halved. So the three costs are spread over the stages in three
+# different ways:
 
 # %%
 fig, axes = plt.subplots(1, 2, figsize=(8.5, 2.8), layout="constrained", sharey=True)
@@ -228,8 +229,8 @@ plt.show()
 
 # %% [markdown]
 # From 50 layers on, the block is the **bottleneck**: a 1x1 convolution reduces the channels to a quarter, a 3x3
-# convolution works there, and another 1x1 convolution expands them again. But for the third convolution, its forward
-# pass is that of the basic block:
+# convolution works there, and another 1x1 convolution expands them again. Apart from the third convolution, its
+# batch norm and the ReLU before it, the forward pass is that of the basic block:
 
 # %%
 print(inspect.getsource(Bottleneck.forward))
@@ -303,7 +304,8 @@ for name, batch in (("resnet20", 128), ("resnet110", 128), ("resnet50", 32)):
     memory_rows = summarise(build(name, rng=np.random.default_rng(0)), size)
     weights = 3 * 4 * sum(row.parameters for row in memory_rows) / 1e6
     caches = batch * sum(row.memory for row in memory_rows) / 1e6
-    print(f"{name:10} batch of {batch:3} at {size}x{size}: {weights:6.1f} MB for weights, {caches:7.1f} MB for caches")
+    print(f"{name:10} batch of {batch:3} at {size}x{size}: {weights:6.1f} MB for values, gradients and velocities, "
+          f"{caches:7.1f} MB for caches")  # fmt: skip
     assert caches > 5 * weights, "the caches take most of the memory"
 
 # %% [markdown]
@@ -444,8 +446,8 @@ for config in candidates:
           f"{convolution_fields(network)[-1]:5}")  # fmt: skip
 
 # %% [markdown]
-# They do about the same work, but their parameters, memory and receptive fields are very different. Which one is best
-# is a question for an experiment: in tutorial 08 you train. First, design one yourself.
+# They do about the same work with about as many parameters, but their depths, memory and receptive fields are very
+# different. Which one is best is a question for an experiment: in tutorial 08 you train. First, design one yourself.
 
 # %% tags=["task"]
 task("7.5")
@@ -464,7 +466,8 @@ task("7.5")
 # of its caches?</summary>
 #
 # The weights of a convolution are $K^2 C O$, so parameters and multiply-adds grow about fourfold (the first layer, with
-# its 3 input channels, only twofold). The caches have one number per pixel and channel, so they double.
+# its 3 input channels, and the classifier, with its fixed number of classes, only twofold). The caches have one number
+# per pixel and channel, so they double.
 #
 # </details>
 #

@@ -242,7 +242,7 @@ assert distances[0] > 1e6 and max(distances[1:]) < 0.1, "only momentum survives 
 
 # %% [markdown]
 # Along the flat direction all three runs move alike. Along the steep one the jumps of plain SGD grow, and momentum
-# cancels them. So with momentum the limit must be another one. Find it:
+# cancels them. So with momentum the limit must be a different one. Find it:
 
 # %% tags=["task"]
 task("8.4")
@@ -279,7 +279,7 @@ SHORT = 40 if FAST else 120
 
 
 def shrink(images):
-    """uint8 (N, 32, 32, 3) -> (N, 16, 16, 3): the mean of each 2x2 pixels."""
+    """uint8 (N, 32, 32, 3) -> (N, 16, 16, 3): the mean of each block of 2x2 pixels."""
     return images.reshape(len(images), 16, 2, 16, 2, 3).mean((2, 4)).round().astype(np.uint8)
 
 
@@ -376,7 +376,7 @@ if not FAST:
 # | a jump up at first, then flat near $\log$(classes) | too large: the first steps went astray | a tenth; warm-up |
 # | not a number | far too large; a division by zero; a log of zero | a tenth; look at the first batch |
 # | flat at $\log$(classes) from the start | no gradient, or a rate near zero | one batch; gradient checks |
-# | falls, but ends high | the rate does not go down, or the network is too small | a schedule |
+# | falls, but ends high | the rate does not go down, or the network is too small | a schedule; a larger network |
 # | training loss falls, test loss rises | overfitting | more data, augmentation, weight decay |
 #
 # The losses of single batches are noisy, because every batch contains other images. The figures above average the last
@@ -503,7 +503,7 @@ plot_curves(ax, rates, y="learning rate", average=False)
 plt.show()
 
 # %% [markdown]
-# The paper divides the rate by ten after a half and after three quarters of its 64,000 steps (section 4.2).
+# The paper divides the rate by ten after half of its 64,000 steps, and again after three quarters (section 4.2).
 # `one_cycle` rises and falls within a short run (Smith and Topin 2017). What all have in common is that they end near
 # zero.
 #
@@ -552,7 +552,7 @@ assert np.allclose(logits_10, logits, atol=1e-2) and abs(norm_10 / norm - 0.1) <
 # The gradient is at a right angle to the weights, because along them the loss does not change. By Pythagoras every step
 # makes the weights longer. Without decay they keep growing, and the relative steps become smaller and smaller. Weight
 # decay limits the length. So it keeps $\eta / \|w\|^2$ from falling, which van Laarhoven (2017) calls the effective
-# learning rate of a normalised layer.
+# learning rate of a normalised layer. (It is not the $\eta / (1 - \mu)$ from above, which has the same name.)
 
 # %%
 lengths = {}
@@ -625,8 +625,8 @@ for name, parameter in convolutions.items():
 # ## Augmentation
 #
 # An image that is moved by a few pixels, or mirrored, shows the same thing. The paper pads each image by four pixels,
-# crops a random 32x32 window, and mirrors half of the images (section 4.2). The network hardly ever sees exactly the
-# same image twice. Here is one image, augmented eight times:
+# crops a random 32x32 window, and mirrors half of the images (section 4.2). That makes $9 \cdot 9 \cdot 2 = 162$
+# versions of each image, so in a run of ten epochs few of them come up twice. Here is one image, augmented eight times:
 
 # %%
 rng = np.random.default_rng(0)
@@ -637,8 +637,9 @@ show_images(axes, [star[0], *copies], ["original"] + [""] * 8)
 plt.show()
 
 # %% [markdown]
-# A crop needs no loop over the images. `sliding_window_view` is a view, as `windows` is (01): it shows all $9 \cdot 9$
-# crops of every padded image without copying a pixel. The last line copies one of them for each image:
+# A crop needs no loop over the images. `as_strided` makes a view from a shape and strides, as `windows` does (01): this
+# one shows all $9 \cdot 9$ crops of every padded image without copying a pixel. The last line copies one of them for
+# each image:
 
 # %%
 print(inspect.getsource(random_crop))
@@ -746,8 +747,9 @@ if not FAST:
 # ## Milestone: your own ResNet learns the shapes
 #
 # Now everything is yours: convolution, batch norm, ReLU, the residual block, softmax, the gradient of the loss, and the
-# update. `milestone` puts your answers to the tasks of chapters 0 to 8 into a small ResNet and trains it. The library's
-# own network makes the first five steps beside it, from the same weights. This takes about a minute.
+# update. `milestone` puts your answers to the tasks of tutorials 00 to 08 into a small ResNet and trains it to tell
+# circles, stripes and checkers apart. The library's own network makes the first five steps beside it, from the same
+# weights. This takes about a minute.
 
 # %%
 milestone(8, solutions(), steps=20 if FAST else 400)

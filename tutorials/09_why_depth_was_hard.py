@@ -120,7 +120,7 @@ IMAGES = 256
 
 
 def shrink(images):
-    """uint8 (N, 32, 32, 3) -> (N, 16, 16, 3): the mean of each 2x2 pixels, rounded down."""
+    """uint8 (N, 32, 32, 3) -> (N, 16, 16, 3): the mean of each block of 2x2 pixels, rounded down."""
     return images.reshape(len(images), 16, 2, 16, 2, 3).mean((2, 4)).astype(np.uint8)
 
 
@@ -162,7 +162,7 @@ class Run:
 
 
 def fit(model, learning_rate=0.1, optimizer=SGD):
-    """Train `model` on the 256 images, until the loss is no longer a number."""
+    """Train `model` on the 256 images, for `STEPS` steps, or until the loss is no longer a number."""
     run = Run(networks={0: copy.deepcopy(model)})
     weights = [layer.weight for _, layer in model.named_layers() if isinstance(layer, Conv2d)]
     optimizer = optimizer(model.parameters(), momentum=0.9, weight_decay=1e-4)
@@ -667,10 +667,10 @@ if not FAST:
 # where the other one alone did not. But what has it shown? Look closely:
 #
 # * At the start the gradients are not shattered. That was the aim. But they do not stay so: while the network learns,
-#   the cosine falls far below that of the residual network. So unlike gradients for similar images cannot be all that
-#   keeps a network from learning.
+#   the cosine falls far below that of the residual network. So dissimilar gradients for similar images cannot be the
+#   only thing that keeps a network from learning.
 # * The norms of the gradients are level at the start as well, so suspect 1 has been removed for a second time.
-# * The whole *function* is another: close to linear, where the usual one is not at all. Any cause that has to do with
+# * The whole *function* is different: close to linear, while the usual one is far from it. Any cause that has to do with
 #   the function, and not with its gradients, has been removed too.
 #
 # With plain SGD these weights are more fragile. With a learning rate of 0.02 we measured errors of about 10 % and 25 %

@@ -95,8 +95,9 @@ print(f"a batch: {images.shape}, {images.dtype}, mean {images.mean():.2f}, std {
 # %% [markdown]
 # ## The run
 #
-# A recipe is all choices of a run under one name. **Predict:** how long will `cifar10-fast` (ten epochs) and the paper's
-# recipe (64,000 steps), both with ResNet-20 and batches of 128, take on your machine? Measure a few steps, then multiply.
+# A recipe collects all the choices of a run under one name. **Predict:** how long will `cifar10-fast` (ten epochs) and
+# the paper's recipe (64,000 steps), both with ResNet-20 and batches of 128, take on your machine? Measure a few steps,
+# then multiply.
 
 # %%
 recipe = find("cifar10-fast")
@@ -187,9 +188,9 @@ assert result.accuracy > 0.13, "the network should do better than guessing, whic
 task("10.1")
 
 # %% [markdown]
-# This is Wilson's interval (1927). It never leaves 0 to 1, and it does not shrink to a point for 10 of 10. With 1.96
-# standard deviations it is a 95 % interval. But 95 % of what? A simulation can tell, because there we know the true
-# accuracy. Let it be 83.8 %, and draw 10,000 test sets of 10,000 images.
+# This is Wilson's interval (1927). It never extends beyond 0 or 1, and it does not shrink to a point for 10 of 10. With
+# 1.96 standard deviations it is a 95 % interval. But 95 % of what? A simulation can tell, because there we know the
+# true accuracy. Let it be 83.8 %, and draw 10,000 test sets of 10,000 images.
 #
 # **Predict, then run:** how many of the intervals contain the true accuracy? And how many contain the accuracy
 # that is measured on the *next* test set?
@@ -307,8 +308,8 @@ plots.confusion(test_labels, result.predictions, dataset.classes)
 
 # %% [markdown]
 # Two summaries of it have names. **Recall** is the share of a class's images that are found. **Precision** is the share
-# of a class's answers that are right. **Predict, then run:** a network that answers with one class too often has which of
-# the two low for that class?
+# of a class's answers that are right. **Predict, then run:** if a network answers with one class too often, which of
+# the two is low for that class?
 
 # %%
 counts = plots.confusion_matrix(test_labels, result.predictions, len(dataset.classes))
@@ -322,8 +323,8 @@ often = answers > counts.sum(1)  # answered more often than there are images of 
 assert (precision[often] <= recall[often]).all(), "the same number right, over more answers than images"
 
 # %% [markdown]
-# It is precision, because both have the same numerator, the images of the class that are found. Which pairs of classes
-# make up the most mistakes?
+# It is precision. Both have the same numerator, the images of the class that are found, but precision divides it by the
+# number of answers, which here is larger than the number of images. Which pairs of classes make up the most mistakes?
 
 # %%
 first, second = np.triu_indices(len(counts), 1)
@@ -458,8 +459,8 @@ if TEST >= 1000:  # fewer images tell too little
 #    have few numbers, and a decay would only pull them away from the values that fit.
 # 4. **The loss.** With its labels smoothed (Szegedy et al. 2015), the network aims at 91 % for the right class and 1 %
 #    for each other, so it stops pushing once it is sure.
-# 5. **The crops.** In ten epochs a network hardly ever sees an image twice in the same position, and has no time to
-#    overfit. So the augmentation may be weaker: shifts of up to two pixels, not four.
+# 5. **The crops.** In ten epochs a network sees each image only ten times, mostly in different positions, and has no
+#    time to overfit. So the augmentation may be weaker: shifts of up to two pixels, not four.
 # 6. **The size.** The first four epochs see the images scaled down to 24x24 pixels, at about two thirds of the cost
 #    (Howard 2018). Convolutions and global pooling take any size.
 # 7. **The answer.** The network is asked twice, as above. Here the logits are averaged, not the probabilities. It needs
@@ -490,8 +491,8 @@ assert minutes["the network"] < 0.7 * minutes["cifar10-fast"], "a third of the m
 # Now doubt the table, with what this chapter has taught. Seeds of one recipe scatter by tenths of a point. So rows 3 and
 # 5 are real improvements. The smoothed labels may do nothing here: with seed 0 they gave 0.3 points, and two more seeds
 # took that back. Row 6 saves time, and three seeds cannot say what it does to the accuracy. The recipe was chosen by
-# *test* images, and by short runs of one seed each, so the last row is a little too good. And two rows were compared on
-# the same test images: a paired test could tell more than the two accuracies do.
+# *test* images, and by short runs of one seed each, so the last row is a little too good. And all rows were measured on
+# the same test images, so for any two of their networks a paired test could tell more than the two accuracies do.
 #
 # In another order, the rows would look different. So ask from the other end, too: what does the finished recipe lose
 # without one of the ideas? Without row 3 it gets 82.7 %, and without row 5 82.8 %, so it needs both. Row 2 cost accuracy

@@ -14,7 +14,7 @@
 # At the end you will be able to
 #
 # * show what the first layer has learned, and follow an image up through the feature maps;
-# * find the images that excite a channel, and the images that are alike to the network;
+# * find the images that excite a channel, and the images that look alike to the network;
 # * make a saliency map and a Grad-CAM from one backward pass, and say what each of them means;
 # * test such a map, by covering parts of the image and by destroying what the network has learned;
 # * change an image by a step that nobody sees, so that the network's answer changes;
@@ -84,8 +84,8 @@ if FAST:
     print("(the fast mode trains too briefly for good maps; it only shows that every cell runs)")
 
 # %% [markdown]
-# Eight test images are used throughout: for up to six classes, the right answer of which the network is most confident,
-# and two mistakes (orange).
+# Eight test images are used throughout: for up to six classes, the image that the network classifies correctly with
+# the greatest confidence, and two mistakes (orange).
 
 # %%
 confidence, right = result.probabilities.max(1), predicted == test_labels
@@ -142,10 +142,10 @@ print(f"1000 random filters on average: {drawn:.3f}, and 8/9 = {8 / 9:.3f}")
 assert abs(drawn - 8 / 9) < 0.01, "of nine random numbers, the mean takes one part in nine"
 
 # %% [markdown]
-# Even before training, single filters lie on both sides of 8/9, because each has only 27 numbers. So compare the ends of
-# the two rows: training has moved them apart. What a filter does is easier to see in what it makes
-# of an image. Here are the most edge-like and the most colour-like filter at work, before batch norm (red is positive,
-# blue is negative):
+# Even before training, single filters lie on both sides of 8/9, because each has only 27 numbers. So compare the lower
+# ends of the two rows: training has made some filters more colour-like. (The upper end was at 0.99 already, and no
+# share exceeds 1.) What a filter does is easier to see in what it makes of an image. Here are the most edge-like and
+# the most colour-like filter at work, before batch norm (red is positive, blue is negative):
 
 # %%
 shares = edge_share(weight)
@@ -195,10 +195,10 @@ for row, channel in zip(axes, np.argsort(-features.std(0), kind="stable")):
 plt.show()
 
 # %% [markdown]
-# ## What is alike, to the network?
+# ## What looks alike to the network?
 #
-# The outputs of the average pooling are all that the classifier sees. Two images that are close to one another there are
-# alike *to the network*. **Predict, then run:** how often is the nearest other image of the same class, measured in
+# The outputs of the average pooling are all that the classifier sees. Two images that are close to one another there
+# look alike *to the network*. **Predict, then run:** how often is the nearest other image of the same class, measured in
 # pixels and measured in these features?
 
 
@@ -289,7 +289,8 @@ task("11.2")
 
 # %% [markdown]
 # **Grad-CAM** (Selvaraju et al. 2017) does the same for networks with any ending. In place of the weights of the linear
-# layer it takes the mean of the gradient over the pixels (equation 1), and keeps what speaks for the class (equation 2).
+# layer it takes the mean of the gradient over the pixels (equation 1), and keeps what counts in favour of the class
+# (equation 2).
 #
 # $$ \alpha_k^c = \frac{1}{HW} \sum_{i,j} \frac{\partial S_c}{\partial A_{ij}^k}, \qquad
 #    L^c = \text{ReLU} \Big( \sum_k \alpha_k^c A^k \Big) $$
@@ -329,8 +330,8 @@ show_heats(axes[1], test_images[chosen], true_heats, names[test_labels[chosen]],
 plt.show()
 
 # %% [markdown]
-# The upper row shows what speaks for the network's answer, the lower row what speaks for the true class. Compare them
-# where it was wrong: did it look in the wrong place, or in the right place and saw something else?
+# The upper row shows the evidence for the network's answer, the lower row that for the true class. Compare them
+# where it was wrong: did it look in the wrong place, or look in the right place and see something else?
 #
 # ## Is it so, or does it only look so?
 #
@@ -338,7 +339,7 @@ plt.show()
 #
 # If a region matters, covering it must cost something. This needs no gradient, so it can disagree with the maps. Cover
 # 4x4 pixels at a time with the mean colour, and see by how much the logit of the answer falls (Zeiler and Fergus 2014,
-# section 4.2). It is the logit, because a probability close to 1 hardly moves.
+# section 4.2). We take the logit, because a probability close to 1 hardly moves.
 
 # %% tags=["task"]
 task("11.3")
@@ -522,7 +523,7 @@ assert (end > begin).all(), "gradient ascent must raise the logit"
 # | | shows | does not show |
 # |---|---|---|
 # | filters, feature maps | what is computed | whether it matters for the answer |
-# | strongest images, neighbours | what is alike to a channel, or to the network | why |
+# | strongest images, neighbours | what looks alike to a channel, or to the network | why |
 # | saliency | where a tiny change would move the logit | where the object is |
 # | Grad-CAM | which positions contribute to the logit, coarsely | which details there |
 # | covering | what happens to this image without a patch | interplay of several patches; the patch is odd itself |
@@ -545,7 +546,8 @@ assert (end > begin).all(), "gradient ascent must raise the logit"
 #
 # The questions differ. Saliency asks what this class's score depends on. A step that fools must change the *ranking* of
 # the classes, so it must lower this logit or raise others; the loss contains them all. When the network is certain,
-# though, the gradient of the loss, $p - \text{one-hot}$, is close to 0, and the signs come from very small numbers.
+# though, the gradient of the loss with respect to the logits, $p - \text{one-hot}$, is close to 0, and so is everything
+# that backward computes from it: the signs then come from very small numbers.
 #
 # </details>
 #
@@ -566,7 +568,7 @@ assert (end > begin).all(), "gradient ascent must raise the logit"
 # | `grad_cam(model, x, layer)` | `captum.attr.LayerGradCam`, or the package `grad-cam` |
 # | `occlusion_map` | `captum.attr.Occlusion` |
 # | `fgsm` | `x + epsilon * x.grad.sign()`, after `loss.backward()` |
-# | `class_images` | `torch.optim.SGD([image], lr)` on minus the logit, with `image.requires_grad_()` |
+# | `class_images` | `torch.optim.SGD([image], lr, weight_decay=2 * decay)` on minus the logit, with `image.requires_grad_()` |
 #
 # ## Sources
 #

@@ -196,10 +196,11 @@ rungs |= {
 _ = compare(rungs)
 
 # %% [markdown]
-# All three make the same columns. They differ in the length of the pieces that are copied. Channels come last here. So
-# in the view, a row of a window, 3 x 16 numbers, lies in one piece both in the image and in the columns. A slice is
-# copied in pieces of 16. **Long runs** are the second rule of speed in NumPy, after few calls on large arrays. The
-# difference is not due to the size of the batch: it shows for four images, too.
+# All three make the same columns. They differ in how these are copied. Channels come last here. So in the view, a row
+# of a window, 3 x 16 numbers, lies in one piece both in the image and in the columns. Slices and fancy indexing copy
+# pieces of 16, and fancy indexing also looks up two indices for each piece. **Long runs** are the second rule of speed
+# in NumPy, after few calls on large arrays. The difference is not due to the size of the batch: it shows for four
+# images, too.
 
 # %%
 writers = (columns_by_fancy_indexing, columns_by_slices, columns_by_view)
@@ -313,13 +314,13 @@ plt.show()
 #
 # ### Memory that is kept
 #
-# Where do the columns of a chunk get their memory? `np.empty` gets a promise: the system provides a page of memory,
-# often 4096 bytes, when it is first touched, and fills it with zeros before that. So the first touch is expensive.
+# Where do the columns of a chunk get their memory? `np.empty` gets a promise: the system provides each page of memory,
+# often 4096 bytes, only when it is first touched, and has to fill it with zeros then. So the first touch is expensive.
 # `mmap` asks the system for untouched pages, which makes the price visible:
 
 # %%
 size = 2**24
-touched = np.zeros(size, np.uint8)
+touched = np.ones(size, np.uint8)
 first, again = [], []
 for _ in range(REPEATS):
     with mmap.mmap(-1, size) as fresh:
@@ -333,7 +334,7 @@ print(f"write to {size / 1e6:.0f} MB for the first time: {1e3 * median(first):6.
 print(f"write to as much once more:        {1e3 * median(again):6.2f} ms")
 
 # %% [markdown]
-# A new array may pay this price or not. The allocator decides whether freed memory goes back to the system or is kept
+# A new array may or may not pay this price. The allocator decides whether freed memory goes back to the system or is kept
 # for the next array. On Linux the library asks glibc's allocator to keep it (`compute/allocator.py`). It asks once,
 # when it first cuts a batch into chunks, which in this tutorial happened at `expected = conv(x)`. So all rungs profit
 # from it, and it is not a rung of its own.
@@ -404,7 +405,7 @@ print("; ".join(f"{rows} rows: {speeds[rows]:.0f} GFLOP/s" for rows in (256, 102
 #
 # How can you have small products without the price of many calls? NumPy's `matmul` also takes a *stack* of matrices,
 # (B, rows, K) @ (K, O), and goes through it in C. A tall matrix can be handed over as a stack without a copy: it is the
-# same memory with another shape. On that Xeon a stack ran at 92 GFLOP/s, and one tall product at 74. With the kernels
+# same memory with a different shape. On that Xeon a stack ran at 92 GFLOP/s, and one tall product at 74. With the kernels
 # for AVX2 the stack cost a little: 49 instead of 54.
 
 # %%
@@ -457,8 +458,8 @@ with limit_blas_threads(1):
         print(f"{name:<23} twice in one thread {one:6.2f} ms, once in each of two {two:6.2f} ms")
 
 # %% [markdown]
-# NumPy releases the lock while it copies, adds and multiplies large arrays. So with two free cores the second line is
-# nearly halved, and the first is not.
+# NumPy releases the lock while it copies, adds and multiplies large arrays. So with two free cores the time on the
+# second line is nearly halved, and the time on the first is not.
 #
 # The pieces for the threads are there already: the chunks. For the forward pass that is all. For the backward pass
 # there is a trap, because the gradient of the weights is a *sum* over all chunks. Rounding makes a sum depend on its
@@ -500,8 +501,8 @@ task("13.3")
 # `over_batch` puts it all together. Each thread takes the next chunk that no other thread has taken, and calls the
 # function that it was given, the *kernel*. Rows that the kernel returns are written to the chunk's own part of the
 # result, and a `Sum` goes into the tree. BLAS would start threads of its own in each of ours, so it is limited to one.
-# `footprint` is the size of the columns as a multiple of the images, here 9. From it and from the size of the batch
-# follows the number of chunks; the number of threads has no part in it.
+# `footprint` is the size of the columns as a multiple of the images, here 9. The number of chunks follows from it and
+# from the size of the batch; the number of threads has no part in it.
 
 # %%
 print(inspect.getsource(over_batch))
@@ -526,8 +527,8 @@ rungs["6 all cores: the library"] = on_all_cores
 _ = compare({name: rungs[name] for name in ("5 stacks of small products", "6 all cores: the library")})
 
 # %% [markdown]
-# Two cores do not give twice the speed. Between its large operations each thread needs the lock for Python's own steps,
-# and all threads fetch from the same memory. That is the other reason why chunks must not be too small.
+# Two cores do not give twice the speed. All threads fetch from the same memory, and between its large operations each
+# thread needs the lock for Python's own steps. The lock is the other reason why chunks must not be too small.
 #
 # **Predict, then run:** do the gradients change with the number of threads?
 
@@ -759,9 +760,9 @@ set_num_threads(ALL_THREADS)  # as it was
 #
 # <details><summary>Which of the rungs matter for a 1x1 convolution with stride 1?</summary>
 #
-# Its columns are the images themselves: `im2col` returns a view, and nothing is written. So rungs 1 to 3 are the same,
-# and chunks save less. There is only one kernel position, so it also *is* its shifted product. What BLAS likes still
-# matters, and so do the threads.
+# Its columns are the images themselves: `im2col` returns a view, and nothing is written. Rungs 1 and 2 would copy every
+# image for nothing, and rung 3 is free. Chunks save less. There is only one kernel position, so it also *is* its
+# shifted product. What BLAS likes still matters, and so do the threads.
 #
 # </details>
 

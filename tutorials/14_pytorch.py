@@ -343,8 +343,9 @@ task("14.4")
 # </summary>
 #
 # The network now treats an image as the right network treats its transpose, with rows and columns exchanged. So its
-# accuracy is that on transposed images: much lower for photographs, perhaps hardly lower for shapes that are turned at
-# random anyway. Comparing logits with those of the original network shows it at once. A comparison of shapes never does.
+# accuracy is that on transposed images: much lower for photographs, perhaps hardly lower for shapes that are rotated
+# and mirrored at random anyway. Comparing logits with those of the original network shows it at once. A comparison of
+# shapes never does.
 #
 # </details>
 #

@@ -247,9 +247,9 @@ assert complete == [0, 0, 0, 4, 8, 12, 16], "the first half completes one piece 
 task("15.2")
 
 # %% [markdown]
-# **Predict, then run:** with eight processes, which of the two finishes first? Time goes down in the drawing, and a
-# horizontal line is the end of a round. All four are drawn to the same scale: 1 is the time that the n numbers of an
-# array need on the way. Only the latency differs.
+# **Predict, then run:** with eight processes, which of the two finishes first? Each is drawn twice, with a small and
+# with a large latency. Time runs downwards, and a horizontal line is the end of a round. The unit of time is the same
+# in all four drawings: what the n numbers of an array take without the latency.
 
 # %%
 ring, doubling = solutions()["15.1"], solutions()["15.2"]
@@ -379,7 +379,8 @@ assert hashes["ring"][0] == hashes["ring"][1] and len(set(hashes["ring"])) == 3,
 # Doubling continues the binary tree over the chunks. So the tree is always the same, and the number of processes only
 # decides which of its branches are added where. The ring adds piece $c$ in the order in which it comes around: it
 # starts at process $c$. With two processes, the only difference from the tree is that some sums are $b + a$ in place of
-# $a + b$, and these are equal to the bit. With four, other terms are added first.
+# $a + b$, and these are equal to the bit. With four, the terms are grouped differently: piece 0 is $((p_0 + p_1) + p_2)
+# + p_3$, where the tree has $(p_0 + p_1) + (p_2 + p_3)$.
 #
 # Does it matter? Both results are about equally accurate. But a run that gives the same bits on one machine and on eight
 # can be checked, continued elsewhere and debugged. That is why the library uses doubling on processors. (Arrays on GPUs
@@ -468,7 +469,7 @@ for k in (2, 4, 8, 16, 32):
 assert local[2] < local[8] < local[32], "the fewer images a process has, the further its statistics are off"
 
 # %% [markdown]
-# The more images a process has, the smaller is the difference. It need not be harmful: Ioffe and Szegedy (2015, section
+# The more images a process has, the smaller the difference. It need not be harmful: Ioffe and Szegedy (2015, section
 # 3.4) found that the noise of batch statistics regularises. Goyal et al. (2017, section 2.3) trained with 256 GPUs and
 # *wanted* local statistics over 32 images each, because the loss that is minimised then does not change with the number
 # of GPUs. With two images per GPU, as in object detection, local statistics are too noisy. Peng et al. (2018, "MegDet")
@@ -505,8 +506,8 @@ assert abs(combined[0] / exact - 1) < 1e-4 < abs((squares - mean**2)[0] / exact 
 # $$ \frac{\partial L}{\partial x_i} = \gamma s \, \Big( g_i - \frac1M \sum_j g_j
 #    - \hat x_i \frac1M \sum_j g_j \hat x_j \Big) $$
 #
-# and the two sums over $j$ are over the whole batch. Here are both passes with eight processes, against the library's
-# layer with one.
+# with $s = 1 / \sqrt{\sigma^2 + \varepsilon}$ and $M$ values per channel in the whole batch. The two sums over $j$ are
+# over all of these values, too. Here are both passes with eight processes, against the library's layer with one.
 
 # %%
 features = Conv2d(3, 4, 3, padding=1, bias=False, rng=np.random.default_rng(0)).astype(np.float64)(x)
@@ -589,7 +590,7 @@ assert apart[0.0003] < 0.05 and apart[0.3] > 0.5, "the rule holds as long as the
 
 # %% [markdown]
 # For small rates the two ends are almost the same. For large rates they are not, and no choice of $\hat\eta$ repairs
-# that, because the large step has another direction. This limits k.
+# that, because the large step points in a different direction. This limits k.
 #
 # Goyal et al. (section 2.2) found the rule to fail early in training, when the network changes rapidly. So they start
 # with the rate $\eta$ of one machine, and let it grow to $k \eta$ over the first five epochs, by the same amount in
@@ -638,7 +639,7 @@ if not FAST:
 
 # %% [markdown]
 # Compare every line with the first. (Guessing has a loss of 2.30, so all these networks have only begun to learn.)
-# Where the loss is about the same, one k-th of the steps has done the same work. The batches of 512 make one step per
+# Where the loss is about the same, one k-th of the steps have done the same work. The batches of 512 make one step per
 # epoch. The rule makes these steps 16 times as long, and the experiment before this one shows what happens to long
 # steps. Eight steps leave a warm-up little time. In runs of 96 and 192 steps it helps
 # much more ([processes](../docs/processes.md#large-batches)).
@@ -735,11 +736,12 @@ for name, cost in networks.items():
         assert max(shared[f"{name}, {machine}"].values()) <= max(1, limit)
 
 # %% [markdown]
-# The rest of the difference is latency. A message has the same latency in both networks, which is a large part of
-# ResNet-20's short step, and a small part of ResNet-50's. The limit itself is Amdahl's law. For large k, each process
-# sends almost $2n$ numbers, and their time is not divided by k: so s is $2 n \beta$ over the time that one machine
-# computes. A rule of thumb follows. When the computation of one machine's part takes as long as sending the gradient
-# twice, you have half of the limit. Twice as many machines then gain only a third.
+# The rest of the difference is latency. A message has the same latency in both networks, and this latency is a large
+# part of ResNet-20's short step, but a small part of ResNet-50's. The limit itself is Amdahl's law. For large k, each
+# process sends almost $2n$ numbers, and their time is not divided by k: so the fraction s of Amdahl's law is $2 n
+# \beta$ over the time that one machine computes. A rule of thumb follows. When the computation of one machine's part
+# takes as long as sending the gradient twice, you have half of the limit. Twice as many machines then gain only a
+# third.
 #
 # And batch norm? Whole-batch statistics add at least two small all-reduces per layer. **Predict, then run:** for which
 # of the four does that matter, with 64 processes and a batch of 1,024?
@@ -762,9 +764,10 @@ for machine, (_, latency, _) in MACHINES.items():
 # <details><summary>You have one machine, and a paper uses batches that need the memory of eight. Can you do the same
 # steps?</summary>
 #
-# Yes, if each image counts for itself: compute the gradients of eight small batches one after the other, add them up,
-# and make one update. This is called *gradient accumulation*, and it is data parallelism in time instead of space.
-# Batch norm then has the statistics of the small batches. That is what eight machines with local statistics compute.
+# Yes, if the loss of each image depends on that image only: compute the gradients of eight small batches one after the
+# other, add them up, and make one update. This is called *gradient accumulation*, and it is data parallelism in time
+# instead of space. Batch norm then has the statistics of the small batches. That is what eight machines with local
+# statistics compute.
 #
 # </details>
 #
@@ -772,9 +775,9 @@ for machine, (_, latency, _) in MACHINES.items():
 # </summary>
 #
 # After one step it is the same: the update of SGD is linear in the gradient, also with momentum and weight decay, if
-# all began with the same weights and velocities. For Adam it is not, because it divides by the root of the squares.
-# Some methods let each process make several steps before they average. That needs fewer messages and is another
-# algorithm.
+# all began with the same weights and velocities. For Adam it is not, because it divides by the root of a running mean
+# of the squared gradients. Some methods let each process make several steps before they average. That needs fewer
+# messages and is a different algorithm.
 #
 # </details>
 #
