@@ -20,6 +20,7 @@ from resnet_scratch import build, load_data, training_batches
 from resnet_scratch.data import Dataset, test_batches
 from resnet_scratch.experiment.log import History, write_log
 from resnet_scratch.experiment.recipe import Recipe, find
+from resnet_scratch.measure.bench import relu_in_place
 from resnet_scratch.models.torch_twin import twin
 
 
@@ -53,7 +54,7 @@ def test(model: Any, data: Dataset, size: int | None, flip: bool) -> tuple[float
 def follow(recipe: Recipe, data_dir: str | None, seed: int, folder: Path) -> None:
     """Train, and write a row of the log after every epoch."""
     data = load_data(recipe.dataset, data_dir=data_dir)
-    model = twin(build(recipe.model, len(data.classes), rng=np.random.default_rng(seed)))
+    model = relu_in_place(twin(build(recipe.model, len(data.classes), rng=np.random.default_rng(seed))))
     model.to(memory_format=torch.channels_last)
     optimizer = make_optimizer(model, recipe)
     steps_per_epoch = len(data.train_images) // recipe.batch_size

@@ -16,8 +16,8 @@ from ..table import format_table, wrap
 from .options import FigureFile, option
 
 CHOICES = (  # what an option of `train` sets or changes; the rest of a recipe goes with its name
-    "recipe", "model", "dataset", "image_size", "epochs", "steps", "batch_size", "batch_norm_group", "optimizer",
-    "learning_rate", "momentum", "nesterov", "weight_decay", "seed", "validation",
+    "recipe", "model", "dataset", "image_size", "mirror", "epochs", "steps", "batch_size", "batch_norm_group",
+    "optimizer", "learning_rate", "momentum", "nesterov", "weight_decay", "seed", "validation",
 )  # fmt: skip
 
 

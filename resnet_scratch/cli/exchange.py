@@ -49,7 +49,7 @@ class NormalisationType(click.ParamType):
 @option(
     "--image-size",
     type=Integer(min=1, max=LARGEST_IMAGE),
-    help="Height and width of the images.  [default: 224 if the first convolution is 7x7, else 32]",
+    help="Height and width.  [default: the model's own; else 224 if the first convolution is 7x7, else 32]",
 )
 def import_command(
     file: Path,

@@ -92,7 +92,7 @@ class Cifar:
     def _open_folder(self, path: Path) -> tuple[Version, Callable[[str], bytes]]:
         """The version that is in a folder, and a function from the name of one of its files to the content."""
         folders = [(v, path / v.folder if (path / v.folder).is_dir() else path) for v in self.versions]
-        unpacked = [(v, folder) for v, folder in folders if any((folder / name).exists() for name in v.records)]
+        unpacked = [(v, folder) for v, folder in folders if any((folder / name).is_file() for name in v.records)]
         packed = [path / v.archive for v in self.versions if (path / v.archive).is_file()]
         if packed and not unpacked:
             return self._open_archive(packed[0])

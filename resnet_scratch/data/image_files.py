@@ -47,8 +47,9 @@ def read_image_file(path: str | Path, size: Sequence[int]) -> np.ndarray:
     """An image file as uint8 (H, W, 3) with `size` = (H, W) in pixels: scaled to just cover that, then centre-cropped.
 
     It is turned upright as its EXIF data say; what is transparent becomes white; of an animation it is the first frame.
-    16-bit grey is scaled so that 65535 is white, and 32-bit grey, which has no agreed white, so that its lightest pixel
-    is. Raises ImageFileError for a file that is missing, is none of FORMATS, is damaged, or has over 89 megapixels.
+    16-bit grey is scaled so that 65535 is white, and 32-bit grey, which has no agreed white, from its darkest pixel to
+    its lightest. Raises ImageFileError for a file that is missing, is none of FORMATS, is damaged, or has over 89
+    megapixels.
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
 

@@ -50,7 +50,8 @@ def import_model(
     `classes` are the classes' names, or their number; they are named "0", "1", ... unless given. A file without the
     last layer needs them, and gets a new layer, drawn from `seed`. `normalisation` is (mean, std) of the images that
     the network was trained on; unless given, ImageNet's if the first convolution is 7x7, else CIFAR-10's.
-    `image_size` is their height and width; unless given, 224 or 32 by the same rule. A file that `save_model` wrote
+    `image_size` is their height and width; unless given, that of the network in the table of models, or else 224 or 32
+    by the same rule. A file that `save_model` wrote
     says all this itself, and is believed where nothing is given.
 
     Raises CheckpointError for a file that cannot be read or does not fit, UnknownNetworkError for another network, and
@@ -76,9 +77,9 @@ def import_model(
 
 
 def _says_what_it_is(path: str | Path) -> bool:
-    """Whether the file is one that `save_model` wrote."""
+    """Whether the file is one that `save_model` wrote, of this version or another."""
     try:
-        return read_about(path).keys() == {field.name for field in dataclasses.fields(About)}
+        return {"config", "classes"} <= read_about(path).keys()
     except CheckpointError:
         return False
 
@@ -135,7 +136,13 @@ def _read_torch(path: str | Path) -> dict[str, np.ndarray]:
             f"{path} cannot be read by torch with weights_only=True ({reason[:160]}); it must be what "
             "torch.save(model.state_dict(), path) writes"
         ) from None
-    return {name: tensor.detach().float().numpy() for name, tensor in _state_dict(content, torch.Tensor, path).items()}
+    arrays = {}
+    for name, tensor in _state_dict(content, torch.Tensor, path).items():
+        try:
+            arrays[name] = tensor.detach().float().numpy()
+        except (TypeError, RuntimeError) as error:  # a sparse one, or one without numbers
+            raise CheckpointError(f"{path} is unusable: {name} is no plain array ({error})") from None
+    return arrays
 
 
 def _state_dict(content: Any, tensor: type, path: str | Path) -> Mapping[str, Any]:
@@ -144,8 +151,9 @@ def _state_dict(content: Any, tensor: type, path: str | Path) -> Mapping[str, An
     if isinstance(content, Mapping):
         candidates += [content[key] for key in STATE_DICTS if key in content]
     for state in candidates:
-        if isinstance(state, Mapping) and state and all(isinstance(value, tensor) for value in state.values()):
-            return state
+        if isinstance(state, Mapping) and state:
+            if all(isinstance(name, str) and isinstance(value, tensor) for name, value in state.items()):
+                return state
     held = ", ".join(map(str, list(content)[:6])) if isinstance(content, Mapping) else type(content).__name__
     raise CheckpointError(f"{path} must hold a state dict, alone or under one of {', '.join(STATE_DICTS)}; got {held}")
 

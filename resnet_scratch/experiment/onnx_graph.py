@@ -8,6 +8,7 @@ the name of its output. So a block's formula, `__call__`, writes itself down. ON
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
@@ -135,6 +136,7 @@ class _Graph:
     def __init__(self) -> None:
         self.nodes: list[Any] = []
         self.arrays: list[Any] = []
+        self._uses: Counter[str] = Counter()  # of each layer: one without arrays may be used twice
 
     def trace(self, layer: Layer, name: str) -> Callable[..., str]:
         """The layer as a function from the names of its inputs to that of its output, which adds its nodes."""
@@ -152,14 +154,17 @@ class _Graph:
     def _add(self, name: str, operations: list[Op], *inputs: str) -> str:
         from onnx import helper, numpy_helper
 
+        self._uses[name] += 1
+        again = f"#{self._uses[name]}" if self._uses[name] > 1 else ""
         for kind, arrays, attributes in operations:
             for key, value in arrays.items():
                 if value is None:  # a layer without a bias
                     continue
                 array = to_torch(value.value).astype(np.float32) if isinstance(value, Buffer) else np.array(value)
-                self.arrays.append(numpy_helper.from_array(array, f"{name}.{key}"))
+                if not again:
+                    self.arrays.append(numpy_helper.from_array(array, f"{name}.{key}"))
                 inputs += (f"{name}.{key}",)
-            output = f"{name}.{kind}"
+            output = f"{name}.{kind}{again}"
             self.nodes.append(helper.make_node(kind, inputs, [output], output, **attributes))
             inputs = (output,)
         return output

@@ -26,6 +26,7 @@ from .files import FolderLock
 from .log import History
 from .recipe import Recipe
 from .sums import EpochSums
+from .weights import About
 
 STATE_FILE = "state.safetensors"
 
@@ -100,7 +101,9 @@ class Run:
     @property
     def image_size(self) -> int | None:
         """The height and width of the images that it was last trained on, and is evaluated on; None: their own."""
-        return self.settings.recipe.sizes_at(self.total_steps)(max(self.step - 1, 0))
+        last = max(self.step - 1, 0)
+        lengths = [earlier.total_steps for earlier in self.settings.earlier_lengths if last < earlier.until_step]
+        return self.settings.recipe.sizes_at((*lengths, self.total_steps)[0])(last)
 
     @property
     def evaluated_on(self) -> str:
@@ -186,7 +189,9 @@ def build_run(settings: Settings, lock: FolderLock, device: str, dataset: data.D
     model.to(device)
     optimizer = recipe.make_optimizer(model.parameters())
     checksums, sums = _data_checksums(dataset), EpochSums.zeros(device)
-    return Run(lock, settings, dataset.to(device), checksums, device, model, optimizer, sums)
+    run = Run(lock, settings, dataset.to(device), checksums, device, model, optimizer, sums)
+    About.of(model, dataset, recipe.name, settings.seed, 0, run.image_size).check()  # not when it has been trained
+    return run
 
 
 def _check_parts(recipe: Recipe) -> None:

@@ -61,7 +61,10 @@ def resume(
         state = by_first_process(lambda: _read_locked(lock))
         run = _restore(lock, state, device, data_dir, dataset, data_name)
         _write_settings(run)
-        _write_results(run)
+        if data_dir is None and data_name is None:
+            _write_results(run)
+        else:
+            save(run)  # where the data are now is in the state, too
         unless_all_is_well.pop_all()  # the run keeps the lock
     return run
 

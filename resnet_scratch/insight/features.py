@@ -15,5 +15,5 @@ def activations(model: Layer, images: Array) -> dict[str, Array]:
         outputs[event.name] = event.outputs[0]
 
     with observe(model, keep):
-        model(images)
+        model.forward(images)  # not model(images): a layer may have a fast path that is not its forward
     return outputs

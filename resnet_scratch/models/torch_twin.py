@@ -47,14 +47,14 @@ COUNTERPARTS: dict[type[Layer], Callable[[Any, Any], Any]] = {
     GlobalAvgPool2d: lambda nn, layer: nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()),
     Linear: lambda nn, layer: nn.Linear(layer.in_features, layer.out_features, layer.bias is not None),
     MaxPool2d: lambda nn, layer: nn.MaxPool2d(layer.kernel_size, layer.stride, layer.padding),
-    ReLU: lambda nn, layer: nn.ReLU(inplace=True),
+    ReLU: lambda nn, layer: nn.ReLU(),
     SubsamplePad: _subsample_pad,
 }
 
 
 def twin(model: ResNet) -> Any:
     """A torch.nn.Module, images (N, 3, H, W) -> logits (N, classes), that computes what `model` computes, eagerly, with
-    torch.nn's own layers and ReLU in place.
+    torch.nn's own layers. (In training, batch norm over groups is not among them: there it takes the whole batch.)
 
     Raises ImportError, saying what to install, when torch is missing. Raises UserError for a layer that is none of the
     library's and no formula over layers.

@@ -183,6 +183,21 @@ def test_an_extended_run_can_be_stopped_and_extended_again_to_the_bit(tmp_path, 
     assert_same_files(*folders)
 
 
+@pytest.mark.parametrize("stop, epochs, size", [(12, 3, 8), (3, 1, 4)])  # a longer run, and a shorter one
+def test_weights_keep_the_size_of_the_images_they_were_trained_on_when_the_length_changes(
+    tmp_path, tiny_dataset, monkeypatch, stop, epochs, size
+):
+    """In two epochs of six steps the size grows with step 6. Over three epochs it would be step 9, over one step 3."""
+    recipe = dataclasses.replace(RECIPE, epochs=2, image_sizes=(4, 8), larger_at=(0.5,))
+    with monkeypatch.context() as patch:
+        if stop < 12:
+            press_ctrl_c_at(patch, stop)
+        go(tmp_path / "run", tiny_dataset, recipe=recipe)
+    resumed = storage.resume(tmp_path / "run", "cpu", dataset=tiny_dataset)
+    storage.set_epochs(resumed, epochs)
+    assert resumed.image_size == size and load_model(tmp_path / "run")[1].image_size == (size, size)
+
+
 def test_without_a_schedule_an_extended_run_is_the_longer_run(tmp_path, tiny_dataset):
     constant = dataclasses.replace(RECIPE, schedule="constant", epochs=2)
     longer, _ = go(tmp_path / "longer", tiny_dataset, recipe=constant)

@@ -76,3 +76,8 @@ def test_what_is_no_resnet_is_refused():
         recognise({"features.0.weight": (1,), "features.0.bias": (1,), "fc.bias": (1,), "fc.weight": (1,)})
     with pytest.raises(UnknownNetworkError, match="got none"):
         recognise({})
+
+
+def test_one_array_under_two_names_is_refused():
+    with pytest.raises(UnknownNetworkError, match="under two names of the same, such as linear.weight and fc.weight"):
+        torchvision_names({"fc.weight": np.ones((2, 3)), "linear.weight": np.zeros((2, 3))})

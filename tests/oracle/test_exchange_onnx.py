@@ -49,6 +49,16 @@ def test_layers_that_no_network_of_ours_has(tmp_path):
     assert_same(model, about, tmp_path)
 
 
+def test_a_layer_without_arrays_may_be_used_twice(tmp_path):
+    class Block(Sequential):
+        def __call__(self, x):
+            return self[1](self[0](self[1](x)))
+
+    model, about = network()
+    model.fc = Sequential(Block(Linear(8, 8, rng=np.random.default_rng(0)), ReLU()), model.fc)
+    assert_same(model, about, tmp_path)
+
+
 def test_a_formula_takes_layers_of_a_row_by_their_index(tmp_path):
     class Twice(Sequential):
         def __call__(self, x):

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from resnet_scratch.errors import UserError
-from resnet_scratch.layers import AvgPool2d, Flatten, Linear, ReLU, Sequential
+from resnet_scratch.layers import Add, AvgPool2d, Flatten, Linear, ReLU, Sequential
 from resnet_scratch.models import build
 from resnet_scratch.models.torch_twin import twin
 
@@ -45,6 +45,18 @@ def test_rows_with_a_formula_of_their_own_and_flattened_rows():
     model = build("resnet8", rng=rng)
     model.avgpool, model.fc = Sequential(model.avgpool, Flatten()), Sequential(Twice(Linear(64, 64, rng=rng)), model.fc)
     x = rng.standard_normal((2, 16, 16, 3))
+    theirs = twin(model.astype(np.float64)).double().eval()(torch.from_numpy(x.transpose(0, 3, 1, 2).copy()))
+    np.testing.assert_allclose(model(x), theirs.detach().numpy(), atol=1e-5)
+
+
+def test_a_relu_whose_input_is_used_again():
+    class ReluFirst(Sequential):
+        def __call__(self, x):
+            return self[1](self[0](x), x)
+
+    model = build("resnet8", rng=np.random.default_rng(0))
+    model.conv1 = Sequential(model.conv1, ReluFirst(ReLU(), Add()))
+    x = np.random.default_rng(1).standard_normal((2, 16, 16, 3))
     theirs = twin(model.astype(np.float64)).double().eval()(torch.from_numpy(x.transpose(0, 3, 1, 2).copy()))
     np.testing.assert_allclose(model(x), theirs.detach().numpy(), atol=1e-5)
 
