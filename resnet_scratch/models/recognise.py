@@ -29,7 +29,8 @@ class UnknownNetworkError(UserError):
 
 
 def torchvision_names(arrays: Mapping[str, Any]) -> dict[str, Any]:
-    """The same arrays under torchvision's names, without torch's counters of batches."""
+    """The same arrays under torchvision's names, without torch's counters of batches. Raises UnknownNetworkError where
+    two would have the same name."""
     names = list(arrays)
     while names and all(name.startswith("module.") for name in names):  # torch's DataParallel puts it there
         arrays = {name.removeprefix("module."): array for name, array in arrays.items()}
