@@ -47,7 +47,7 @@ def graded(tmp_path_factory):
         path = hand_ins / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    students = grade_hand_ins(sorted(hand_ins.iterdir()), seconds=15)
+    students = grade_hand_ins(sorted(hand_ins.iterdir()), seconds=7)
     return students, hand_ins
 
 
@@ -69,7 +69,7 @@ def test_every_answer_gets_its_verdict_whatever_the_others_do(graded):
 def test_the_messages_say_what_is_wrong_and_where(graded):
     students, hand_ins = graded
     of = {student.name: [mark.message for mark in student.marks.values()] for student in students}
-    assert of["ben"][0] == "stopped after 15 seconds, which may be an endless loop"
+    assert of["ben"][0] == "stopped after 7 seconds, which may be an endless loop"
     assert of["ben"][2] == f"{hand_ins / 'ben/mine/ch00_start.py'}, line 10:\nZeroDivisionError: division by zero"
     assert "SyntaxError" in of["chen"][0] and "ch00_start.py" in of["chen"][0]
     assert of["dora"][0] == "it ended the process that checked it, with status 3"
