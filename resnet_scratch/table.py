@@ -6,6 +6,7 @@ import os
 import shlex
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 TERMINAL = 80  # characters in a line
@@ -43,6 +44,12 @@ def wrap(text: str) -> str:
     return textwrap.fill(
         text, TERMINAL, subsequent_indent=indent + "  ", break_long_words=False, break_on_hyphens=False
     )
+
+
+def short_names(folders: Sequence[Path]) -> list[str]:
+    """The folders' names without the way to them; with it, where two have the same name."""
+    names = [folder.resolve().name for folder in folders]
+    return names if len(set(names)) == len(names) else list(map(str, folders))
 
 
 def command_text(*words: Any) -> str:

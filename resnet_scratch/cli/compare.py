@@ -12,7 +12,7 @@ from ..experiment import plots
 from ..experiment.log import LOG_FILE, History, LogError, read_log
 from ..experiment.new_folder import SETTINGS_FILE
 from ..experiment.weights import recorded_settings
-from ..table import format_table, wrap
+from ..table import format_table, short_names, wrap
 from .options import FigureFile, option
 
 CHOICES = (  # what an option of `train` sets or changes; the rest of a recipe goes with its name
@@ -33,11 +33,8 @@ def compare(run_folders: tuple[Path, ...], out: Path) -> None:
     resnet-scratch train --model resnet44 --run-dir runs/resnet44
     resnet-scratch compare runs/plain44 runs/resnet44
     """
-    names = [folder.resolve().name for folder in run_folders]
-    if len(set(names)) < len(names):
-        names = [str(folder) for folder in run_folders]
     histories, settings, left_out = {}, {}, []
-    for name, folder in zip(names, run_folders):
+    for name, folder in zip(short_names(run_folders), run_folders):
         try:
             histories[name], settings[name] = _history(folder), recorded_settings(folder)
         except LogError as error:

@@ -124,28 +124,28 @@ class Integer(click.IntRange):
     name = "integer"
 
 
-class Folder(click.Path):
-    """A folder. An empty name is a mistake (a variable of the shell that is not set), not the current folder."""
+class _Named(click.Path):
+    """A path. An empty name is a mistake: a variable of the shell that is not set."""
+
+    what, hint = "file", ""
 
     def __init__(self) -> None:
-        super().__init__(path_type=Path, file_okay=False)
+        super().__init__(path_type=Path, file_okay=self.what == "file", dir_okay=self.what == "folder")
 
     def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> Any:
         if value == "":
-            self.fail("the name of the folder is empty; the current folder is '.'", param, context)
+            self.fail(f"the name of the {self.what} is empty{self.hint}", param, context)
         return super().convert(value, param, context)
 
 
-class File(click.Path):
-    """A file to write. An empty name is a mistake here, too."""
+class Folder(_Named):
+    """A folder."""
 
-    def __init__(self) -> None:
-        super().__init__(path_type=Path, dir_okay=False)
+    what, hint = "folder", "; the current folder is '.'"
 
-    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> Any:
-        if value == "":
-            self.fail("the name of the file is empty", param, context)
-        return super().convert(value, param, context)
+
+class File(_Named):
+    """A file to write."""
 
 
 class FigureFile(File):

@@ -15,7 +15,7 @@ from importlib import import_module
 from pathlib import Path
 
 from ..errors import UserError, printable
-from ..table import format_table
+from ..table import format_table, short_names
 from . import grade
 from .tasks import CHAPTERS, find_task, find_tasks, read_chapter
 
@@ -69,11 +69,8 @@ def grade_hand_ins(folders: Sequence[Path], chapters: Iterable[int] = (), second
                 job.result()
         finally:
             pool.shutdown(cancel_futures=True)  # Ctrl-C ends it all
-    names = [folder.resolve().name for folder in folders]
-    if len(set(names)) < len(names):
-        names = list(map(str, folders))
     marks = [{number: jobs[folder, number].result() for number in numbers} for folder in folders]
-    students = list(map(Student, names, marks))
+    students = list(map(Student, short_names(folders), marks))
     for folder, student in zip(folders, students):
         if not any(_answers(number, files[folder]) for number in numbers):
             there = ", ".join([path.name for path in sorted(folder.rglob("*")) if path.is_file()][:9])

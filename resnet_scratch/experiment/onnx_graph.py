@@ -160,8 +160,8 @@ class _Graph:
             for key, value in arrays.items():
                 if value is None:  # a layer without a bias
                     continue
-                array = to_torch(value.value).astype(np.float32) if isinstance(value, Buffer) else np.array(value)
                 if not again:
+                    array = to_torch(value.value).astype(np.float32) if isinstance(value, Buffer) else np.array(value)
                     self.arrays.append(numpy_helper.from_array(array, f"{name}.{key}"))
                 inputs += (f"{name}.{key}",)
             output = f"{name}.{kind}{again}"

@@ -44,7 +44,7 @@ def test_an_argument_is_called_by_the_name_of_its_option():
     assert is_one_message(CliRunner().invoke(main, ["data", "--data-dir", "x"]), "--data-dir says where cifar10 and")
 
 
-def test_so_are_two(invoke):
+def test_two_arguments_in_a_message_are_called_by_the_names_of_their_options(invoke):
     assert is_one_message(invoke(*TRAIN, "--batch-norm-group", 3), "--batch-norm-group must divide --batch-size, 8")
 
 

@@ -139,8 +139,8 @@ export function grid(options) {
       if (colour) frames.append(svg("rect", { x, y, width, height, stroke: colour }));
     }),
   );
+  const said = (value) => (value === null ? "empty" : write(value, digits));
   const few = rows * columns <= 150; // more numbers than that are a texture, also to the ear
-  const said = values.map((line) => line.map((value) => (value === null ? "empty" : write(value, digits))).join(", "));
   const w = columns * width + 2 * margin;
   const h = rows * height + 2 * margin;
   return svg(
@@ -150,7 +150,7 @@ export function grid(options) {
       width: w,
       height: h,
       role: "img",
-      "aria-label": few ? `${label}: ${said.join("; ")}` : label,
+      "aria-label": few ? `${label}: ${values.map((line) => line.map(said).join(", ")).join("; ")}` : label,
       class: options.onpick ? "grid pickable" : "grid",
     },
     cells,
