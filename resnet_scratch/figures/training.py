@@ -14,7 +14,9 @@ WINDOW = 8  # steps over which noisy losses are averaged
 
 
 def moving_average(losses: Sequence[float]) -> np.ndarray:
-    """The mean of the last `WINDOW` losses, for each of the n steps that has so many: n - WINDOW + 1 numbers."""
+    """The mean of the last `WINDOW` losses, for each of the n steps that has so many: n - WINDOW + 1 numbers, or 0."""
+    if len(losses) < WINDOW:  # NumPy would slide the losses along the window
+        return np.empty(0)
     return np.convolve(losses, np.ones(WINDOW) / WINDOW, "valid")
 
 

@@ -21,6 +21,15 @@ def test_a_curve_is_averaged_over_the_last_steps():
         plot_curves(ax, dict.fromkeys("abcde", [1.0]))
 
 
+def test_a_run_too_short_for_an_average_has_none():
+    """One that diverges stops after a few steps."""
+    ax = Figure().add_subplot()
+    plot_curves(ax, {"diverges": [2.3, 50.0, np.nan]})
+    plot_run(ax, [2.3, 2.2, 2.1], {3: 2.0})
+    assert lines(ax)["diverges"] == lines(ax)["training"] == ([], [])
+    assert lines(ax)["test"] == ([3], [2.0])
+
+
 def test_paths_are_drawn_on_axes_of_their_own():
     axes = Figure().subplots(1, 2)
     plot_paths(axes, {"a": np.zeros((3, 2)), "b": np.ones((2, 2))}, np.array([1.0, 20.0]))
