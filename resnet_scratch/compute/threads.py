@@ -134,23 +134,22 @@ class _OneThreadForBlas:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._inside = 0
-        self._limit: Any = None
+        self._before: list[tuple[Any, int]] = []  # (library, its threads) of those that had more than one
 
     def __enter__(self) -> None:
         with self._lock:
             if self._inside == 0 and (blas := _blas()) is not None:
-                _release_control(blas)
-                self._limit = blas.limit(limits=1)
+                self._before = [(library, n) for library in blas.lib_controllers if (n := library.num_threads) != 1]
+                for library, _ in self._before:
+                    _set_threads(library, 1)
             self._inside += 1
 
     def __exit__(self, *error: object) -> None:
         with self._lock:
             self._inside -= 1
-            if self._inside == 0 and self._limit is not None:
-                _release_control(_blas())
-                self._limit.restore_original_limits()
-                _release_control(_blas())
-                self._limit = None
+            if self._inside == 0:
+                for library, threads in self._before:
+                    _set_threads(library, threads)
 
 
 _one_thread_for_blas = _OneThreadForBlas()
@@ -166,12 +165,13 @@ def _blas() -> Any:
     return ThreadpoolController().select(user_api="blas")
 
 
-def _release_control(blas: Any) -> None:
-    """Let any thread set the limits. threadpoolctl 3.8 lets only the first thread that did, and ignores all others,
-    silently; but here the last to leave, who gives the limits back, may be another than the first to enter."""
-    for library in blas.lib_controllers:
-        if hasattr(library, "clear_controlling_thread"):
-            library.clear_controlling_thread(force=True)
+def _set_threads(library: Any, threads: int) -> None:
+    """Set the threads of a BLAS, from any of ours. threadpoolctl 3.8 lets only the first thread do that which did, and
+    ignores all others, silently; but here the last to leave, who gives them back, may be another than the first."""
+    release = getattr(library, "clear_controlling_thread", lambda force: None)
+    release(force=True)
+    library.set_num_threads(threads)
+    release(force=True)
 
 
 def limit_blas_threads(threads: int) -> Any:
