@@ -26,7 +26,7 @@ LONGEST_WAIT = 1.2  # seconds from the first step to the signal
 
 def train(folder: Path) -> int:
     """In a process of its own: start or resume the run in `folder`; the exit status is the command line's."""
-    result = go_on(folder, train_images=48, batch_size=8, epochs=40, save_seconds=0.01)
+    result = go_on(folder, train_images=48, batch_size=8, epochs=24, save_seconds=0.01)
     return 128 + result if isinstance(result, signal.Signals) else 0
 
 

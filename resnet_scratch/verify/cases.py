@@ -104,9 +104,9 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
     for name, stem, size in [*((name, "cifar", 8) for name in BLOCKS), *stems]:
         # so wide that most kernels are checked in directions: their single elements are above
         config = ResNetConfig(f"small {name} net, {stem} stem", name, (1, 1), (10, 12), stem, "A", size)
-        for training in (True, False):
+        for training in (True, False) if (name, stem) == ("basic", "cifar") else (True,):
             label = f"{config.name}, {'training' if training else 'evaluation'}"
-            network = _randomise_norms(build(config, 5, rng=rng), rng)
+            network = _randomise_norms(build(config, 6, rng=rng), rng)
             yield Case(label, network, (images(3, size, size),), training)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 
 import pytest
@@ -26,8 +27,22 @@ def invoke(tmp_path, tiny_dataset, monkeypatch):
     return run
 
 
-@pytest.fixture
-def trained(invoke, tmp_path):
-    result = invoke(*TRAIN)
+@pytest.fixture(scope="session")
+def trained_once(tmp_path_factory, tiny_dataset):
+    """What `TRAIN` printed, and the folder that it ran in: the tests get copies of the run."""
+    folder = tmp_path_factory.mktemp("trained")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr(sys, "argv", ["resnet-scratch"])
+        patch.setattr(data, "load", lambda *_, **__: tiny_dataset)
+        result = CliRunner().invoke(main, [str(a) for a in TRAIN])
     assert result.exit_code == 0, result.output
-    return result.output
+    return result.output, folder
+
+
+@pytest.fixture
+def trained(invoke, trained_once, tmp_path):
+    """A run in the folder `run`, and what the command printed that made it."""
+    printed, folder = trained_once
+    shutil.copytree(folder / "run", tmp_path / "run")
+    return printed

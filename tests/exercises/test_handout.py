@@ -133,7 +133,7 @@ def test_a_notebook_gets_a_stub_that_runs_and_an_answer_that_runs():
 
 
 @pytest.mark.parametrize("number", solutions())
-def test_every_stub_and_every_answer_runs_by_itself(number):
+def test_every_stub_runs_by_itself_and_every_answer_is_right(number):
     module, found = find_task(number)
     source = (FOLDER / f"{module}.py").read_text()
     names = {}
