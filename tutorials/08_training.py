@@ -275,7 +275,7 @@ for momentum in (0.0, 0.5, 0.9):
 # training images, shrunk to 16x16 pixels.
 
 # %%
-SHORT = 40 if FAST else 120
+SHORT = 16 if FAST else 120
 
 
 def shrink(images):
@@ -708,7 +708,7 @@ print(recipe)
 
 # %%
 steps_per_epoch = len(shapes.train_images) // recipe.batch_size
-total = 12 if FAST else recipe.total_steps(steps_per_epoch)
+total = 8 if FAST else recipe.total_steps(steps_per_epoch)
 model = build(recipe.model, len(shapes.classes), rng=np.random.default_rng(0))
 optimizer = recipe.make_optimizer(model.parameters())
 batches = training_batches(shapes, recipe.batch_size, seed=0, augment=recipe.augment)
@@ -752,7 +752,7 @@ if not FAST:
 # weights. This takes about a minute.
 
 # %%
-milestone(8, solutions(), steps=20 if FAST else 400)
+milestone(8, solutions(), steps=10 if FAST else 400)
 
 # %% [markdown]
 # ## Questions to think about

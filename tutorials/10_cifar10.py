@@ -142,7 +142,7 @@ for name in ("cifar10-fast", "paper"):
 # network will be worse. That is no drawback here, because it makes more mistakes to study.
 
 # %%
-STEPS = 60 if FAST else 600
+STEPS = 45 if FAST else 600
 
 if RUN:
     mean, std = about.normalisation()

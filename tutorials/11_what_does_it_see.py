@@ -67,7 +67,7 @@ if RUN:
 else:
     dataset = load()
     mean, std = dataset.mean, dataset.std
-    recipe = replace(find("shapes"), epochs=None, steps=90 if FAST else 600)
+    recipe = replace(find("shapes"), epochs=None, steps=45 if FAST else 600)
     model = build(recipe.model, rng=np.random.default_rng(0))
     optimizer = recipe.make_optimizer(model.parameters())
     with closing(training_batches(dataset, recipe.batch_size, seed=0)) as batches:
