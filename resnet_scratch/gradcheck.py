@@ -167,11 +167,14 @@ def _check(
         if not error <= check.error:  # also when it is nan
             check.error, check.where = error, where
     if largest < noise:
-        check.problem = "zero everywhere, so nothing was compared"
+        check.problem = "zero everywhere, or too small beside the outputs, so nothing was compared"
     elif check.skipped > MOST_SKIPPED * (check.compared + check.skipped):
         check.problem = f"{check.skipped} of {check.compared + check.skipped} points lie on a kink"
     elif not check.error <= tolerance:
         check.problem = f"backward and forward disagree by more than {tolerance:.0e}"
+    hidden = 10 * noise * STEPS[-1] / STEPS[0]  # what rounding alone can make of a slope
+    if check.problem and noise <= largest and max(check.error, tolerance) * largest < hidden:
+        check.problem = "the outputs are so large that rounding hides the slopes: check with smaller ones"
     return check
 
 
@@ -188,17 +191,11 @@ def _directions(shape: tuple[int, ...], rng: np.random.Generator) -> Iterator[tu
 
 
 def _compare(
-    x: Array,
-    direction: np.ndarray,
-    expected: float,
-    rms: float,
-    loss: Callable[[], float],
-    middle: float,
-    tolerance: float,
+    x: Array, direction: np.ndarray, expected: float, rms: float, loss: Callable[[], float], middle: float, most: float
 ) -> tuple[float, float, bool]:
     """(relative error, numerical slope, whether a kink explains the error), for the best of the step sizes.
 
-    `middle` is the loss where x is now."""
+    `middle` is the loss where x is now, `most` the error up to which no smaller step is tried."""
     origin, best = x.copy(), (np.inf, 0.0, False)
     shift = array_module(x).asarray(direction)
     for step in STEPS:
@@ -214,6 +211,6 @@ def _compare(
         bend = abs(above - 2 * middle + below) / step
         if not error >= best[0]:
             best = (error, numerical, bend >= difference)
-        if error <= tolerance:
+        if error <= most:
             break
     return best
