@@ -19,7 +19,7 @@
 # * solved your first three tasks.
 #
 # **Needs:** Python 3.10 or newer and this repository; some Python and NumPy; some linear algebra.
-# **Time:** 15 minutes to read, of which the network trains for two; 20 minutes for the tasks.
+# **Time:** 15 minutes to read, two of them while the network trains; 20 minutes for the tasks.
 # **Words** that are new to you may be in the [glossary](../docs/notation.md#glossary).
 #
 # To set up, run this in a terminal in the repository's folder (on Windows, write `py` instead of `python3` and
@@ -61,8 +61,8 @@ FAST = "RESNET_SCRATCH_FAST" in os.environ  # shorter runs, for automatic tests
 # ## The images
 #
 # The library draws its own data set, so there is nothing to download. Each image is 32 by 32 pixels and shows one of
-# ten shapes or textures. Colour, size, rotation and background are random, and in half of the images a bar hides a
-# part. Only the shape, or the texture, tells you the class.
+# ten shapes or textures. Colour, size, rotation and background are random, and half of the images are partly hidden by
+# a bar. Only the shape, or the texture, tells you the class.
 
 # %%
 dataset = load("shapes")
@@ -93,10 +93,10 @@ assert before.accuracy < 0.3, "an untrained network can only guess"
 # %% [markdown]
 # ## The five steps
 #
-# The parameters, or **weights**, are the numbers that the layers compute with. They begin random, and training changes
-# them. It takes some images at a time, a **batch**, and measures how wrong the answers are: the **loss**, a single
-# number. How the loss would change with each weight is the **gradient**. Each weight then takes a small step against
-# its gradient, and the **learning rate** says how small.
+# The parameters, or **weights**, are the numbers that the layers compute with. They start out random, and training
+# changes them. It takes some images at a time, a **batch**, and measures how wrong the answers are: the **loss**, a
+# single number. How the loss would change with each weight is the **gradient**. Each weight then takes a small step
+# against its gradient, and the **learning rate** says how small.
 #
 # So training has five steps. You initialise the weights once. Then you repeat four steps for each batch of images:
 # forward, loss, backward, update. The next cell prints the library's training loop; its comments number the steps.
@@ -128,8 +128,8 @@ if prediction is not None:
 assert uniform - 0.1 < float(first.loss) < uniform + 1, "an untrained network is close to guessing, and rather worse"
 
 # %% [markdown]
-# Now train. The recipe `shapes` says how large the steps are and how many to take: it goes 12 times through all training
-# images, which takes about two minutes.
+# Now train. The recipe `shapes` says how large the steps are and how many to take: it goes through all the training
+# images 12 times, which takes about two minutes.
 
 # %%
 full = recipe.total_steps(len(dataset.train_images) // recipe.batch_size)
@@ -204,7 +204,7 @@ assert gradcheck(conv, x), "after the with block the layer is right again"
 # Every tutorial has tasks, placed where you can solve them. A task has one to three stars, an estimate of the time, two
 # folded hints and, in most copies, the folded answer. `check` tells you whether your answer is right and, if not, what
 # is wrong with it. Right answers are kept in the folder `my-answers`; in tutorials 02, 05 and 08 you will train
-# networks made of them. The text after a task often goes on from its answer, so solve it before you scroll on.
+# networks made of them. The text after a task often builds on the answer, so solve the task before you scroll on.
 #
 # The first two tasks are a layer: ReLU, the *rectified linear unit*, which replaces negative numbers by zero.
 
@@ -227,8 +227,8 @@ task("0.3")
 #
 # ## Questions to think about
 #
-# <details><summary>The network gives a probability to each class. Which loss does it get for an image if it is certain
-# and wrong?</summary>
+# <details><summary>The network gives a probability to each class. What is the loss for an image if the network is
+# certain and wrong?</summary>
 #
 # If the true class gets the probability $p \to 0$, then $-\log p \to \infty$: there is no limit to how bad a single
 # image can be. So an untrained network that prefers some classes at random has a larger loss than one that gives each

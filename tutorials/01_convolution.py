@@ -17,7 +17,7 @@
 # * compute a convolution by hand, with padding, stride and channels;
 # * say how large its output is, and how many parameters and multiply-adds it takes;
 # * write the windows of an image as the rows of a matrix (im2col), and a whole convolution as one matrix product;
-# * read `resnet_scratch/layers/conv.py` forward, line by line;
+# * read the forward pass in `resnet_scratch/layers/conv.py`, line by line;
 # * explain why the matrix product is so much faster than loops, and what it costs in memory.
 #
 # **Needs:** 00 (installation); Python, NumPy indexing, the matrix product.
@@ -82,7 +82,7 @@ assert y.tolist() == [[27, 27], [18, 18]], "the lower windows contain only two b
 
 # %% [markdown]
 # This kernel subtracts what is on the left from what is on the right. Its result is large where the image gets brighter
-# from left to right, and zero where nothing changes. In a network nobody chooses such kernels. It learns them.
+# from left to right, and zero where nothing changes. In a network nobody chooses such kernels: the network learns them.
 #
 # **A note on the name.** In mathematics, a *convolution* rotates the kernel by 180 degrees first. Without the rotation
 # it is called a *cross-correlation*. Deep learning says convolution and does not rotate, and neither does this library.
@@ -185,7 +185,7 @@ task("1.2")
 # $$ OH = \left\lfloor \frac{H + 2p - K}{s} \right\rfloor + 1 $$
 #
 # With an odd kernel, stride 1 and padding $(K - 1)/2$, the size stays the same. **Predict, then run:** the next cell
-# lists the three kinds of layers with stride 2 in a ResNet. What do they make of an image of 32 pixels? Of 7?
+# lists the three kinds of layers with stride 2 in a ResNet. What output size do they give for 32 pixels? And for 7?
 
 # %%
 for name, K, p in [("3x3, padding 1", 3, 1), ("1x1, padding 0", 1, 0), ("7x7, padding 3", 7, 3)]:
@@ -216,8 +216,8 @@ print("3x3, padding 0, stride 2:  32 ->", output_size((32, 32), (3, 3), (2, 2), 
 print(inspect.getsource(definitions.convolution))
 
 # %% [markdown]
-# **Predict, then run:** two images of 7x6 pixels with three channels meet four kernels of 3x3, with stride 2 and
-# padding 1. What is the shape of $y$? How many numbers does one kernel have?
+# **Predict, then run:** two images of 7x6 pixels with three channels are convolved with four 3x3 kernels, with stride 2
+# and padding 1. What is the shape of $y$? How many numbers does one kernel have?
 
 # %%
 prediction = None  # the shape of y and the number of weights in one kernel, such as ((1, 2, 3, 4), 5)
@@ -235,8 +235,8 @@ assert facts == ((2, 4, 3, 4), 27), "7 -> 4 and 6 -> 3; 3 * 3 * 3 weights"
 assert np.allclose(layer(x), by_loops), "the library's layer must agree with the definition"
 
 # %% [markdown]
-# The loops say what is meant, and they are far too slow. The library's layer has no loop over pixels. Two ideas lead
-# from one to the other.
+# The loops define the operation, but they are far too slow. The library's layer has no loop over pixels. Two ideas lead
+# from the loops to the layer.
 #
 # ## First idea: each window a row, the kernel a column
 #
@@ -267,8 +267,8 @@ task("1.3")
 # ## Second idea: all windows, and nothing copied
 #
 # Your loops cut out one window after another. NumPy can give you all of them at once. An array is a piece of memory and
-# a rule: to go one step along an axis, move so many bytes. That number is the *stride* of the axis. (The window's
-# stride is something else.)
+# a rule: to go one step along an axis, move a fixed number of bytes. That number is the *stride* of the axis. (The
+# window's stride is something else.)
 
 # %%
 print(numbers[0, :, :, 0])
@@ -277,7 +277,7 @@ print("shape", numbers.shape, "  strides in bytes:", numbers.strides)
 # %% [markdown]
 # A number takes 8 bytes, so the next pixel is 8 bytes away, and the next row is 4 x 8 = 32 bytes away.
 #
-# A rule may reach the same memory in more than one way. To see all windows, we need six axes, (N, OH, OW, KH, KW, C):
+# Different indices may reach the same memory. To see all windows, we need six axes, (N, OH, OW, KH, KW, C):
 # two say which window, two say where in the window. **Predict, then run:** the stride of N stays 128 bytes, and that of
 # C stays 8. What are the strides of OH, OW, KH and KW? (The window moves by one pixel.)
 
@@ -330,8 +330,9 @@ assert np.array_equal(im2col(numbers, 3), view.reshape(4, 9)), "a reshape of the
 task("1.4")
 
 # %% [markdown]
-# Here it is for the images of the seven loops. The weight (KH, KW, C, O) lies in memory in just the right order, so
-# `reshape` makes the matrix of it without moving a number. This is why the library keeps weights in this shape.
+# Here it is for the images that went through the seven loops. The weight (KH, KW, C, O) lies in memory in just the
+# right order, so `reshape` makes the matrix of it without moving a number. This is why the library keeps weights in
+# this shape.
 
 # %%
 x_columns = im2col(x, kernel_size=3, stride=2, padding=1)  # (N*OH*OW, KH*KW*C)
@@ -351,9 +352,10 @@ print(inspect.getsource(Conv2d.forward))
 # %% [markdown]
 # ### A few images at a time
 #
-# You know everything in this code but `over_batch`. The inner function `convolve` works for any number of images. No
-# image of a convolution depends on another, so it does not matter whether `convolve` gets the whole batch at once, or a
-# few images at a time. `over_batch` calls it on a few at a time, and puts the results together. In essence it is this:
+# You know everything in this code but `over_batch`. The inner function `convolve` works for any number of images. In a
+# convolution, each image is handled independently of the others, so it does not matter whether `convolve` gets the
+# whole batch at once, or a few images at a time. `over_batch` calls it on a few at a time, and puts the results
+# together. In essence it is this:
 
 
 # %%
@@ -390,7 +392,7 @@ assert sum(calls) == len(batch), "every image is computed once"
 #
 # ## What does it cost?
 #
-# You can say that before it runs. A multiplication followed by an addition is called a **multiply-add**.
+# You can tell before it runs. A multiplication followed by an addition is called a **multiply-add**.
 
 # %% tags=["task"]
 task("1.5")
@@ -487,8 +489,8 @@ print(f"writing the columns: {copying:.1f} ms, multiplying them by 16 kernels: {
 assert columns.nbytes == 9 * batch[:16].nbytes, "a window of nine pixels for every pixel"
 
 # %% [markdown]
-# So im2col buys the speed of the matrix product with memory, and with time in which nothing is computed. It is a good
-# bargain, and tutorial 13 improves it.
+# So im2col pays for the speed of the matrix product with memory, and with time in which nothing is computed. It is a
+# good bargain, and tutorial 13 improves it.
 #
 # ## One matrix for the whole convolution
 #
@@ -525,9 +527,9 @@ print(
 assert sixteen.weight.value.size == 9 * C * C, "one weight for each position in the kernel, each input and each output"
 
 # %% [markdown]
-# Because a convolution looks for the same thing everywhere, it finds the same thing elsewhere. If you move the image,
-# the result moves with it. This is called **equivariance**. **Predict, then run:** we move the image by four pixels to
-# the right, before or after the convolution. What leaves on the right comes back in on the left. In which columns will
+# A convolution looks for the same thing everywhere. So if you move the image, the result moves with it. This is called
+# **equivariance**. **Predict, then run:** we move the image by four pixels to the right, before or after the
+# convolution. What leaves on the right comes back in on the left. In which columns will
 # the two results differ?
 
 # %%

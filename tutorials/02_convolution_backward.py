@@ -118,10 +118,10 @@ plt.show()
 # backward. All layers of this library keep the same contract:
 #
 # * `forward(x)` returns `(y, cache)`. The cache holds whatever backward will need. For $L = e^2$ that is $e$.
-# * `backward(grad_y, cache)` receives `grad_y`, the gradient of the loss with respect to its output $y$, of $y$'s
-#   shape. We also write $g$ for it: the *upstream gradient*.
-# * It returns `grad_x`, the gradient with respect to its input, of $x$'s shape. If the layer has weights, it also
-#   stores their gradients.
+# * `backward(grad_y, cache)` receives `grad_y`, the gradient of the loss with respect to the layer's output $y$. It has
+#   $y$'s shape. We also write $g$ for it: the *upstream gradient*.
+# * It returns `grad_x`, the gradient with respect to the layer's input $x$. It has $x$'s shape. If the layer has
+#   weights, it also stores their gradients.
 # * It never changes `grad_y`. The sum $s = u + x$ passes the same array to two receivers.
 #
 # Why backward, and not forward? You could also follow a change of $w$ forward to $L$. That takes one pass per weight. A
@@ -156,7 +156,7 @@ print(f"the Jacobian of one convolution, for one image: {numbers**2:,} numbers, 
 # %% [markdown]
 # ## A convolution by hand
 #
-# Now the convolution. An image of 3x3 and a kernel of 2x2 give an output of 2x2, which is small enough to write down:
+# Now the convolution. A 3x3 image and a 2x2 kernel give a 2x2 output, which is small enough to write down:
 #
 # $$ \begin{aligned}
 # y_{00} &= x_{00} w_{00} + x_{01} w_{01} + x_{10} w_{10} + x_{11} w_{11} + b \\
@@ -168,8 +168,8 @@ print(f"the Jacobian of one convolution, for one image: {numbers**2:,} numbers, 
 # **Take a sheet of paper.** Which of the four lines contain the corner $x_{00}$? Which contain the centre $x_{11}$, and
 # with which weight? Which contain $w_{00}$? Write down the three derivatives of $L$ before you read on.
 #
-# The corner is in the first line only. The centre is in all four, each time with another weight. The weight $w_{00}$ is
-# in all four, and so is the bias. These values fork, so their gradients add:
+# The corner is in the first line only. The centre is in all four, each time with a different weight. The weight
+# $w_{00}$ is in all four, and so is the bias. These values fork, so their gradients add:
 #
 # $$ \begin{aligned}
 # \frac{\partial L}{\partial x_{00}} &= g_{00} w_{00} \\
@@ -229,7 +229,7 @@ assert np.array_equal(so_far, grad_x), "the last image is grad_x"
 
 # %% [markdown]
 # Start with the weights. In tutorial 01 the forward pass became a matrix product, $y = Xw$, with a window in each row of
-# $X$. The same $X$ gives you their gradient.
+# $X$. The same $X$ gives you the gradient of $w$.
 
 # %% tags=["task"]
 task("2.2")
@@ -237,8 +237,8 @@ task("2.2")
 # %% [markdown]
 # ## First way to grad_x: the adjoint
 #
-# In tutorial 01 a convolution was a matrix, $y = Ax$. The element $A_{qp}$ says how much pixel $p$ counts in output $q$.
-# So $A$ is the Jacobian, and the backward pass is the *transposed* matrix:
+# In tutorial 01 a convolution was a matrix, $y = Ax$. The element $A_{qp}$ says how much pixel $p$ contributes to
+# output $q$. So $A$ is the Jacobian, and the backward pass is the *transposed* matrix:
 #
 # $$ \text{grad}_x = A^T g $$
 #
@@ -269,8 +269,9 @@ assert np.allclose(X.T @ g.ravel(), grad_w.ravel()), "so grad_w is the transpose
 # $$ \langle Ax,\, m \rangle = \langle x,\, A^T m \rangle \qquad\text{for all } x \text{ and } m,
 #    \qquad\text{where } \langle a, b \rangle = \sum_i a_i b_i $$
 #
-# A map with this property is called the *adjoint* of $A$. To test whether a backward belongs to a linear forward, draw
-# random $x$ and $m$ and compare two numbers. This is the *dot-product test*. You can use it below, for `col2im`.
+# A map with this property is called the *adjoint* of $A$. To test whether a backward pass matches a linear forward
+# pass, draw random $x$ and $m$ and compare the two sides. This is the *dot-product test*. You can use it below, for
+# `col2im`.
 #
 # ## Second way: transpose every step
 #
@@ -317,7 +318,7 @@ assert counts.max() < 4, "the centre pixels are in four windows; their sums are 
 # %% [markdown]
 # **This is wrong, and there is no warning.** The centre pixels are in four windows and should count 4. NumPy first
 # computes all the sums, each from the old number, and then writes them into the view. Sums that belong to the same memory
-# overwrite one another, so all but one addition are lost. Only read from a view with overlaps.
+# overwrite one another, so all but one addition are lost. If a view has overlaps, only read from it.
 #
 # `np.add.at` adds one number after another and gives the right result, slowly. There is a better way.
 
@@ -342,8 +343,8 @@ for shape, kernel, stride, padding in [
     assert np.isclose(left, right), "col2im must be the adjoint of im2col"
 
 # %% [markdown]
-# Now the library's backward "by definition" is the table above for `grad_x`, and the product of task 2.2 for the
-# weights. (Before it is called, `backward` has summed `grad_y` for the bias.) The forward pass kept $x$ as its cache,
+# The library's backward pass "by definition" follows the table above for `grad_x`, and uses the product of task 2.2 for
+# the weights. (Before that, `backward` has summed `grad_y` for the bias.) The forward pass kept $x$ as its cache,
 # not the columns: they are computed again, because keeping them would take nine times the memory of $x$ in each layer.
 #
 # The inner function gets a few images at a time, as in the forward pass, and returns two different things. `grad_x` has
@@ -394,9 +395,9 @@ assert np.array_equal(answer, grad_x), "the same grad_x for the third time"
 # With channels, the forward pass goes from C channels to O, and the backward pass from O to C. So the two channel axes
 # of the weight are swapped as well.
 #
-# With stride 1 the library goes this way, because it can use the columns of $g$ twice and needs no col2im. The second
-# use is the gradient of the weights: $X^T g$ multiplies each $x[h]$ by $g[h + P - k]$, and the columns of $g$ hold these
-# same numbers in reverse order of $k$.
+# With stride 1 the library does it this way, because it can use the columns of $g$ twice and needs no col2im. The
+# second use is the gradient of the weights: $X^T g$ multiplies each $x[h]$ by $g[h + P - k]$, and the columns of $g$
+# hold these same numbers in reverse order of $k$.
 
 # %%
 print(inspect.getsource(Conv2d._backward_as_convolution))
@@ -436,7 +437,7 @@ assert np.allclose(dense(spread), strided.backward(grad_y, images)), "zeros betw
 print(f"{(spread[..., 0] == 0).mean():.0%} of the numbers that are multiplied are zero")
 
 # %% [markdown]
-# This is right, but most of the products are with a zero. So for larger strides the library goes by definition. As a
+# This is right, but most of the products are with a zero. So for larger strides the library uses the definition. As a
 # layer of its own, going forward, the same map makes a large image from a small one and is called *transposed
 # convolution* (Dumoulin and Visin 2016, section 4).
 #
@@ -472,8 +473,8 @@ task("2.5")
 
 # %% [markdown]
 # In your depthwise convolution, each number of the output is a sum of $K^2$ products. In a convolution that sums over
-# the channels, too, it is $C$ times as many. A layer says itself what it costs: `summarise` (07) lists and adds up what
-# the layers' methods `multiply_adds` return. Yours has one. A layer of your own without it counts as 0, as ReLU does.
+# the channels, too, there are $C$ times as many. Each layer reports its own cost: `summarise` (07) lists and adds up
+# what the layers' `multiply_adds` methods return. Your layer has one. A layer without one counts as 0, as ReLU does.
 #
 # ## Your own convolution learns the shapes
 #
@@ -503,7 +504,7 @@ milestone(2, solutions(), steps=20 if FAST else 400)
 #
 # </details>
 #
-# <details><summary>Why does the backward of tanh need a cache, and that of a sum none?</summary>
+# <details><summary>Why does the backward pass of tanh need a cache, when that of a sum needs none?</summary>
 #
 # The local derivative of tanh is $1 - y^2$, which depends on the input of the forward pass. A sum is linear, so its
 # Jacobian is the same everywhere. A product is linear in each factor, but the derivative with respect to one is the

@@ -74,13 +74,13 @@ plt.show()
 #
 # $$ f(x \pm h) = f(x) \pm h f'(x) + \frac{h^2}{2} f''(x) \pm \frac{h^3}{6} f'''(x) + \dots $$
 #
-# Insert this into the two fractions. In the central one, the terms with even powers of $h$ are the same on both sides
-# and cancel:
+# Substitute this into the two fractions. In the central one, the terms with even powers of $h$ are the same on both
+# sides and cancel:
 #
 # $$ \text{forward} = f'(x) + \frac{h}{2} f''(x) + \dots \qquad\qquad
 #    \text{central} = f'(x) + \frac{h^2}{6} f'''(x) + \dots $$
 #
-# What is left over is the **truncation error**, because the series was cut off there. For $x^3$ at 2 you get
+# What is left over is called the **truncation error**, because the series was cut off there. For $x^3$ at 2 you get
 # $12 + 6h + h^2$ and $12 + h^2$, as the cell asserts.
 #
 # The gradient of a function of many numbers consists of such slopes. Change one number at a time, and keep the others
@@ -212,7 +212,7 @@ else:
 task("3.3")
 
 # %% [markdown]
-# For the experiments below, the input's part is enough:
+# For the experiments below, the gradient with respect to the input is enough:
 
 
 # %%
@@ -259,9 +259,10 @@ assert differences["random"] > 0.01, "with a random g, it is found"
 # changes. $L$ is constant, its true gradient is zero, and the wrong backward returns zero as well. Softmax (05) has the
 # same property: it turns numbers into probabilities, which always sum to 1.
 #
-# In general, a backward with a wrong Jacobian $\tilde{J}$ escapes if $(\tilde{J} - J)^T g = 0$. If $\tilde{J} \ne J$,
-# the vectors $g$ that satisfy this form a subspace of lower dimension. A vector of independent normal random numbers
-# lies in it with probability zero. So draw $g$ at random. (In other texts $g$ is also called the *cotangent*.)
+# In general, a backward with a wrong Jacobian $\tilde{J}$ goes unnoticed if $(\tilde{J} - J)^T g = 0$. If
+# $\tilde{J} \ne J$, the vectors $g$ that satisfy this form a subspace of lower dimension. A vector of independent
+# normal random numbers lies in it with probability zero. So draw $g$ at random. (In other texts $g$ is also called the
+# *cotangent*.)
 #
 # ## How close is close enough?
 #
@@ -323,7 +324,7 @@ assert report and report.error < 1e-7, "the library's convolution must pass by a
 #
 # Two forward passes for each number are fine for 50 numbers. One of the large convolutions of ResNet-20 has
 # `3 * 3 * 64 * 64` weights. For arrays that large, change *all* numbers at once, along a random unit vector $v$. The
-# slope of $L$ along $v$ must be the dot product of $v$ and the gradient, so a mistake anywhere has a share in it:
+# slope of $L$ along $v$ must be the dot product of $v$ and the gradient, so a mistake in any number shows up:
 #
 # $$ \frac{L(x + hv) - L(x - hv)}{2h} \approx \sum_p v_p \frac{\partial L}{\partial x_p} $$
 #
@@ -407,8 +408,8 @@ assert SMALL == 256 and MOST_SKIPPED == 1 / 4, "the two limits that the text sta
 # %% [markdown]
 # Zero equals zero, and yet nothing was shown. So `gradcheck` fails a gradient that is zero everywhere. More generally,
 # the inputs of a check should not be special. Do not use zeros, weights that are all equal, square images, or a single
-# image. Let all sizes differ, and try a stride and a padding. Each special case hides a mistake: a square image, for
-# example, hides swapped axes.
+# image. Make all sizes different, and try a stride above 1 and some padding. Each special case hides a mistake: a
+# square image, for example, hides swapped axes.
 #
 # ### What no gradient check can see
 #
@@ -594,7 +595,7 @@ assert report, "every gradient of the network must agree with its forward pass"
 #
 # ## Questions to think about
 #
-# <details><summary>How would the portraits of a wrong sign and of a lost border look?</summary>
+# <details><summary>What would the portraits of a wrong sign and of a lost border look like?</summary>
 #
 # A wrong sign gives a straight line of slope $-1$. If the pixels of the border get no gradient, their points lie on the
 # horizontal line at 0, and the others on the diagonal. If the line is vertical instead, some numbers get a gradient
@@ -602,7 +603,7 @@ assert report, "every gradient of the network must agree with its forward pass"
 #
 # </details>
 #
-# <details><summary>Why not train with numerical gradients, and save all the work of backward?</summary>
+# <details><summary>Why not train with numerical gradients, and skip backward altogether?</summary>
 #
 # Because of the cost. Central differences need two forward passes for every weight. ResNet-20 has 0.27 million weights
 # (He et al. 2015, "Deep Residual Learning", table 6), so one step would take more than half a million forward passes. A
@@ -614,8 +615,8 @@ assert report, "every gradient of the network must agree with its forward pass"
 #
 # For functions that accept complex numbers there is: the imaginary part of $f(x + ih)$, divided by $h$, approximates
 # $f'(x)$ as well as a central difference does (Squire and Trapp 1998). Nothing is subtracted, so nothing cancels, and
-# $h$ can be $10^{-100}$. But a comparison such as `x > 0` has no meaning for complex numbers, so ReLU and maximum
-# pooling would need special treatment. That is why gradient checks of networks use central differences.
+# $h$ can be $10^{-100}$. But a comparison such as `x > 0` has no meaning for complex numbers, so ReLU and max pooling
+# would need special treatment. That is why gradient checks of networks use central differences.
 #
 # </details>
 #
@@ -631,7 +632,7 @@ assert report, "every gradient of the network must agree with its forward pass"
 # | a forward that differs between two calls fails | `nondet_tol=0.0`: a backward that differs between two calls fails |
 # | `layer.backward(g, cache)` | `torch.autograd.grad(y, x, g)` |
 #
-# You need it in PyTorch whenever you write the backward of a `torch.autograd.Function`.
+# In PyTorch, you need a gradient check whenever you write the backward of a `torch.autograd.Function`.
 #
 # ## Sources
 #

@@ -124,8 +124,8 @@ assert (mean, var) == (4.5, 5.25), "2 * (12.25 + 6.25 + 2.25 + 0.25) / 8 is 5.25
 # The small number $\varepsilon$, usually $10^{-5}$, prevents a division by zero if a channel is constant.
 #
 # The scale $\gamma$ and the shift $\beta$ are learned, one of each for every channel. The library calls them `weight`
-# and `bias`, as PyTorch does. They give the network back what the normalisation took: it can choose the mean and the
-# size of a channel freely, but now with two numbers, not through all the weights of all the layers before.
+# and `bias`, as PyTorch does. They give the network back what the normalisation took away. The network can choose the
+# mean and the size of a channel freely, but now with two numbers, not through all the weights of the earlier layers.
 
 # %% tags=["task"]
 task("4.1")
@@ -154,8 +154,8 @@ assert np.allclose(y.var(AXES), exact, rtol=1e-9), "because of eps, the variance
 # \sqrt{\sigma^2 + \varepsilon} + \beta$. `over_batch` applies it to a few images at a time (01). `per_channel` prepares
 # the C numbers of the channels for fast arithmetic with images (13). The lines about `group` belong to a variant,
 # *ghost batch norm*, which normalises parts of a batch separately. Skip them, here and in the backward pass.
-# `_batch_statistics` computes the mean and the variance. What replaces them when `training` is false, the running
-# averages, comes later in this tutorial.
+# `_batch_statistics` computes the mean and the variance. When `training` is false, running averages replace them; these
+# come later in this tutorial.
 
 # %%
 print(inspect.getsource(BatchNorm2d.forward))
@@ -294,7 +294,7 @@ assert np.allclose(by_steps, slopes, atol=1e-8), "every step must be right for t
 # **The gradient of x.** The last two lines subtract the mean:
 # $\partial L / \partial x_i = \partial L / \partial d_i - \overline{\partial L / \partial d}$. The mean of $\hat{x}$ is
 # zero, so the mean of the second term vanishes, and
-# $\overline{\partial L / \partial d} = s \, \overline{\partial L / \partial \hat{x}}$. Finally insert
+# $\overline{\partial L / \partial d} = s \, \overline{\partial L / \partial \hat{x}}$. Finally, substitute
 # $\partial L / \partial \hat{x}_i = \gamma g_i$:
 #
 # $$ \boxed{ \frac{\partial L}{\partial x_i} = \frac{\gamma}{\sqrt{\sigma^2 + \varepsilon}}
@@ -312,8 +312,8 @@ assert np.allclose(by_formula, by_steps), "the formula is the steps, combined"
 
 # %% [markdown]
 # The library's backward pass is this formula. It needs two sums over the batch, and these are just the gradients of
-# $\beta$ and $\gamma$. The cache holds $x$ and not $\hat{x}$, because the forward pass goes from $x$ to $y$ at once and
-# never stores $\hat{x}$. So $\hat{x}_i$ is written as $(x_i - \mu) \, s$. With the mean subtracted first, no large
+# $\beta$ and $\gamma$. The cache holds $x$ and not $\hat{x}$, because the forward pass goes directly from $x$ to $y$
+# and never stores $\hat{x}$. So $\hat{x}_i$ is written as $(x_i - \mu) \, s$. With the mean subtracted first, no large
 # numbers cancel each other (03).
 
 # %%
@@ -404,8 +404,8 @@ assert missing[2048, "around 1"] > 0.8, "what the gradients have in common does 
 # %% [markdown]
 # For gradients around 0 the terms do become small. But the gradients of a batch have something in common; that is
 # what training is about. The two terms remove the part that they share and that batch norm cannot see. Without them,
-# training could push the mean of a channel further and further, and the loss would not change. Section 2 of the paper
-# tells this story of a bias that grows without end.
+# training could push the mean of a channel further and further, and the loss would not change. Section 2 of Ioffe and
+# Szegedy's paper describes how a bias grows without end in this way.
 #
 # ## Training and evaluation
 #
@@ -453,16 +453,17 @@ for M in (2, 4, 16, 256):
 
 # %% [markdown]
 # Batch norm uses both (algorithm 2 of the paper, and PyTorch). The **biased** variance normalises the batch in
-# training. The **unbiased** variance goes into the running average, because this is an estimate for other images.
+# training. The **unbiased** variance goes into the running average, because that average is an estimate for other
+# images.
 
 # %% tags=["task"]
 task("4.3")
 
 # %% [markdown]
-# Both are in this function of the library. Mean and variance are computed from sums over the whole batch, so the inner
-# function returns three `Sum`s (02): of $d$, of $d^2$, and of how many numbers there are. The first two come from one
-# pass over $x$: $\sigma^2 = \overline{d^2} - \overline{d}^2$ with $d = x - a$ holds for any number $a$, and a number
-# near the mean avoids cancellation.
+# Both variances are computed in this function of the library. Mean and variance are computed from sums over the whole
+# batch, so the inner function returns three `Sum`s (02): of $d$, of $d^2$, and of how many numbers there are. The first
+# two come from one pass over $x$: $\sigma^2 = \overline{d^2} - \overline{d}^2$ with $d = x - a$ holds for any number
+# $a$, and a number near the mean avoids cancellation.
 
 # %%
 print(inspect.getsource(BatchNorm2d._batch_statistics))
@@ -538,7 +539,7 @@ def losses_by_step(momentum):
 
 # %% [markdown]
 # **Predict, then run:** which loss is lower while the network learns? And what if the momentum is 0.01 instead of 0.1,
-# in a training of 120 steps?
+# in a training run of 120 steps?
 
 # %%
 (batch_loss, running_loss), (_, slow_loss) = losses_by_step(momentum=0.1), losses_by_step(momentum=0.01)
@@ -555,8 +556,9 @@ assert batch_loss[29] < running_loss[29] < slow_loss[29], "running averages are 
 assert running_loss[-1] < 0.1 < slow_loss[-1], "at the end, the averages with momentum 0.1 have caught up"
 
 # %% [markdown]
-# With the statistics of the batch the loss is lower at first, because they always fit the present weights. Running
-# averages come from earlier batches, when the weights were different. When the weights settle, the two losses meet.
+# With the statistics of the batch the loss is lower at first, because these statistics always fit the current weights.
+# Running averages come from earlier batches, when the weights were different. When the weights settle, the two losses
+# meet.
 #
 # With a momentum of 0.01, the start still has a weight of $0.99^{120}$, or 30 %, when the training ends. The network
 # has learned the task, and yet its loss in evaluation is still high. So *good in training, bad in evaluation* need not
@@ -587,11 +589,11 @@ assert np.mean(abs(abs(spread[2]) - 1) < 0.01) > 0.9, "of two numbers, one becom
 
 # %% [markdown]
 # Look at the batch of two. Of two numbers, the larger becomes 1 and the smaller becomes -1, however far apart they are.
-# (Only if they are very close does $\varepsilon$ matter.) All that is left of an image is whether it is above the
-# other.
+# (Only if they are very close does $\varepsilon$ matter.) All that is left of an image is whether its number is the
+# larger one.
 #
-# This is the drawing with the circle, for $M = 2$. Without the mean, two numbers lie on a line, and the "circle"
-# consists of two points. **Predict, then run:** what does the formula say about the gradient?
+# This is the drawing with the circle, for $M = 2$. With the mean subtracted, two numbers lie on a line, and the
+# "circle" consists of two points. **Predict, then run:** what does the formula say about the gradient?
 
 # %%
 norm = BatchNorm2d(1, eps=0.0).astype(np.float64)

@@ -13,7 +13,7 @@
 #
 # At the end you will be able to
 #
-# * derive the backward pass of ReLU, of maximum and average pooling, and of a linear layer;
+# * derive the backward pass of ReLU, of max and average pooling, and of a linear layer;
 # * say what happens at a kink and at a tie, and why it hardly matters;
 # * derive the gradient of softmax with cross-entropy, and say why the two belong together;
 # * compute both for logits of any size without overflow.
@@ -68,8 +68,8 @@ print(inspect.getsource(ReLU.forward))
 print(inspect.getsource(ReLU.backward))
 
 # %% [markdown]
-# The mathematics is in what `over_batch` is given, here a lambda: a function of some images, which it runs on a few of
-# them at a time (01). The cache is the output. It says enough, because $y > 0$ exactly where $x > 0$, and it costs no
+# The mathematics is in the function that `over_batch` is given, here a lambda. `over_batch` runs it on a few images at
+# a time (01). The cache is the output. That is enough, because $y > 0$ exactly where $x > 0$, and it costs no
 # memory, because the next layer keeps it anyway.
 #
 # At $x = 0$ there is no derivative: it is 1 from the right and 0 from the left. Every number from 0 to 1 is a
@@ -85,7 +85,7 @@ assert report and report.tensors[0].skipped == 1, "only the one zero lies on the
 # %% [markdown]
 # ### Saturation
 #
-# Before ReLU there was the sigmoid, $\sigma(x) = 1 / (1 + e^{-x})$, which maps every number to one between 0 and 1.
+# Before ReLU there was the sigmoid, $\sigma(x) = 1 / (1 + e^{-x})$, which maps every number to a value in (0, 1).
 
 # %% tags=["task"]
 task("5.1")
@@ -114,7 +114,7 @@ assert largest == 0.25, "y (1 - y) is largest at y = 1/2"
 #
 # ## Max pooling
 #
-# The output is the largest number of each window. It changes with its largest pixel and with no other, so that pixel
+# Each output is the largest number in its window. It changes with that pixel and with no other, so that pixel
 # gets the whole gradient. Here is an image of 4x4 pixels, and windows of 2x2:
 
 # %%
@@ -147,8 +147,8 @@ assert grad_x.sum() == grad_y.sum(), "nothing is lost or added on the way back"
 print(inspect.getsource(MaxPool2d.backward))
 
 # %% [markdown]
-# **Predict, then run:** a window reaches over the border into the padding, and all pixels are negative. With what must
-# the padding be filled, so that the maximum stays right? What would come out with zeros?
+# **Predict, then run:** a window reaches over the border into the padding, and all pixels are negative. What must the
+# padding be filled with, so that the maximum stays right? What would come out with zeros?
 
 # %%
 negative = -np.ones((1, 2, 2, 1))
@@ -258,7 +258,7 @@ assert np.isfinite(losses.log_softmax(large)).all(), "log_softmax keeps what sof
 task("5.4")
 
 # %% [markdown]
-# **The derivation.** Insert softmax into the loss: the logarithm undoes the exponential of the numerator.
+# **The derivation.** Substitute softmax into the loss: the logarithm undoes the exponential of the numerator.
 #
 # $$ L = -z_t + \log \sum_j e^{z_j} $$
 #
@@ -341,8 +341,8 @@ for classes in (10, 100, 1000):
 #
 # Convolution, batch norm, ReLU, softmax and the gradient of the loss are now yours. `milestone` builds a small ResNet
 # whose layers and loss call your answers to these tasks and to 5.3 and 5.4, and trains it to tell circles, stripes and
-# checkers apart. The library's own network makes the first five steps beside it, from the same weights. (The residual
-# block and the update are still the library's, until tutorial 08.)
+# checkers apart. The library's own network takes the first five steps alongside it, from the same weights. (The
+# residual block and the update are still the library's, until tutorial 08.)
 
 # %%
 milestone(5, solutions(), steps=20 if FAST else 400)
@@ -350,7 +350,8 @@ milestone(5, solutions(), steps=20 if FAST else 400)
 # %% [markdown]
 # ## Questions to think about
 #
-# <details><summary>Why can a network of linear layers without an activation not do more than a single one?</summary>
+# <details><summary>Why can a network of linear layers without activations do no more than a single linear
+# layer?</summary>
 #
 # $(X W_1 + b_1) W_2 + b_2 = X (W_1 W_2) + (b_1 W_2 + b_2)$ is again a linear layer. Without something nonlinear between
 # them, any number of layers can be merged into one. The same holds for convolutions, which are linear in their input.

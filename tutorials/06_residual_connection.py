@@ -59,7 +59,7 @@ plt.show()
 
 # %% [markdown]
 # If the sets are *nested*, as on the right, each contains the one before. Then more depth can only bring the network
-# closer to the best function. If they are not nested, as on the left, it can lead away from it.
+# closer to the best function. If they are not nested, as on the left, more depth can lead away from it.
 #
 # A deeper network contains the shallower one if the added layers can do nothing, that is, compute the identity. For a
 # plain block $y = F(x)$ this is possible in principle, but only with very special weights: filters that copy their input,
@@ -93,7 +93,7 @@ for block_class in (PlainBlock, BasicBlock):
     assert (same, forgotten) == ((True, False) if block_class is BasicBlock else (False, True))
 
 # %% [markdown]
-# The plain block puts out zeros and has forgotten the images. The residual block passes its input on, and from there it
+# The plain block outputs zeros and has forgotten the images. The residual block passes its input on, and from there it
 # can learn small changes. Some training recipes start like this on purpose (Goyal et al. 2017, section 5.1). In this
 # library it is the option `zero_init` of `ResNetConfig`.
 #
@@ -162,7 +162,7 @@ assert grad_branch is grad_y and grad_shortcut is grad_y
 # library: **backward must not change `grad_y`.** Let us break the rule. This batch norm writes its result into the array
 # that it was given.
 #
-# **Predict, then run.** Which gradients of the block will be wrong: those of which parameters, or that of the input?
+# **Predict, then run.** Which gradients of the block will be wrong: those of some parameters, or that of the input?
 
 
 # %%
@@ -253,10 +253,11 @@ draw_block()
 plt.show()
 
 # %% [markdown]
-# Now write it. In the task, the shortcut is a layer as well, called `downsample`. Where the shape stays, it is an empty
-# `Sequential`, which returns its input. Where the shape changes, it is one of two layers that you will meet below: one
-# without parameters, or a small convolution with a batch norm. You will need this block for the milestone at the end of
-# tutorial 08, where a ResNet of your own layers learns. (The task has the number 6.5; tasks 6.2 to 6.4 come later.)
+# Now write it. In the task, the shortcut is a layer as well, called `downsample`. Where the shape stays the same, it is
+# an empty `Sequential`, which returns its input. Where the shape changes, it is one of two layers that you will meet
+# below: one without parameters, or a small convolution with a batch norm. You will need this block for the milestone at
+# the end of tutorial 08, where a ResNet of your own layers learns. (The task has the number 6.5; tasks 6.2 to 6.4 come
+# later.)
 
 # %% tags=["task"]
 task("6.5")
@@ -438,7 +439,7 @@ print(inspect.getsource(SubsamplePad.forward))
 print(inspect.getsource(SubsamplePad.backward))
 
 # %% [markdown]
-# The two slices are the same in both directions, on the other side of the equals sign. That is the transpose again: what
+# Both methods use the same two slices, but on opposite sides of the equals sign. That is the transpose again: what
 # was read is written, and what was not read stays 0.
 #
 # **Option B** is a 1x1 convolution with stride 2, and a batch norm. It takes the same pixels as option A, but its
@@ -476,8 +477,8 @@ for network, widths in (("resnet20, on CIFAR-10", (16, 32, 64)), ("resnet18, on 
 # | B where the shape changes | 24.52 % |
 # | C: a convolution on *every* shortcut | 24.19 % |
 #
-# So it matters a lot to have a shortcut, and little which kind. The paper uses A on CIFAR-10. On ImageNet it uses B from
-# 50 layers on, and A in its comparison of 18 and 34 layers (table 2). Here all networks for ImageNet use B, as in
+# So having a shortcut matters a lot, and which kind matters little. The paper uses A on CIFAR-10. On ImageNet it uses B
+# from 50 layers on, and A in its comparison of 18 and 34 layers (table 2). Here all networks for ImageNet use B, as in
 # torchvision.
 #
 # ## Where does the last ReLU go?
@@ -515,7 +516,7 @@ task("6.3")
 task("6.4")
 
 # %% [markdown]
-# With a scale of 1, the last batch norm of the branch puts out numbers $z$ with mean 0 and variance 1. If they are
+# With a scale of 1, the last batch norm of the branch outputs numbers $z$ with mean 0 and variance 1. If they are
 # normally distributed, then
 #
 # $$ E[\mathrm{relu}(z)] = \int_0^\infty z \, \frac{e^{-z^2/2}}{\sqrt{2\pi}} \, dz
@@ -561,8 +562,8 @@ assert abs(means["(e) pre-activation"][-1]) < means["(a) ReLU after"][-1] < mean
 # (a) the branch has both signs too, and the ReLU after the addition removes only what falls below zero, so the mean
 # rises more slowly than in (c). The standard deviation grows in all three, because every branch adds something.
 #
-# A block of the kind (c) can only add, never subtract. Count it: at what share of all positions does a block make the
-# signal smaller?
+# A block of the kind (c) can only add, never subtract. Count how often: at what share of all positions does a block
+# make the signal smaller?
 
 # %%
 shares = {}
@@ -574,10 +575,10 @@ assert shares["(c) ReLU before"] == 0, "relu(...) is never negative"
 # %% [markdown]
 # ### Does the growing mean do harm?
 #
-# The next batch norm subtracts the mean of every channel, so you might think that it does not. But consider what a
-# convolution with zero padding does to a large constant. In the middle of the image, all nine weights meet the constant.
-# At the border, some of them meet zeros. The result is a frame around the image. It is the same in every image, and it
-# is stronger the larger the constant is.
+# The next batch norm subtracts the mean of every channel, so you might think that the growing mean does no harm. But
+# consider what a convolution with zero padding does to a large constant. In the middle of the image, all nine weights
+# meet the constant. At the border, some of them meet zeros. The result is a frame around the image. It is the same in
+# every image, and it is stronger the larger the constant is.
 #
 # So ask how much of the output of the last block's first convolution tells one image from another. We split its variance
 # into a part *between the images*, at the same position, and a part that is the same in all images.
@@ -617,8 +618,9 @@ assert between["(c) ReLU before"] < between["(e) pre-activation"] - 0.1, "the fr
 # | (e) pre-activation | 6.37 % |
 #
 # They explain (c) as you have seen: the branch is never negative, so the forward signal only grows, and this "may impact
-# the representational ability". The networks `article` and `article-relu-after-add` of this library differ in this
-# only. Train each with `resnet-scratch train --model`; then `resnet-scratch compare` draws both runs in one figure.
+# the representational ability". The networks `article` and `article-relu-after-add` of this library differ only in
+# where the last ReLU is. Train each with `resnet-scratch train --model`; then `resnet-scratch compare` draws both runs
+# in one figure.
 #
 # ## The way back through many blocks
 #

@@ -174,7 +174,7 @@ for layers, paper in TABLE_6.items():
 # %% [markdown]
 # ## Counting multiply-adds
 #
-# The time of a convolution is spent on multiplications, each followed by an addition. So the usual measure of a
+# A convolution spends its time on multiplications, each followed by an addition. So the usual measure of a
 # network's cost is the number of these *multiply-adds* for one image.
 
 # %% tags=["task"]
@@ -201,10 +201,10 @@ work = [row.multiply_adds for row in rows if row.name.endswith(".1.conv2")]
 assert work[0] == work[1] == work[2], "each stage does the same work per layer"
 
 # %% [markdown]
-# There are a quarter of the pixels, twice the input channels and twice the output channels, so the cost per layer stays
-# the same. This is the paper's second design rule (section 3.3). The parameters grow fourfold from stage to stage. The
-# activations, which the backward pass needs, are halved. So the three costs are spread over the stages in three
-# different ways:
+# Each stage has a quarter of the pixels of the stage before, twice the input channels and twice the output channels, so
+# the cost per layer stays the same. This is the paper's second design rule (section 3.3). The parameters grow fourfold
+# from stage to stage. The activations, which the backward pass needs, are halved. So the three costs are spread over
+# the stages in three different ways:
 
 # %%
 fig, axes = plt.subplots(1, 2, figsize=(8.5, 2.8), layout="constrained", sharey=True)
@@ -339,8 +339,8 @@ for kernel, stride in ((3, 1), (3, 2), (3, 1)):
 assert (size, jump) == (9, 2)
 
 # %% [markdown]
-# The library does this for a whole network. Where paths join, as in a residual block, the field is the largest of
-# theirs; the shortcut sees less than the branch.
+# The library does this for a whole network. Where paths join, as in a residual block, the largest field counts; the
+# shortcut sees less than the branch.
 
 # %%
 resnet20 = build("resnet20", rng=np.random.default_rng(0))
@@ -360,8 +360,8 @@ draw_fields({name: convolution_fields(build(name, rng=np.random.default_rng(0)))
 plt.show()
 
 # %% [markdown]
-# Is the formula right? A backward pass can tell you. Send back a gradient from a *single* position of the output. Where
-# the gradient with respect to the image is not zero, that position sees the pixel. The next cell does this after the
+# Is the formula right? A backward pass can tell you. Send back a gradient from a *single* position of the output. That
+# position sees the pixels where the gradient with respect to the image is not zero. The next cell does this after the
 # first two stages of ResNet-20, with random images of 96x96 pixels. (The network accepts images of any size.)
 #
 # Before you run it: why would `training=True` make every pixel count?

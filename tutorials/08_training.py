@@ -93,7 +93,7 @@ assert abs(loss - math.log(10)) < 0.5, "a first loss far from log(classes): logi
 #
 # $$ L(w - \eta \nabla L) \approx L(w) - \eta \, \|\nabla L\|^2 $$
 #
-# **Predict:** for which of the five learning rates below will that be right within a tenth?
+# **Predict:** for which of the five learning rates below will this estimate be right to within a tenth?
 
 # %%
 squared_norm = sum(float((p.grad**2).sum()) for p in model.parameters())
@@ -172,9 +172,9 @@ assert wrong[-1] < 0.1
 #
 # $$ w_i \leftarrow w_i - \eta \lambda_i w_i = (1 - \eta \lambda_i) \, w_i $$
 #
-# It shrinks if $|1 - \eta \lambda_i| < 1$, that is if $\eta < 2 / \lambda_i$. **The steepest direction limits the
-# learning rate, and the flattest one has to wait.** Here the limit is $2/20 = 0.1$. **Predict:** what will the paths
-# look like for $\eta$ = 0.01, 0.09 and 0.105?
+# So $w_i$ shrinks if $|1 - \eta \lambda_i| < 1$, that is, if $\eta < 2 / \lambda_i$. **The steepest direction limits
+# the learning rate, and the flattest one has to wait.** Here the limit is $2/20 = 0.1$. **Predict:** what will the
+# paths look like for $\eta$ = 0.01, 0.09 and 0.105?
 
 # %%
 CURVATURES = np.array([1.0, 20.0])
@@ -203,7 +203,7 @@ assert np.allclose(paths["learning rate 0.09"][-1], expected), "a step multiplie
 
 # %% [markdown]
 # * **0.01:** safe, but after 30 steps $w_1$ is still far from 0.
-# * **0.09:** $w_2$ jumps from wall to wall, and $w_1$ arrives.
+# * **0.09:** $w_2$ jumps from wall to wall, and $w_1$ gets close to 0.
 # * **0.105:** every jump along $w_2$ is longer than the one before. This is what a diverging loss looks like.
 #
 # ## Momentum
@@ -220,14 +220,14 @@ task("8.1")
 
 # %% [markdown]
 # This is the library's update of one parameter. It works in place, which saves memory. With `nesterov` it moves along
-# $g + \mu v$ instead of $v$: along the velocity that comes next if the gradient stays the same.
+# $g + \mu v$ instead of $v$. This is what the next velocity will be if the gradient stays the same.
 
 # %%
 print(inspect.getsource(SGD.update))
 
 # %% [markdown]
 # What does momentum do beyond making the steps longer? A fair comparison gives all runs the same effective learning
-# rate. Let it be 0.15, which is above the limit of 0.1. **Predict:** which of the three paths will arrive?
+# rate. Let it be 0.15, which is above the limit of 0.1. **Predict:** which of the three paths will reach the minimum?
 
 # %%
 pairs = ((0.15, 0.0), (0.075, 0.5), (0.03, 0.8))
@@ -249,7 +249,7 @@ task("8.4")
 
 # %% [markdown]
 # The derivation takes two lines. In one direction, $v_{t+1} = \mu v_t + \lambda w_t$ and $w_{t+1} = w_t - \eta
-# v_{t+1}$. Without $v$ this is
+# v_{t+1}$. Eliminating $v$ gives
 #
 # $$ w_{t+1} = (1 + \mu - \eta\lambda) \, w_t - \mu \, w_{t-1}, \qquad\text{and}\quad w_t = z^t \quad\text{solves it if}
 # \quad p(z) = z^2 - (1 + \mu - \eta\lambda) \, z + \mu = 0. $$
@@ -260,8 +260,8 @@ task("8.4")
 #
 # $$ \boxed{\eta < \frac{2 (1 + \mu)}{\lambda}} $$
 #
-# For $\mu = 0.9$ the limit of $\eta$ is 1.9 times as high, and that of the effective rate, $\eta / (1 - \mu)$, 19
-# times.
+# For $\mu = 0.9$ the limit on $\eta$ is 1.9 times as high, and the limit on the effective rate, $\eta / (1 - \mu)$, is
+# 19 times as high.
 
 # %%
 for momentum in (0.0, 0.5, 0.9):
@@ -390,7 +390,7 @@ task("8.5")
 #
 # The gradient of a batch is the mean of the gradients of its images. It is a noisy estimate of the gradient of the
 # whole training set. The mean of B independent terms has a standard deviation that is $\sqrt{B}$ times smaller than
-# that of one, so larger batches have less noise. For the same number of epochs, they also make fewer steps.
+# that of one, so larger batches have less noise. For the same number of epochs, they also take fewer steps.
 #
 # If the gradient hardly changes within $k$ steps, then $k$ steps of rate $\eta$ with batches of B images do about the
 # same as one step of rate $k \eta$ with the $k$B images together. This is the **linear scaling rule**: multiply the
@@ -416,28 +416,28 @@ if not FAST:
     assert best[16] < best[64] < best[256], "larger batches need larger learning rates"
 
 # %% [markdown]
-# The best rate grows with the batch size. The rule says by 4 from curve to curve; on this coarse grid, it is between 3
-# and 10. A rate that is good for one batch size is bad for another, so **never compare batch sizes at one learning
-# rate**.
+# The best rate grows with the batch size. The rule predicts a factor of 4 from curve to curve; on this coarse grid, the
+# factor is between 3 and 10. A rate that is good for one batch size is bad for another, so **never compare batch sizes
+# at one learning rate**.
 #
-# The largest batch ends highest even at its best rate. To make up for having only 24 steps, each would have to be too
-# large: the rule holds only as long as the gradient stays the same over the steps that are merged. Shallue et al.
-# (2019) measured this on many problems. At first, doubling the batch halves the number of steps; then it helps less; in
-# the end, not at all.
+# The largest batch ends highest even at its best rate. It takes only 24 steps, and to make up for that, each would have
+# to be too large: the rule holds only as long as the gradient stays the same over the steps that are merged. Shallue et
+# al. (2019) measured this on many problems. At first, doubling the batch halves the number of steps; then it helps
+# less; in the end, not at all.
 
 # %% [markdown]
 # ## Adam beside SGD
 #
 # A step of SGD is proportional to the gradient. **Adam** (Kingma and Ba 2015) keeps two running averages for every
-# weight, of the gradient and of its square. It divides the one by the root of the other. Both averages start at 0, so
-# they are corrected as in task 8.5.
+# weight, of the gradient and of its square. It divides the first by the square root of the second. Both averages start
+# at 0, so they are corrected as in task 8.5.
 
 # %%
 print(inspect.getsource(Adam.update))
 
 # %% [markdown]
 # **Predict:** the gradient becomes 100 times as large, because somebody has multiplied the loss by 100. What happens to
-# the first step of SGD, and what to that of Adam?
+# the first step of SGD, and to that of Adam?
 
 # %%
 for make_optimizer in (SGD, Adam):
@@ -481,7 +481,7 @@ if not FAST:
 # ## Schedules
 #
 # Early in training, large steps make quick progress. Near the end they only jump about in the valley, and smaller
-# steps reach its floor. A **schedule** is a function from the number of the step to the learning rate.
+# steps reach its floor. A **schedule** is a function from the step number to the learning rate.
 
 # %% tags=["task"]
 task("8.2")
@@ -518,7 +518,7 @@ plt.show()
 # Weight decay adds $\frac{\delta}{2} \|w\|^2$ to the loss, so each gradient gets the term $\delta w$, and each step
 # shrinks the weights by the factor $1 - \eta \delta$. The textbook reason is that small weights make a smooth function,
 # which overfits less. With batch norm that cannot be the reason. **Predict:** multiply the weights of every convolution
-# by ten. What happens to the logits, and what to the gradients?
+# by ten. What happens to the logits, and to the gradients?
 
 # %%
 model = build("resnet8", rng=np.random.default_rng(0))
@@ -545,14 +545,14 @@ print(f"cosine of the angle between weight and gradient: {cosine_between:.1e}")
 assert np.allclose(logits_10, logits, atol=1e-2) and abs(norm_10 / norm - 0.1) < 0.01 and abs(cosine_between) < 1e-3
 
 # %% [markdown]
-# The logits stay the same, because batch norm divides by the size of the signal. The gradients become a tenth. So a
-# step of the same learning rate changes weights that are ten times as large by a tenth as much: relative to the
-# weights, a *hundredth*.
+# The logits stay the same, because batch norm divides by the size of the signal. The gradients shrink to a tenth. So
+# with the same learning rate, a step changes weights that are ten times as large by a tenth as much: relative to the
+# weights, by a *hundredth*.
 #
 # The gradient is at a right angle to the weights, because along them the loss does not change. By Pythagoras every step
 # makes the weights longer. Without decay they keep growing, and the relative steps become smaller and smaller. Weight
-# decay limits the length. So it keeps $\eta / \|w\|^2$ from falling, which van Laarhoven (2017) calls the effective
-# learning rate of a normalised layer. (It is not the $\eta / (1 - \mu)$ from above, which has the same name.)
+# decay limits the length. So it keeps $\eta / \|w\|^2$ from falling. Van Laarhoven (2017) calls this ratio the
+# effective learning rate of a normalised layer. (It is not the $\eta / (1 - \mu)$ from above, which has the same name.)
 
 # %%
 lengths = {}
@@ -652,7 +652,7 @@ print(inspect.getsource(random_crop))
 task("8.3")
 
 # %% [markdown]
-# **Predict:** what will the training loss and the test loss do on our 512 small images, without and with augmentation?
+# **Predict:** what will the training loss and the test loss do on our 512 small images, with and without augmentation?
 # Keep in mind that 512 images are few, and that the network has 75,000 weights.
 
 # %%
@@ -742,13 +742,13 @@ if not FAST:
 # training loss is measured on augmented images, so it may even be the higher of the two.)
 #
 # On the command line the same run is `resnet-scratch train`. It also writes a log, figures, and checkpoints from which
-# it can be resumed after Ctrl-C, with the same bits.
+# it can be resumed after Ctrl-C, bit for bit.
 #
 # ## Milestone: your own ResNet learns the shapes
 #
 # Now everything is yours: convolution, batch norm, ReLU, the residual block, softmax, the gradient of the loss, and the
 # update. `milestone` puts your answers to the tasks of tutorials 00 to 08 into a small ResNet and trains it to tell
-# circles, stripes and checkers apart. The library's own network makes the first five steps beside it, from the same
+# circles, stripes and checkers apart. The library's own network takes the first five steps alongside it, from the same
 # weights. This takes about a minute.
 
 # %%
@@ -757,7 +757,7 @@ milestone(8, solutions(), steps=10 if FAST else 400)
 # %% [markdown]
 # ## Questions to think about
 #
-# <details><summary>The loss of your run is not a number after 50 steps. What do you do, in which order?</summary>
+# <details><summary>The loss of your run is not a number after 50 steps. What do you do, and in what order?</summary>
 #
 # Find the first step at which it happens, and print the largest weight and gradient before it. If they grow from step
 # to step, the learning rate is too high: use a tenth, or a warm-up. If they are harmless, look for a division by zero

@@ -147,7 +147,8 @@ for depth in DEPTHS:
 
 # %% [markdown]
 # `fit` trains a network. We will want to look at it later, so `fit` also keeps copies of it at four moments. And at
-# every step it notes, for every convolution, the length of its weights and how far they moved in relation to it.
+# every step it records, for every convolution, the length of its weights and how far they moved relative to that
+# length.
 
 # %%
 MOMENTS = (0, 5, 20, STEPS)
@@ -234,7 +235,7 @@ if not FAST:
 # ## Suspect 1: the size of the gradients
 #
 # The usual story says that the gradients vanish: on its way back, the gradient is multiplied by a factor below one at
-# each layer, so that almost nothing reaches the first. It comes from the time before batch norm, so begin there.
+# each layer, so that almost nothing reaches the first. The story dates from before batch norm, so we begin without it.
 
 # %% tags=["task"]
 task("9.2")
@@ -338,8 +339,8 @@ assert growing[0] > 2 * growing[-1], "in the residual network it must grow at s 
 #
 # * **Plain:** the prediction holds. With weights that start too small, the gradient vanishes.
 # * **Residual:** the shortcut keeps the gradient alive when the weights are small. But at $s = 1$ the gradient
-#   **grows** by a factor per block. So does the signal, because each block adds its branch to what the shortcut
-#   carries. (More on that in the last control.)
+#   **grows** with every block. So does the signal, because each block adds its branch to what the shortcut carries.
+#   (More on that in the last control.)
 #
 # ### With batch norm
 #
@@ -415,10 +416,10 @@ if not FAST:
 # %% [markdown]
 # **Without batch norm** the lines are nearly level. In the plain network with $s = 0.5$, the gradient with respect to
 # $x$ loses a factor of more than $10^{17}$ from the last block to the first. The gradients of the weights differ by a
-# factor of 20 at most. Forward, each layer multiplies the signal by $s$, and backward, the gradient. A weight gradient
-# is a product of the two, so it has the factors of all other layers, whichever layer it belongs to. That the gradient
-# vanishes does not mean that the last layers learn and the first do not: all weights get tiny gradients alike, and only
-# $\partial L / \partial x$ shows what happens on the way.
+# factor of 20 at most. Each layer multiplies the signal by $s$ in the forward pass, and the gradient by $s$ in the
+# backward pass. A weight gradient is a product of the two, so it has the factors of all other layers, whichever layer
+# it belongs to. That the gradient vanishes does not mean that the last layers learn and the first do not: all weights
+# alike get tiny gradients, and only $\partial L / \partial x$ shows what happens on the way.
 #
 # **With batch norm** the signal has the same size in every layer, so in the plain network the weights' gradients follow
 # that of $x$: those of the first block are some 850 times as large as those of the last (at $s = 1$). In the residual
@@ -445,9 +446,9 @@ if not FAST:
     assert 0.1 < spread["plain"][20] < 10, "after 20 steps the plain network's gradients should have evened out"
 
 # %% [markdown]
-# No. Within some twenty steps the gradients of the plain network have evened out, and they stay so while it fails to
-# learn. (Yang et al. report that batch-normalised networks reach such a state within a single step. The paper on
-# ResNets, too, finds "healthy norms with BN" in section 4.1.)
+# It does not persist. Within some twenty steps the gradients of the plain network even out, and they stay that way
+# while it fails to learn. (Yang et al. report that batch-normalised networks reach such a state within a single step.
+# The paper on ResNets, too, finds "healthy norms with BN" in section 4.1.)
 #
 # Does that clear the suspect? Not yet: a cause can act for a few steps and leave lasting damage. Question 3 has to wait
 # for the control, below. And whatever standard we apply here, we must apply to the other two.
@@ -457,7 +458,7 @@ if not FAST:
 # A gradient can have the right length and still be useless. Take an image and a copy of it with a little noise. If the
 # network's gradient is completely different for the two, then a step that helps with one says nothing about the other.
 # Balduzzi et al. 2017 call this **shattered gradients**: with depth, the gradient of a plain network, as a function of
-# its input, comes to look like white noise. That of a residual network does so far less.
+# its input, comes to look like white noise. This happens far less in a residual network.
 #
 # We measure the cosine between the gradients of an image and its copy, with respect to the pixels. For comparison, we
 # do the same for two different images.
@@ -479,7 +480,7 @@ def gradient_cosines(model):
 
 # %% [markdown]
 # **Predict:** which of the two networks gives an image and its copy similar gradients at the start? And will that still
-# be so after 5, 20 and all steps?
+# be so after 5 steps, after 20, and at the end?
 
 # %%
 cosines = {kind: {step: gradient_cosines(m) for step, m in deep[kind].networks.items()} for kind in deep}
@@ -537,16 +538,16 @@ if not FAST:
     assert relative["plain"][middle][0] < relative["plain"][middle][-1] / 3, "and hardly at all later"
 
 # %% [markdown]
-# Weights that have become 10 times as long get a tenth of the gradient. And a step of the same length is a tenth as
-# much in relation to them. So their relative step is a hundredth.
+# The gradient of weights that have become 10 times as long is a tenth as large. And relative to them, a step of the
+# same length is a tenth as large, too. So their relative step is a hundredth of what it was.
 #
-# **Question 1:** yes. In its first steps, the plain network replaces the weights of its first layers by others: a step
+# **Question 1:** yes. In its first steps, the plain network in effect replaces the weights of its first layers: a step
 # is more than half as long as the weights. At the same time, the last layers hardly move.
 #
 # **Question 2:** yes, and only for this suspect. The weights of the first layers stay long until the end. By the middle
-# of the run their relative steps are far below those of the last layers, so whatever the huge first steps have made of
-# the first layers can hardly be changed any more. Van Laarhoven (2017) calls $\eta / \|w\|^2$ the effective learning
-# rate. Here it has collapsed, and only in the first layers.
+# of the run their relative steps are far below those of the last layers, so whatever the huge first steps did to the
+# first layers can hardly be changed any more. Van Laarhoven (2017) calls $\eta / \|w\|^2$ the effective learning rate.
+# Here it has collapsed, and only in the first layers.
 #
 # By the standard of persistence, this suspect would be guilty. That is why there is a third question.
 #
@@ -554,7 +555,7 @@ if not FAST:
 #
 # ### Equal steps for every convolution
 #
-# Let us decide how far each convolution moves, whatever its gradient and its length:
+# Let us decide how far each convolution moves, regardless of its gradient and of the length of its weights:
 
 # %% tags=["task"]
 task("9.3")
@@ -564,9 +565,9 @@ task("9.3")
 # convolution is at most 0.003 times as long as its weights; the schedule scales that as it scales the learning rate.
 # All other parameters move as before.
 #
-# This control removes suspect 3. It also removes what suspect 1 can do, because the length of a step no longer depends
-# on the size of the gradient. And it must be harmless by itself, so the residual network gets it too. **Predict** both
-# training errors.
+# This control removes suspect 3. It also removes the effect of suspect 1, because the length of a step no longer
+# depends on the size of the gradient. And it must be harmless by itself, so we apply it to the residual network too.
+# **Predict** both training errors.
 
 
 # %%
@@ -605,8 +606,8 @@ if not FAST:
 # only cause. Neither is suspect 1, and not because the effect fades, but because removing its consequences hardly helps.
 # Either may still be a part of the cause.
 #
-# Look at the cosines, too. In this run they stay near 0 for much longer than before. So the huge first steps made
-# suspect 2 fade so soon. They did not repair the gradients; they replaced the first layers.
+# Look at the cosines, too. In this run they stay near 0 for much longer than before. So it was the huge first steps
+# that made suspect 2 fade so soon. They did not repair the gradients; they replaced the first layers.
 #
 # ### Like gradients for like images
 #
@@ -731,15 +732,15 @@ if not FAST:
 #
 # ## The verdict
 #
-# | suspect | there at the start? | persists? | does it help to remove it? |
+# | suspect | there at the start? | persists? | does removing it help? |
 # |---|---|---|---|
 # | 1. the first layers' gradients are too large | yes | no: level after 20 steps | not alone (equal steps) |
 # | 2. similar images have unlike gradients | yes | no; longer with equal steps | at the start, yes (but more changes) |
 # | 3. the first layers jump, then hardly move | yes | yes | not alone (equal steps) |
 #
-# The effect that persists is not the cause, or not alone. One that fades may be part of it. So persistence was a bad
-# standard for all of them, and what counts is a control. But even a control is better at clearing a suspect than at
-# convicting one, because it nearly always changes more than one thing.
+# The effect that persists is not the cause, or not the only one. One that fades may be part of the cause. So
+# persistence was a poor standard for all of them, and what counts is a control. But even a control is better at
+# clearing a suspect than at convicting one, because it nearly always changes more than one thing.
 #
 # ### What is claimed, and what is open
 #
@@ -747,8 +748,8 @@ if not FAST:
 #   exponentially with depth, whatever the variance of the weights and the activation function. They conclude that such
 #   networks, with the usual initial weights and without shortcuts, cannot be trained at large depth. They also find
 #   that there is less growth close to the linear regime, where training is easier, and that one step of training makes
-#   the range of the gradients far smaller. You measured the growth, and how it fades. You also found that removing what
-#   the growth does to the steps was not enough.
+#   the range of the gradients far smaller. You measured the growth, and how it fades. You also found that removing the
+#   effect of the growth on the steps was not enough.
 # * **Balduzzi et al. 2017** show that in plain networks the correlation of gradients decays exponentially with depth,
 #   and in residual networks far more slowly. Their looks-linear weights prevent that, and their deep plain networks
 #   then learn; they call these experiments preliminary. You measured the same on one small problem. You also saw such a
@@ -767,7 +768,7 @@ if not FAST:
 #
 # The last instrument makes figures that you will find in many talks. Take the trained weights and a random direction in
 # the space of all weights, and draw the loss along it. With batch norm, weights that are ten times as large give the
-# same network, in which a step of the same length does a tenth as much. So each filter of the direction must be
+# same network, but a step of the same length has a tenth of the effect. So each filter of the direction must be
 # rescaled:
 
 # %% tags=["task"]

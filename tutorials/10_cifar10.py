@@ -19,7 +19,7 @@
 # * test whether one of two classifiers is better than the other;
 # * find out what a network gets wrong: which classes it confuses, and on which images it is wrong and certain;
 # * measure whether its confidence can be believed, and repair it with one number;
-# * say what a shorter way to the same accuracy is made of, and what each part gives.
+# * say which ideas make up a faster route to the same accuracy, and what each of them contributes.
 #
 # **Needs:** 07 (building ResNets) and 08 (training).
 # **Time:** 45 minutes to read and try, and 85 more for the five tasks. The cells run for two to five minutes. The real
@@ -80,8 +80,7 @@ plots.contact_sheet(dataset.train_images, dataset.train_labels, dataset.classes,
 # %% [markdown]
 # The network sees them differently. Each channel is normalised to mean 0 and standard deviation 1 over the training
 # images. In training, each image is also shifted by up to four pixels and flipped left to right at random (He et al.
-# 2015, section 4.2). Test images are normalised, and nothing else. Here is a batch of training, with the normalisation
-# undone:
+# 2015, section 4.2). Test images are only normalised. Here is a training batch, with the normalisation undone:
 
 # %%
 with closing(training_batches(dataset, 8, seed=0)) as batches:
@@ -182,7 +181,7 @@ assert result.accuracy > 0.13, "the network should do better than guessing, whic
 # These images are a sample. Think of all the images that could have been drawn in the same way. This network classifies
 # some share $p$ of them correctly: its **true accuracy**. The measured accuracy $q$ is an estimate of $p$. It scatters
 # around $p$ with the standard deviation $\sqrt{p (1 - p) / n}$, as the share of heads in $n$ tosses of a coin does. Which
-# values of $p$ go with what you have measured?
+# values of $p$ are consistent with what you have measured?
 
 # %% tags=["task"]
 task("10.1")
@@ -209,7 +208,7 @@ assert 0.79 < contain_next < 0.88, "another sample scatters too, so it is missed
 # %% [markdown]
 # The second number is lower because the other sample has a scatter of its own. The difference of two such accuracies
 # has a standard deviation that is $\sqrt 2$ times as large, and $1.96 / \sqrt 2 = 1.39$ standard deviations cover about
-# 83 %. Say it exactly: the interval is about the **true accuracy of this one network, on images drawn like these**. It
+# 83 %. To be precise: the interval is about the **true accuracy of this one network, on images drawn like these**. It
 # says nothing about
 #
 # * another sample's measured accuracy, as you have just seen;
@@ -231,8 +230,8 @@ print(f"\nthis network: accuracy {result.accuracy:.2%}, 95 % interval {low:.2%} 
 # comparison of *methods* has to deal with both.
 #
 # This is the function that the cells have called. Compare it with your answer to task 10.1: `q` and `spread` are the
-# only quantities in it, and `half` is the root in the formula for a quadratic equation. (The last line corrects rounding
-# only: without it, the upper end for 10 of 10 could be a little above 1.)
+# only quantities in it, and `half` is the square root in the quadratic formula. (The last line corrects rounding only:
+# without it, the upper end for 10 of 10 could be a little above 1.)
 
 # %%
 print(inspect.getsource(metrics.accuracy_interval))
@@ -259,10 +258,10 @@ overlap = max(low for low, _, _ in intervals.values()) < min(high for _, _, high
 print("the intervals overlap" if overlap else "the intervals do not overlap")
 
 # %% [markdown]
-# If the intervals overlap, is the difference chance? That does not follow. Both classifiers answered the *same* images,
-# and hard images are hard for both. Each interval contains the luck of the sample, but that luck is shared, and cancels
-# in the difference. A **paired** test makes use of it. It looks only at the images on which the two disagree about being
-# right.
+# If the intervals overlap, is the difference chance? That does not follow. Both classifiers were given the *same*
+# images, and hard images are hard for both. Each interval contains the luck of the sample, but that luck is shared, and
+# cancels in the difference. A **paired** test makes use of it. It looks only at the images on which exactly one of the
+# two is right.
 
 # %%
 only_alone, only_averaged = int((right & ~right_averaged).sum()), int((right_averaged & ~right).sum())
@@ -289,7 +288,7 @@ if not (FAST or RUN):
 # these two classifiers. Whether a *method* is better is a question about many seeds (Dietterich 1998 compares such
 # tests). If you have one run of each method, a small p-value may show no more than a lucky seed.
 #
-# And here is the test. Look for what it leaves out: the images that both get right, or both wrong, occur nowhere.
+# And here is the test. Notice what it leaves out: the images that both get right, or both get wrong, appear nowhere.
 
 # %%
 print(inspect.getsource(metrics.mcnemar))
@@ -342,16 +341,17 @@ print(f"the three worst of {len(confused)} pairs make up {share:.0%} of all mist
 #
 # ## The worst mistakes
 #
-# You can learn more from single images than from any summary. Look first at those on which the network is wrong and
+# You can learn more from individual images than from any summary. Look first at those on which the network is wrong but
 # certain.
 
 # %%
 plots.predictions(test_images, test_labels, result.probabilities, dataset.classes)
 
 # %% [markdown]
-# Ask of each image: is the object cut off, tiny or turned in a rare way? Is the background typical of the other class?
-# Or is the *label* wrong? Northcutt, Athalye and Mueller (2021) searched ten well-known test sets, CIFAR-10's among them,
-# and found wrong labels in all of them. The closer a network gets to 100 %, the more of its mistakes are of that kind.
+# Ask of each image: is the object cut off, tiny or seen from an unusual angle? Is the background typical of the other
+# class? Or is the *label* wrong? Northcutt, Athalye and Mueller (2021) searched ten well-known test sets, CIFAR-10's
+# among them, and found wrong labels in all of them. The closer a network gets to 100 %, the more of its mistakes are of
+# that kind.
 #
 # ## Can you believe its confidence?
 #
@@ -383,9 +383,9 @@ assert found.error >= abs(confidence.mean() - result.accuracy) - 1e-6, "the inte
 # ### One number repairs it
 #
 # Divide all logits by a **temperature** $T$ before the softmax. $T > 1$ lowers the confidence and $T < 1$ raises it. The
-# largest logit stays the largest, so no prediction changes. $T$ is fitted on other images than those on which you
-# measure the result. Here we fit on one half of the test images and measure on the other. (In a project of your own, use
-# validation images: `resnet-scratch train --validation 5000`.)
+# largest logit stays the largest, so no prediction changes. $T$ is fitted on different images from those on which you
+# measure the result. Here we fit on one half of the test images and measure on the other. (In a project of your own,
+# use validation images: `resnet-scratch train --validation 5000`.)
 
 # %% tags=["task"]
 task("10.5")
@@ -433,14 +433,14 @@ if TEST >= 1000:  # fewer images tell too little
 # The recipe `cifar10-fast` is ResNet-20 and a simple schedule. Is there a shorter way to the same accuracy? With a fixed
 # target, this is a game: change one thing, train, and keep what helps. The recipe `cifar10-quick` is where it led. Each
 # row of the table adds one idea to the row above. All runs have ten epochs, on the copy of CIFAR-10 that
-# [results](../docs/results.md) describes. The numbers are mean and standard deviation of seeds 0 to 2 (in the first row:
-# seed 0). The last column is the answer to image and flipped image together.
+# [results](../docs/results.md) describes. The numbers are the mean and standard deviation over seeds 0 to 2 (in the
+# first row: seed 0). The last column is for the answer from the image and the flipped image together.
 #
 # | | accuracy (%) | with flips (%) |
 # |---|---:|---:|
 # | `cifar10-fast`, ResNet-20 | 83.8 | |
 # | 1: another network | 80.9 ± 0.1 | 81.6 ± 0.1 |
-# | 2: 256 images, a rate of 0.6, highest early | 80.3 ± 0.2 | 81.1 ± 0.3 |
+# | 2: batches of 256, a rate that peaks early, at 0.6 | 80.3 ± 0.2 | 81.1 ± 0.3 |
 # | 3: Nesterov, no decay of biases and norms | 81.8 ± 0.1 | 82.8 ± 0.1 |
 # | 4: smoothed labels | 81.9 ± 0.2 | 82.9 ± 0.4 |
 # | 5: smaller shifts | 83.0 ± 0.2 | 83.8 ± 0.1 |
@@ -486,17 +486,18 @@ assert minutes["the network"] < 0.7 * minutes["cifar10-fast"], "a third of the m
 
 # %% [markdown]
 # Each row can be repeated: `python benchmarks/quick_ladder.py runs/ladder --data-dir DIR --runs-of model` trains
-# that of the network. Not every idea helped. What was tried and left out is in [results](../docs/results.md), too.
+# row 1. Not every idea helped. What was tried and left out is in [results](../docs/results.md), too.
 #
-# Now doubt the table, with what this chapter has taught. Seeds of one recipe scatter by tenths of a point. So rows 3 and
-# 5 are real improvements. The smoothed labels may do nothing here: with seed 0 they gave 0.3 points, and two more seeds
-# took that back. Row 6 saves time, and three seeds cannot say what it does to the accuracy. The recipe was chosen by
-# *test* images, and by short runs of one seed each, so the last row is a little too good. And all rows were measured on
-# the same test images, so for any two of their networks a paired test could tell more than the two accuracies do.
+# Now question the table, using what this chapter has taught. Seeds of one recipe scatter by tenths of a point. So rows
+# 3 and 5 are real improvements. The smoothed labels may do nothing here: with seed 0 they gave 0.3 points, but that
+# gain vanished with two more seeds. Row 6 saves time, and three seeds cannot say what it does to the accuracy. The
+# recipe was chosen on *test* images, and from short runs of one seed each, so the last row is a little too good. And
+# all rows were measured on the same test images, so for any two of their networks a paired test could tell more than
+# the two accuracies do.
 #
 # In another order, the rows would look different. So ask from the other end, too: what does the finished recipe lose
 # without one of the ideas? Without row 3 it gets 82.7 %, and without row 5 82.8 %, so it needs both. Row 2 cost accuracy
-# when it came, but without it the finished recipe is no better: it gets 83.7 %. One idea may need another.
+# when it was added, but without it the finished recipe is no better: it gets 83.7 %. One idea may need another.
 # ([Results](../docs/results.md#idea-by-idea) has the spread.)
 #
 # ## And better?
@@ -515,10 +516,10 @@ assert minutes["the network"] < 0.7 * minutes["cifar10-fast"], "a third of the m
 # <details><summary>You try 20 ideas that in fact change nothing, and test each against the old network with McNemar's
 # test. How many will have p below 0.05?</summary>
 #
-# About one of the 20, if each p-value were below 0.05 with a probability of exactly 5 %. (The exact test is a little
-# below that, because counts jump.) But two networks from different seeds really are different, so there will be more.
-# The best of 20 is also the luckiest of 20. Choose on validation images, and test the one that you have chosen once, on
-# images that had no part in the choice.
+# About one of the 20, if each p-value were below 0.05 with a probability of exactly 5 %. (For the exact test it is a
+# little lower, because counts are discrete.) But two networks from different seeds really are different, so there will
+# be more. The best of 20 is also the luckiest of 20. Choose on validation images, and test the one that you have chosen
+# once, on images that had no part in the choice.
 #
 # </details>
 #

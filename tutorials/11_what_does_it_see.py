@@ -9,7 +9,7 @@
 # # 11 What does it see?
 #
 # A network gives an answer. What did it look at? You have every number of the forward and the backward pass, so you can
-# ask. But images persuade easily. So this chapter gives each answer a second look: is it so, or does it only look so?
+# ask. But images are persuasive. So this chapter gives each answer a second look: is it so, or does it only look so?
 #
 # At the end you will be able to
 #
@@ -17,7 +17,7 @@
 # * find the images that excite a channel, and the images that look alike to the network;
 # * make a saliency map and a Grad-CAM from one backward pass, and say what each of them means;
 # * test such a map, by covering parts of the image and by destroying what the network has learned;
-# * change an image by a step that nobody sees, so that the network's answer changes;
+# * change an image by a step too small to see, so that the network's answer changes;
 # * draw the image that a class likes best, and say what it shows.
 #
 # **Needs:** 05 (pooling, linear, loss), 06 (the residual connection) and 08 (training).
@@ -106,9 +106,9 @@ plt.show()
 # %% [markdown]
 # ## The first layer
 #
-# Only the filters of the first layer can be shown as images, because only their input is one. Each filter is three by
-# three pixels of red, green and blue. Grey is 0. What is lighter than grey in a colour counts positively, and what is
-# darker negatively.
+# Only the filters of the first layer can be shown as images, because only their input is an image. Each filter is three
+# by three pixels of red, green and blue. Grey is 0. In each colour, lighter than grey is a positive weight, and darker
+# than grey is a negative one.
 
 # %%
 untrained = build(model.config, len(dataset.classes), rng=np.random.default_rng(0))
@@ -122,8 +122,8 @@ plt.show()
 # %% [markdown]
 # Both look like noise, because three by three pixels are few. (The well-known images of edges and blobs of colour come
 # from filters of 11x11: Krizhevsky, Sutskever and Hinton 2012, figure 3.) So measure instead. Split each filter into its
-# mean over the nine positions, for each colour, and the rest. The mean answers to *colour*, and the rest answers to
-# *edges*: on an even surface it gives 0.
+# mean over the nine positions, for each colour, and the rest. The mean responds to *colour*, and the rest responds to
+# *edges*: on a uniform area it gives 0.
 #
 # **Predict, then run:** for random weights, what share of the sum of squares belongs to the rest?
 
@@ -144,8 +144,8 @@ assert abs(drawn - 8 / 9) < 0.01, "of nine random numbers, the mean takes one pa
 # %% [markdown]
 # Even before training, single filters lie on both sides of 8/9, because each has only 27 numbers. So compare the lower
 # ends of the two rows: training has made some filters more colour-like. (The upper end was at 0.99 already, and no
-# share exceeds 1.) What a filter does is easier to see in what it makes of an image. Here are the most edge-like and
-# the most colour-like filter at work, before batch norm (red is positive, blue is negative):
+# share exceeds 1.) What a filter does is easier to see in its output. Here are the most edge-like and the most
+# colour-like filter at work, before batch norm (red is positive, blue is negative):
 
 # %%
 shares = edge_share(weight)
@@ -198,8 +198,8 @@ plt.show()
 # ## What looks alike to the network?
 #
 # The outputs of the average pooling are all that the classifier sees. Two images that are close to one another there
-# look alike *to the network*. **Predict, then run:** how often is the nearest other image of the same class, measured in
-# pixels and measured in these features?
+# look alike *to the network*. **Predict, then run:** how often does the nearest other image belong to the same class,
+# if distance is measured in pixels, and if it is measured in these features?
 
 
 # %%
@@ -233,8 +233,8 @@ assert agree["features"] > agree["pixels"], "the features should know more of th
 # $$ S_c(I) \approx S_c(I_0) + \sum_{\text{pixels}} w \cdot (I - I_0), \qquad
 #    w = \frac{\partial S_c}{\partial I} \bigg|_{I_0} $$
 #
-# So $|w|$ says how much the logit moves when a pixel moves a little. A backward pass gives it. It starts at the logits,
-# and goes on through all layers to the image.
+# So $|w|$ says how much the logit changes when a pixel changes a little. A backward pass gives $w$. It starts at the
+# logits, and goes on through all layers to the image.
 
 # %% tags=["task"]
 task("11.1")
@@ -416,9 +416,9 @@ plt.show()
 
 # %% [markdown]
 # Both maps pass the test: what is left is no more like the original than the map of another image is. The paper finds
-# the same for these two, and that others fail, guided backpropagation among them. How can that be? A convolution answers
-# to edges with *any* weights. So a map can follow the edges of the image and look reasonable, although it says nothing
-# about the network. That a map looks right to you is not evidence.
+# the same for these two, and that others fail, guided backpropagation among them. How can a map fail? A convolution
+# responds to edges with *any* weights. So a map can follow the edges of the image and look reasonable, although it says
+# nothing about the network. That a map looks right to you is not evidence.
 #
 # ## A step further: change the image
 #
@@ -437,8 +437,8 @@ task("11.4")
 # %% [markdown]
 # This is the **fast gradient sign method** (Goodfellow, Shlens and Szegedy 2015). The sum becomes $\varepsilon \sum_i
 # |g_i|$. Each term is tiny, but there are 3072 of them, and all push in the same direction. **Predict, then run:** what
-# is left of the accuracy if every pixel moves by 2 of 255 steps? And what if it moves just as far, but up or down at
-# random?
+# is left of the accuracy if every pixel changes by 2 of 255 steps? And what if it changes by just as much, but up or
+# down at random?
 
 # %%
 few = slice(0, 100 if FAST else 500)
@@ -486,8 +486,8 @@ print(f"{len(now_wrong)} of 8 are wrong now, after a change of at most 4 of 255 
 #
 # ## The image that a class likes best
 #
-# Many steps instead of one, and up the logit of a class instead of the loss: start from faint noise, and let the network
-# draw (Simonyan et al. 2014, section 2). To keep the numbers from growing without end, climb
+# Now take many steps instead of one, and climb the logit of a class instead of the loss. Start from faint noise, and
+# let the network draw (Simonyan et al. 2014, section 2). To keep the numbers from growing without bound, maximise
 #
 # $$ S_c(I) - \lambda \, \|I\|^2 $$
 
@@ -512,11 +512,11 @@ assert (end > begin).all(), "gradient ascent must raise the logit"
 
 # %% [markdown]
 # Textures come out well, if there are any among the classes: they look the same everywhere. Of shapes you see fragments,
-# edges and corners all over the image, and no single object. That fits the network's end. The average pooling adds up
-# evidence over all positions, so more of it is better, wherever it is. It need not form a whole.
+# edges and corners all over the image, and no single object. That fits the way the network ends. The average pooling
+# adds up evidence over all positions, so more of it is better, wherever it is. It need not form a whole.
 #
-# And compare the logits: the network may like these images far better than any real one. They lie where it has never
-# been trained. They show what the network *responds* to, not what it expects to see.
+# And compare the logits: the network may like these images far better than any real one. They are unlike anything that
+# it was trained on. They show what the network *responds* to, not what it expects to see.
 #
 # ## What these images show, and what they do not
 #
@@ -526,7 +526,7 @@ assert (end > begin).all(), "gradient ascent must raise the logit"
 # | strongest images, neighbours | what looks alike to a channel, or to the network | why |
 # | saliency | where a tiny change would move the logit | where the object is |
 # | Grad-CAM | which positions contribute to the logit, coarsely | which details there |
-# | covering | what happens to this image without a patch | interplay of several patches; the patch is odd itself |
+# | covering | how the logit changes without one patch | how patches act together; the cover itself is unnatural |
 # | fooling images | that small steps in many pixels add up | how it behaves on ordinary images |
 # | class images | what raises the logit most | what real images of the class look like |
 #

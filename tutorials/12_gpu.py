@@ -16,7 +16,7 @@
 # By the end you will be able to
 #
 # * move a network and its data to a GPU, and explain how the layers know where to compute;
-# * explain why calls to a GPU return early, and what makes the processor wait;
+# * explain why calls to a GPU return early, and what makes the processor (the CPU) wait;
 # * find a float64 that slipped into float32 code;
 # * predict whether a layer is limited by arithmetic or by memory (the roofline model).
 #
@@ -80,7 +80,7 @@ else:
     raise AssertionError("a list must be an error")
 
 # %% [markdown]
-# It refuses. A silent conversion would hide that data travels between the processor and the GPU, at every call. CuPy
+# It refuses. A silent conversion would hide the transfer of data between the processor and the GPU at every call. CuPy
 # follows the same rule: it never converts a NumPy array implicitly. Here is the function:
 
 # %%
@@ -88,7 +88,7 @@ print(inspect.getsource(array_module))
 
 # %% [markdown]
 # Note that it never imports CuPy. It looks up the library that the array's own class comes from, which must have been
-# imported already. So it costs nothing, and works, on a machine that has no CuPy.
+# imported already. So it works, at no cost, on a machine without CuPy.
 #
 # Now write a layer's function yourself. *Leaky ReLU* multiplies negative numbers by a small slope, where ReLU sets them
 # to 0. (If you have no GPU, the check tries your answer with a strict imitation of CuPy's arrays.)
@@ -99,8 +99,8 @@ task("12.1")
 # %% [markdown]
 # ## The line that changes
 #
-# `.to(device)` moves a network or a data set. In a terminal, it is `resnet-scratch train --device cuda`. It calls
-# `to_device` for every array. Look at the last two lines: they make the move.
+# `.to(device)` moves a network or a data set. (In a terminal, it is `resnet-scratch train --device cuda`.) The method
+# calls `to_device` for every array. Look at the last two lines of that function: they make the move.
 
 # %%
 print(inspect.getsource(to_device))
@@ -276,9 +276,9 @@ assert max(weight_shares) < 0.05, "at this batch size the weights hardly count"
 # 2018, section 3): each number is then loaded once for several of them.
 #
 # For the convolutions, the figure counts the bytes that *must* move. On a processor, the columns of a chunk stay in the
-# cache (13), so little more than that does. On a GPU the whole batch is one chunk: this library writes the columns to
-# memory and reads them back, nine numbers for each of the input. That leaves 3.6 operations per byte with 16 channels,
-# and 14 with 64, so on a T4 all convolutions of ResNet-20 wait for memory. Kernels that write no columns avoid that.
+# cache (13), so little else moves. On a GPU the whole batch is one chunk: this library writes the columns to memory and
+# reads them back, nine numbers for each number of the input. That leaves 3.6 operations per byte with 16 channels, and
+# 14 with 64, so on a T4 all convolutions of ResNet-20 wait for memory. Kernels that write no columns avoid that.
 #
 # How much of a training step does each kind of layer take here, on the processor?
 
@@ -294,11 +294,11 @@ for kind, milliseconds in sorted(times.items(), key=lambda item: -item[1]):
 # %% [markdown]
 # ## Is it the same network there?
 #
-# A GPU adds the terms of a sum in a different order, so the last digits of a result differ. In float64 that is all that
-# may differ, by less than 1e-9 of the largest number (`TOLERANCE` in `verify/crosscheck.py`). `crosscheck` runs the
-# same weights and the same batch on two devices, forward and backward, and compares them layer by layer. In a terminal,
-# it is `resnet-scratch crosscheck resnet8 --device cuda`. You can also run the gradient checks there:
-# `resnet-scratch gradcheck --device cuda`.
+# A GPU adds the terms of a sum in a different order, so the last digits of a result differ. In float64 nothing else may
+# differ, and these digits only by less than 1e-9 of the largest number (`TOLERANCE` in `verify/crosscheck.py`).
+# `crosscheck` runs the same weights and the same batch on two devices, forward and backward, and compares them layer by
+# layer. In a terminal, it is `resnet-scratch crosscheck resnet8 --device cuda`. You can also run the gradient checks on
+# the GPU: `resnet-scratch gradcheck --device cuda`.
 
 # %%
 if GPU:

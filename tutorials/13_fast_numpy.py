@@ -57,7 +57,7 @@ print(f"NumPy {np.__version__}, {ALL_THREADS} processor core(s) to use")
 # ## Measuring
 #
 # A measured time belongs to a machine and a moment. The clock speed changes, other programs use the cache, and the
-# first run of a function pays for things that later runs find done. Four habits help:
+# first run of a function pays for work that later runs find already done. Four habits help:
 #
 # * **Compare results before times.** A wrong answer can be very fast.
 # * **Warm up.** The first rounds do not count.
@@ -155,8 +155,8 @@ print(f"seven loops need about {loops:.0f} s for the whole job: {OPERATIONS / lo
 # 2. *Slices.* At each of the nine kernel positions, the pixels of all windows are a slice.
 # 3. *A view.* All windows are one view of the image, and a single `reshape` copies it.
 #
-# For the third way you need the view. Tutorial 01 used the library's. Now write one, for an image that need not lie in
-# memory in one piece:
+# For the third way you need the view. Tutorial 01 used the library's. Now write one, for an image that need not be
+# contiguous in memory:
 
 # %% tags=["task"]
 task("13.1")
@@ -196,11 +196,11 @@ rungs |= {
 _ = compare(rungs)
 
 # %% [markdown]
-# All three make the same columns. They differ in how these are copied. Channels come last here. So in the view, a row
-# of a window, 3 x 16 numbers, lies in one piece both in the image and in the columns. Slices and fancy indexing copy
-# pieces of 16, and fancy indexing also looks up two indices for each piece. **Long runs** are the second rule of speed
-# in NumPy, after few calls on large arrays. The difference is not due to the size of the batch: it shows for four
-# images, too.
+# All three make the same columns. They differ in how the numbers are copied. Channels come last here. So in the view, a
+# row of a window, 3 x 16 numbers, is contiguous both in the image and in the columns. Slices and fancy indexing copy
+# pieces of 16, and fancy indexing also looks up two indices for each piece. Copying in **long runs** is the second rule
+# of speed in NumPy; making few calls on large arrays is the first. The difference is not due to the size of the batch:
+# it shows for four images, too.
 
 # %%
 writers = (columns_by_fancy_indexing, columns_by_slices, columns_by_view)
@@ -225,7 +225,7 @@ assert not np.shares_memory(gathered, gathered.reshape(-1, 9 * C)), "reshape has
 # %% [markdown]
 # If the result lay in the order of its axes, the last stride would be 4 bytes, the one before it 4 x 16 = 64 bytes, and
 # each one further left would be larger. Here it is the first axis that has a stride of 64: neighbours in memory belong
-# to different images. So `reshape` cannot make a view. It copies everything once more, and says nothing.
+# to different images. So `reshape` cannot make a view. It silently copies everything once more.
 #
 # ## Rung 4: stay in the cache
 #
@@ -314,9 +314,9 @@ plt.show()
 #
 # ### Memory that is kept
 #
-# Where do the columns of a chunk get their memory? `np.empty` gets a promise: the system provides each page of memory,
-# often 4096 bytes, only when it is first touched, and has to fill it with zeros then. So the first touch is expensive.
-# `mmap` asks the system for untouched pages, which makes the price visible:
+# Where do the columns of a chunk get their memory? What `np.empty` gets is only a promise: the system provides each
+# page of memory, often 4096 bytes, only when it is first touched, and has to fill it with zeros then. So the first
+# touch is expensive. `mmap` asks the system for untouched pages, which makes the price visible:
 
 # %%
 size = 2**24
@@ -344,10 +344,10 @@ print(f"write to as much once more:        {1e3 * median(again):6.2f} ms")
 # NumPy hands a matrix product to a library called BLAS. For a large product, OpenBLAS first copies both matrices, block
 # by block, into the order in which its inner loop will read them (Goto and van de Geijn 2008). Two square matrices have
 # $2n^2$ numbers, for $n^3$ multiply-adds, so for large $n$ the copying hardly counts. Our columns are tall and narrow.
-# Each of their numbers takes part in 16 multiply-adds, and the copying may count.
+# Each of their numbers takes part in only 16 multiply-adds, so the copying may matter.
 #
 # For processors with AVX-512, OpenBLAS also has *small kernels*, for products of up to a million multiply-adds. They
-# read the matrices where they are. Which kernels does your NumPy use?
+# read the matrices in place. Which kernels does your NumPy use?
 
 
 # %%
@@ -487,7 +487,7 @@ assert len(totals) > 1, "a sum in the order of arrival differs from run to run"
 
 # %% [markdown]
 # A difference in the last digit of one gradient changes the next weights, and after some steps the whole run. Such a
-# run cannot be repeated, and a bug in it is hard to find. The remedy is to fix the order of the additions. A **binary
+# run cannot be reproduced, and a bug in it is hard to find. The remedy is to fix the order of the additions. A **binary
 # tree** does that, and lets neighbours be added as soon as both have arrived:
 #
 # $$ \big((s_0 + s_1) + (s_2 + s_3)\big) + \big((s_4 + s_5) + (s_6 + s_7)\big) $$
@@ -508,7 +508,7 @@ task("13.3")
 print(inspect.getsource(over_batch))
 
 # %% [markdown]
-# Now you have arrived. The library's layer is the kernel of rung 5, run by `over_batch`:
+# You have reached the top. The library's layer is the kernel of rung 5, run by `over_batch`:
 
 # %%
 print(inspect.getsource(Conv2d.forward))
@@ -561,7 +561,7 @@ assert gain > 300, "the library must be hundreds of times as fast as the loops, 
 # ResNet-20, and `docs/performance.md` has a table of it. The backward pass adds an idea of its own: one set of columns
 # serves for both gradients (tutorial 02).
 #
-# How far is it from the top? Of rung 5, which part is arithmetic, and which is writing columns?
+# How far is it from the limit? How much of rung 5 is arithmetic, and how much is writing columns?
 
 # %%
 chunk = x[: N // chunks]
@@ -586,7 +586,7 @@ for name, t in parts.items():
 #    \underbrace{x[n,\, i + h,\, j + w,\, :] \; W[h, w]}_{\text{a vector times a matrix}} $$
 #
 # For one position $(h, w)$, every pixel of the image, moved by $(h, w)$, is a vector of C numbers. It is multiplied by
-# the same C x O matrix $W[h, w]$. That is a convolution with a 1x1 kernel! So a 3x3 convolution is the sum of nine 1x1
+# the same C x O matrix $W[h, w]$. That is a convolution with a 1x1 kernel. So a 3x3 convolution is the sum of nine 1x1
 # convolutions of shifted images. And a shifted image is a slice.
 
 # %% tags=["task"]
@@ -623,7 +623,7 @@ assert peaks["shifted"] < peaks["columns"] / 2, "without columns it needs far le
 # %% [markdown]
 # It needs far less memory. What about time? Each of the nine products sums over C numbers only, instead of 9 C, and
 # each makes a pass over the whole result to add to it. **Predict, then run:** for which of the 3x3 convolutions of
-# ResNet-20 do shifted products win? Both ways get the same chunks and one core.
+# ResNet-20 do shifted products win? Both ways run on the same chunks and on one core.
 
 # %%
 LAYERS = [(3, 16, 32), (16, 16, 32), (32, 32, 16), (64, 64, 8)]  # C, O, and height and width of the image
@@ -691,9 +691,9 @@ draw_pairs(NAMES, race_over_layers(backward_jobs), "milliseconds, backward")
 plt.show()
 
 # %% [markdown]
-# Backward, one set of columns serves for both gradients, with two products. Without columns it is eighteen products and
-# nine copies, each a call that takes Python's lock. In our runs it took 1.5 to 2 times as long. So the library writes
-# columns, for all layers and in both directions.
+# In the backward pass, one set of columns serves for both gradients, with two products. Without columns it takes
+# eighteen products and nine copies, each a call that takes Python's lock. In our runs it took 1.5 to 2 times as long.
+# So the library writes columns, for all layers and in both directions.
 #
 # PyTorch leaves most convolutions on a processor to oneDNN, which has kernels that need no columns.
 # `resnet-scratch bench resnet20 --against torch` compares the two libraries on your machine. `docs/performance.md` has
@@ -731,11 +731,11 @@ set_num_threads(ALL_THREADS)  # as it was
 # %% [markdown]
 # ## The rules
 #
-# Here they are, in the order in which they usually pay. Before each of them, measure where the time goes.
+# Here they are, in the order in which they usually pay off. Before each of them, measure where the time goes.
 #
 # 1. Make few calls on large arrays. *(The loops waited for Python.)*
-# 2. Keep runs long: the axis that is worked on comes last and lies in one piece. Avoid hidden copies.
-# 3. Finish with a piece while it is in the cache. *(Rung 3 waited for memory.)*
+# 2. Keep runs long: the axis that is worked on comes last and is contiguous. Avoid hidden copies.
+# 3. Do all the work on a piece while it is in the cache. *(Rung 3 waited for memory.)*
 # 4. Keep freed memory, because the first touch of a new page is expensive.
 # 5. Know what the library below you likes, here BLAS, and hand it that.
 # 6. Then share the work among threads, with sums in a fixed order.
@@ -761,8 +761,8 @@ set_num_threads(ALL_THREADS)  # as it was
 # <details><summary>Which of the rungs matter for a 1x1 convolution with stride 1?</summary>
 #
 # Its columns are the images themselves: `im2col` returns a view, and nothing is written. Rungs 1 and 2 would copy every
-# image for nothing, and rung 3 is free. Chunks save less. There is only one kernel position, so it also *is* its
-# shifted product. What BLAS likes still matters, and so do the threads.
+# image for nothing, and rung 3 is free. Chunks save less. There is only one kernel position, so the convolution *is*
+# its one shifted product. What BLAS likes still matters, and so do the threads.
 #
 # </details>
 

@@ -259,13 +259,13 @@ print(f"after another one:        {weight.grad.item()}")
 assert weight.grad.item() == 12, "6 from each backward pass"
 
 # %% [markdown]
-# Here, a layer's `backward` overwrites the gradients of its parameters, so there is nothing to reset. In return, a layer
-# with parameters can be used only once in a network.
+# Here, a layer's `backward` overwrites the gradients of its parameters, so there is nothing to reset. The price is that
+# a layer with parameters can be used only once in a network.
 #
 # ## Exchanging weights
 #
-# A file of weights has PyTorch's names and PyTorch's layout, so PyTorch reads it as it is. Weights trained there come
-# back in the same way. This is the whole translation:
+# This library's weight files have PyTorch's names and PyTorch's layout, so PyTorch reads them as they are. Weights
+# trained in PyTorch come back in the same way. This is the whole translation:
 
 # %%
 print(inspect.getsource(torch_layout.to_torch))
@@ -309,9 +309,9 @@ task("14.3")
 # %% [markdown]
 # ## What autograd does for you
 #
-# Autograd records the operations of the forward pass. With each one it keeps what its backward pass will need: the
-# `cache` of this library, out of your sight. `backward()` then walks through the record in the opposite order and calls
-# the backward function of each operation. Their formulas are those of these tutorials, and people wrote them (in
+# Autograd records the operations of the forward pass. For each one it keeps what its backward pass will need: the
+# `cache` of this library, hidden from view. `backward()` then walks through the record in reverse order and calls the
+# backward function of each operation. The formulas are those of these tutorials, and they were written by people (in
 # `derivatives.yaml`); most of the C++ around them is generated. Where a tensor was used twice, the gradients are added.
 #
 # PyTorch shows you the record. `grad_fn` is the last operation, and `next_functions` are the ones before it:
@@ -326,7 +326,7 @@ print(" <- ".join(chain))
 assert chain[0].startswith("NllLoss"), "the last operation is the loss"
 
 # %% [markdown]
-# Now write it. In thirty lines, you can have autograd for sums, products and ReLU:
+# Now write one yourself. In thirty lines, you can have autograd for sums, products and ReLU:
 
 # %% tags=["task"]
 task("14.4")

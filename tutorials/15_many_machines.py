@@ -200,7 +200,7 @@ assert difference(sum(grads) / K, one) > 0.01, "batch norm makes the images of a
 #
 # A simple model says how long a message takes. Its first number arrives after a **latency** $\alpha$, and each number
 # takes $\beta$ more: $\alpha + \beta n$ seconds for n numbers. A process can send one message and receive another at
-# the same time, but not two of a kind. The obvious way then takes
+# the same time, but it cannot send two at once, or receive two. The obvious way then takes
 #
 # $$ 2 \, (k - 1) \, (\alpha + \beta n) $$
 #
@@ -249,7 +249,7 @@ task("15.2")
 # %% [markdown]
 # **Predict, then run:** with eight processes, which of the two finishes first? Each is drawn twice, with a small and
 # with a large latency. Time runs downwards, and a horizontal line is the end of a round. The unit of time is the same
-# in all four drawings: what the n numbers of an array take without the latency.
+# in all four drawings: the time that the n numbers of an array take without the latency.
 
 # %%
 ring, doubling = solutions()["15.1"], solutions()["15.2"]
@@ -298,8 +298,8 @@ for k in (2, 4, 8, 16, 32):
 # | ring | $2(k-1)$ | $2 \frac{k-1}{k} n$ | $2(k-1) \, \alpha + 2 \frac{k-1}{k} \, n \beta$ |
 # | recursive doubling | $\log_2 k$ | $n \log_2 k$ | $\log_2 k \; (\alpha + n \beta)$ |
 #
-# The ring's numbers are the fewest that are possible (Patarasuk and Yuan 2009). However many processes there are, each
-# sends fewer than $2n$.
+# The ring sends the fewest numbers possible (Patarasuk and Yuan 2009). However many processes there are, each sends
+# fewer than $2n$.
 #
 # **Predict, then run:** 16 machines add up arrays of more and more bytes. From which size on is the ring faster?
 
@@ -333,7 +333,7 @@ assert times[4]["doubling"] < times[4]["ring"] and times[sizes[-1]]["ring"] < ti
 # ## A sum must have an order
 #
 # Floating-point addition is not associative (13). Here are four float32 numbers; near $10^8$, neighbouring float32
-# numbers are 8 apart. **Predict, then run:** what is the sum, one after the other, and in a tree?
+# numbers are 8 apart. **Predict, then run:** what is the sum if they are added one after the other? And in a tree?
 
 # %%
 a, b, c, d = np.array([1e8, 1, -1e8, 1], np.float32)
@@ -379,8 +379,8 @@ assert hashes["ring"][0] == hashes["ring"][1] and len(set(hashes["ring"])) == 3,
 # Doubling continues the binary tree over the chunks. So the tree is always the same, and the number of processes only
 # decides which of its branches are added where. The ring adds piece $c$ in the order in which it comes around: it
 # starts at process $c$. With two processes, the only difference from the tree is that some sums are $b + a$ in place of
-# $a + b$, and these are equal to the bit. With four, the terms are grouped differently: piece 0 is $((p_0 + p_1) + p_2)
-# + p_3$, where the tree has $(p_0 + p_1) + (p_2 + p_3)$.
+# $a + b$, and these are equal bit for bit. With four, the terms are grouped differently: piece 0 is
+# $((p_0 + p_1) + p_2) + p_3$, where the tree has $(p_0 + p_1) + (p_2 + p_3)$.
 #
 # Does it matter? Both results are about equally accurate. But a run that gives the same bits on one machine and on eight
 # can be checked, continued elsewhere and debugged. That is why the library uses doubling on processors. (Arrays on GPUs
@@ -443,13 +443,13 @@ assert len({output.split(": ")[1] for output in outputs}) == 1, "the number of p
 
 # %% [markdown]
 # On the command line the same is `resnet-scratch train --processes 2`. On several machines it is, with MPICH,
-# `mpiexec -n 4 -hosts first,second resnet-scratch train`. With 2, 4 or 8 processes the bits
-# are those of one process, if all have the same number of images, at least 8 (`compute/batch.py`).
+# `mpiexec -n 4 -hosts first,second resnet-scratch train`. With 2, 4 or 8 processes the result has the same bits as with
+# one, provided that all have the same number of images, and at least 8 (`compute/batch.py`).
 #
 # ## Batch norm over several machines
 #
-# Now back to the layer that is not per image. Batch norm in training divides by the standard deviation of the batch. A
-# process knows its own images only. So there are two possibilities:
+# Now back to the layer that does not treat each image on its own. Batch norm in training divides by the standard
+# deviation of the batch. A process knows its own images only. So there are two possibilities:
 #
 # * **Local statistics.** Each process uses the mean and variance of its own part. That needs no message, and is a
 #   different computation: for batch norm, and only for it, the batch is then $N/k$ images large.
@@ -541,7 +541,7 @@ assert difference(np.concatenate(hats), y) < 1e-12 and difference(np.concatenate
 # %% [markdown]
 # ## More machines, larger batches
 #
-# Each process needs enough images to be busy. So with more machines one usually takes larger batches, and makes fewer
+# Each process needs enough images to be busy. So with more machines one usually uses larger batches, and takes fewer
 # steps per epoch. What learning rate does that need? Compare k steps with batches $B_0, \dots, B_{k-1}$ and the rate
 # $\eta$ with one step of all k batches together, at the rate $\hat\eta$. Here $L_j$ is the mean loss of $B_j$:
 #
@@ -639,17 +639,17 @@ if not FAST:
 
 # %% [markdown]
 # Compare every line with the first. (Guessing has a loss of 2.30, so all these networks have only begun to learn.)
-# Where the loss is about the same, one k-th of the steps have done the same work. The batches of 512 make one step per
-# epoch. The rule makes these steps 16 times as long, and the experiment before this one shows what happens to long
-# steps. Eight steps leave a warm-up little time. In runs of 96 and 192 steps it helps
-# much more ([processes](../docs/processes.md#large-batches)).
+# Where the loss is about the same, a k-th of the steps has done the same work. The batches of 512 allow only one step
+# per epoch. The rule makes these steps 16 times as long, and the experiment before this one shows what happens to long
+# steps. Eight steps leave a warm-up little time. In runs of 96 and 192 steps it helps much more
+# ([processes](../docs/processes.md#large-batches)).
 #
 # Shallue et al. (2019) measured on many problems how far one can go. Up to some batch size, twice the batch needs half
 # the steps. After that it helps less and less, and in the end not at all.
 #
 # ## When do more machines help?
 #
-# A step of k processes takes the time of the computation divided by k, and then that of the messages. Everything that
+# A step of k processes takes the time of the computation divided by k, plus the time of the messages. Everything that
 # is not divided by k limits the gain. If a fraction s of the work cannot be divided, then k machines are at most $1/s$
 # times as fast, however many there are (**Amdahl's law**).
 
@@ -657,9 +657,9 @@ if not FAST:
 task("15.5")
 
 # %% [markdown]
-# Now predict it for two networks of the ResNet paper. The library knows what they cost: the gradient has four bytes for
-# each parameter. A training step takes about three times as many multiply-adds as the forward pass, one third for each
-# of y, grad_x and grad_weight. A multiply-add is two operations.
+# Now predict the gain for two networks of the ResNet paper. The library knows what they cost: the gradient has four
+# bytes for each parameter. A training step takes about three times as many multiply-adds as the forward pass, one third
+# for each of y, grad_x and grad_weight. A multiply-add is two operations.
 #
 # The speeds are assumptions: a processor core with Gigabit Ethernet, and a GPU with a fast network. **Change them** to
 # those of your machines.
@@ -719,9 +719,9 @@ for label, values in shared.items():
     print(f"{label:23}: a batch of 1,024 is fastest with {best:5,} processes, {values[best]:4.0f} times as fast as one")
 
 # %% [markdown]
-# With a fixed batch, each curve leaves the ideal line, and most of them fall again in the end: the time that
-# messages wait grows with k, while the computation has almost vanished. With a batch that grows, the curves go on
-# rising, but then you depend on the linear scaling rule.
+# With a fixed batch, each curve leaves the ideal line, and most of them fall again in the end: the total latency of the
+# messages grows with k, while the computation has almost vanished. With a batch that grows, the curves go on rising,
+# but then you depend on the linear scaling rule.
 #
 # ResNet-20 gains less, although it sends far fewer bytes. ResNet-50 also computes about a hundred times as much, so both
 # do about the same number of operations for each byte that they send. Without latency, their limits would be nearly the
@@ -739,9 +739,9 @@ for name, cost in networks.items():
 # The rest of the difference is latency. A message has the same latency in both networks, and this latency is a large
 # part of ResNet-20's short step, but a small part of ResNet-50's. The limit itself is Amdahl's law. For large k, each
 # process sends almost $2n$ numbers, and their time is not divided by k: so the fraction s of Amdahl's law is $2 n
-# \beta$ over the time that one machine computes. A rule of thumb follows. When the computation of one machine's part
-# takes as long as sending the gradient twice, you have half of the limit. Twice as many machines then gain only a
-# third.
+# \beta$ divided by the time that one machine needs for the computation. A rule of thumb follows. When the computation
+# of one machine's part takes as long as sending the gradient twice, you have half of the limit. Twice as many machines
+# then gain only a third.
 #
 # And batch norm? Whole-batch statistics add at least two small all-reduces per layer. **Predict, then run:** for which
 # of the four does that matter, with 64 processes and a batch of 1,024?
@@ -761,7 +761,7 @@ for machine, (_, latency, _) in MACHINES.items():
 #
 # ## Questions to think about
 #
-# <details><summary>You have one machine, and a paper uses batches that need the memory of eight. Can you do the same
+# <details><summary>You have one machine, and a paper uses batches that need the memory of eight. Can you take the same
 # steps?</summary>
 #
 # Yes, if the loss of each image depends on that image only: compute the gradients of eight small batches one after the
@@ -776,7 +776,7 @@ for machine, (_, latency, _) in MACHINES.items():
 #
 # After one step it is the same: the update of SGD is linear in the gradient, also with momentum and weight decay, if
 # all began with the same weights and velocities. For Adam it is not, because it divides by the root of a running mean
-# of the squared gradients. Some methods let each process make several steps before they average. That needs fewer
+# of the squared gradients. Some methods let each process take several steps before they average. That needs fewer
 # messages and is a different algorithm.
 #
 # </details>
@@ -847,8 +847,8 @@ assert results == {hashes["doubling"][0]} and abs(share - 2 * 7 / 8) < 0.01, "th
 # | a `Sum` in each layer's backward | gradients in buckets, sent while backward goes on |
 # | batch norm over all processes | `torch.nn.SyncBatchNorm`; `BatchNorm2d` uses local statistics |
 #
-# `DistributedDataParallel` averages the gradients of the processes. If the parts are not equal, that is the plain mean,
-# as of the parts of 20, 15, 10 and 5 images above, and not the gradient of the whole batch.
+# `DistributedDataParallel` averages the gradients of the processes. If the parts differ in size, the result is the
+# plain mean, as with the parts of 20, 15, 10 and 5 images above, and not the gradient of the whole batch.
 #
 # ## Sources
 #

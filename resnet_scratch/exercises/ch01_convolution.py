@@ -78,7 +78,7 @@ def convolution(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, stride: int
         Python loop (a comprehension is a loop too). `im2col(x, (KH, KW), stride, padding)` returns the columns,
         (N * OH * OW, KH * KW * C).
     QUESTION: One kernel is one column of a matrix, in the same order as a window: kernel row, kernel column, channel.
-        In which order do the numbers of `weight` lie already? And in which order are the rows of the product?
+        In which order does `weight` hold its numbers already? And in which order are the rows of the product?
     POINTER: `weight.reshape(-1, O)` is that matrix, and moves no number. A transposition would be a mistake. Multiply,
         and add the bias. For the last reshape you need OH and OW; write the formula of task 1.2 into this function.
     """

@@ -104,7 +104,7 @@ def input_gradient(grad_y: np.ndarray, weight: np.ndarray, padding: int) -> np.n
 class DepthwiseConv2d(Layer):
     """Task 2.5 (***, 40 minutes): a layer of your own, the depthwise convolution
 
-    Here each channel has a kernel of its own, and no channel meets another (Howard et al. 2017, "MobileNets",
+    Here each channel has a kernel of its own, and the channels are not mixed (Howard et al. 2017, "MobileNets",
     arXiv:1704.04861, section 3.1, equation 3). With padded x and stride S, y[n, oh, ow, c] is the sum of
     x[n, oh * S + kh, ow * S + kw, c] * weight[kh, kw, c] over kh and kw.
 

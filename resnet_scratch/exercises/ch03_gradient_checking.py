@@ -57,7 +57,7 @@ def compare_gradients(layer: Layer, x: np.ndarray, g: np.ndarray) -> dict[str, t
         training=True. Use `numerical_gradient(function, array)`, which is task 3.1. Give `backward` a copy of g,
         because a wrong backward might change it. At the end, x and the parameters must be as they were.
     QUESTION: `numerical_gradient` changes `array` in place, one number at a time, and calls `function(array)`. How does
-        the layer's output notice a change of a weight?
+        a change of a weight reach the layer's output?
     POINTER: Write one function `loss(array)` that ignores its argument: it calls `forward` with x, and x and the
         parameters are the very arrays that are being changed. So pass `x` and `parameter.value` themselves, not copies.
         After `backward`, the gradient of a parameter is `parameter.grad`.

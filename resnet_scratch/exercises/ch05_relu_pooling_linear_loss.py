@@ -1,4 +1,4 @@
-"""Exercises of tutorial 05: an activation, a pooling, and the loss, forward and backward."""
+"""Exercises of tutorial 05: an activation, a pooling layer, and the loss, forward and backward."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Sigmoid(Layer):
 
     TODO: y = 1 / (1 + exp(-x)), for x of any shape. Write `forward(x, training)`, which returns (y, cache), and
         `backward(grad_y, cache)`, which returns grad_x. Neither may warn of an overflow, not even for x = -1000.
-    QUESTION: What is the derivative of the sigmoid, written with y alone? So what should the cache be?
+    QUESTION: What is the derivative of the sigmoid, in terms of y alone? So what should the cache be?
     POINTER: The derivative of 1 / u is -u' / u**2; split the result into two factors. For the overflow: exp(-x)
         overflows for very negative x, exp(x) for very positive x. Multiply numerator and denominator by exp(x), and use
         one form for x >= 0 and the other for x < 0. exp(-abs(x)) is safe in both.
@@ -76,8 +76,8 @@ def cross_entropy_gradient(probabilities: np.ndarray, labels: np.ndarray) -> np.
     TODO: `probabilities` (N, classes) are the softmax of some logits, and `labels` (N,) the true classes. The loss is
         the mean over the N rows of -log(probability of the true class). Return its gradient with respect to the logits,
         (N, classes). Do not change the arguments.
-    QUESTION: Write the loss of one row with its logits z instead of the probabilities. What does the logarithm make of
-        a quotient and of exp?
+    QUESTION: Write the loss of one row with its logits z instead of the probabilities. What does the logarithm do to a
+        quotient, and to exp?
     POINTER: The loss of a row with the true class t is -z_t + log(sum of exp(z_k)). Differentiate it with respect to
         z_t, and with respect to another z_k; the derivative of log(sum of exp(z_k)) with respect to z_k is one of the
         probabilities. The mean over the rows brings one more factor.

@@ -14,12 +14,12 @@ from ..models.blocks import conv3x3, make_shortcut
 class TinyResidual(Layer):
     """Task 6.1 (**, 20 minutes): the smallest residual block, y = x + relu(x W)
 
-    TODO: x and y are (N, C), and `self.weight.value` is W, (C, C). Write `forward(x, training)`, which returns the two
-        things (y, cache), and `backward(grad_y, cache)`, which returns grad_x and sets `self.weight.grad`. Neither may
+    TODO: x and y are (N, C), and `self.weight.value` is W, (C, C). Write `forward(x, training)`, which returns the pair
+        (y, cache), and `backward(grad_y, cache)`, which returns grad_x and sets `self.weight.grad`. Neither may
         change the arrays that it is given. `__init__` is done.
     QUESTION: Which arrays of the forward pass does the backward pass need? And on which two paths does x reach y?
-    POINTER: Let h = x W. On the branch, the gradient with respect to h is grad_y where h > 0, and zero elsewhere. From
-        it come the gradient of W, which is x^T grad_h, and the branch's part of grad_x, which is grad_h W^T. The
+    POINTER: Let h = x W. On the branch, the gradient with respect to h is grad_y where h > 0, and zero elsewhere. It
+        gives you the gradient of W, which is x^T grad_h, and the branch's part of grad_x, which is grad_h W^T. The
         shortcut has a part of its own, and the two add.
     """
 
@@ -51,7 +51,7 @@ class AveragePad(Layer):
         with even H and W; y is (N, H / 2, W / 2, out_channels). Channel c of y is the mean of each 2x2 block of channel
         c of x, and the channels from `in_channels` on are zero; y has the dtype of x. Write `forward(x, training)`,
         which returns (y, cache), and `backward(grad_y, cache)`, which returns grad_x. `__init__` is done.
-    QUESTION: With which factor does each of the four pixels enter the mean? And what happens to the gradients of the
+    QUESTION: By what factor is each of the four pixels multiplied in the mean? And what happens to the gradients of the
         channels of zeros?
     POINTER: `x[:, 0::2, 0::2]` is the upper left pixel of each block, and the other three have similar slices. In
         backward, each of the four pixels gets a quarter of the gradient: `np.repeat` along axis 1, then along axis 2,

@@ -40,8 +40,8 @@ def warmup_cosine(step: int, total_steps: int, warmup_steps: int, peak: float) -
         on it follows half a period of a cosine: `peak` at step `warmup_steps`, half of it midway, and 0 at step
         `total_steps`. `warmup_steps` may be 0.
     QUESTION: Why is the first rate not 0? And which function of t falls from 1 at t = 0 to 0 at t = 1 along a cosine?
-    POINTER: After the warm-up, let t be the fraction of the remaining steps that is over. A cosine goes from 1 to -1
-        while its angle goes from 0 to pi; shift and scale it so that it ends at 0.
+    POINTER: After the warm-up, let t be the fraction of the remaining steps that has been taken. A cosine goes from 1
+        to -1 while its angle goes from 0 to pi; shift and scale it so that it ends at 0.
     """
     ### BEGIN SOLUTION
     if step < warmup_steps:
@@ -74,12 +74,12 @@ def largest_stable_rate(curvatures: Sequence[float], momentum: float) -> float:
 
     TODO: For the loss L(w) = sum of `curvatures[i] * w[i]**2 / 2` and SGD with `momentum`, return the learning rate
         below which w tends to 0 from every starting point and above which it does not. Derive a formula, or find the
-        number with a program: 1 % is exact enough.
-    QUESTION: Without the velocity, w_{t+1} depends only on w_t and w_{t-1}: how? For which numbers z is z**t a
+        number with a program: to within 1 % is enough.
+    QUESTION: If you eliminate the velocity, how does w_{t+1} depend on w_t and w_{t-1}? For which numbers z is z**t a
         solution, and what must hold for those numbers if w is to tend to 0?
     POINTER: z solves a quadratic equation. The product of its two roots is the momentum, which is below 1, so the first
-        root to leave the unit circle leaves it at z = 1 or at z = -1. Put both into the equation. With a program: halve
-        an interval of learning rates, in which the lower end converges and the upper end diverges.
+        root to leave the unit circle leaves it at z = 1 or at z = -1. Put both into the equation. With a program:
+        bisect an interval of learning rates whose lower end converges and whose upper end diverges.
     """
     ### BEGIN SOLUTION
     return 2 * (1 + momentum) / max(curvatures)

@@ -33,8 +33,8 @@ def signal_scale(layers: int, fan_in: int, weight_std: float) -> float:
         weights are independent, with standard deviation `weight_std`, and as likely to be w as -w, so their mean is 0;
         there are no biases. The distribution of h_0, which enters the first layer, is symmetric about 0; h_L leaves the
         last. Return the factor by which the root mean square changes, sqrt(E[h_L^2] / E[h_0^2]).
-    QUESTION: What fraction of E[h^2] is left after the ReLU? And which variance has a sum of n independent terms w * x,
-        if E[w] = 0?
+    QUESTION: What fraction of E[h^2] is left after the ReLU? And what is the variance of a sum of n independent terms
+        w * x, if E[w] = 0?
     POINTER: The variance of the sum is fan_in * weight_std**2 * E[x^2]. Combine both for one layer, repeat for all
         layers, and take the root. With weight_std = sqrt(2 / fan_in) the factor must be 1.
     """

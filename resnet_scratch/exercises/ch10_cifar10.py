@@ -31,15 +31,15 @@ def mcnemar(right_a: np.ndarray, right_b: np.ndarray) -> float:
     """Task 10.2 (**, 20 minutes): is one of two classifiers better? (McNemar's exact test)
 
     TODO: `right_a` and `right_b` (N,) bool say for the same N images whether classifier A and classifier B are right.
-        Some images are right with A only, others with B only; let there be n of both kinds together. Suppose that the
-        two are equally accurate. Then each of the n images is like the toss of a fair coin. Return the p-value: twice
-        the probability that n tosses give no more heads than the rarer of the two kinds has images, and at most 1. It
-        must also work for n = 3000.
-    QUESTION: What do the images say that both classifiers get right, or both wrong? And what is the probability of
-        exactly k heads in n tosses?
+        Some images only A gets right, others only B; let n be the number of both kinds together. Suppose that the two
+        are equally accurate. Then each of the n images is like the toss of a fair coin. Return the p-value: twice the
+        probability that n tosses give at most m heads, but never more than 1; m is the number of images of the rarer
+        kind. It must also work for n = 3000.
+    QUESTION: What do the images that both classifiers get right, or both get wrong, tell you? And what is the
+        probability of exactly k heads in n tosses?
     POINTER: Nothing: leave them out. The probability is math.comb(n, k) / 2**n; add it up for k from 0 to the smaller
-        of the two numbers. With Python ints, `math.comb(n, k)` and `2**n` are exact for any n; so make ints of NumPy's
-        counts: `int(...)`. 2.0**n overflows.
+        of the two numbers. With Python ints, `math.comb(n, k)` and `2**n` are exact for any n; so convert NumPy's
+        counts with `int(...)`. 2.0**n overflows.
     """
     ### BEGIN SOLUTION
     only_a, only_b = int((right_a & ~right_b).sum()), int((right_b & ~right_a).sum())
@@ -90,7 +90,8 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
 
     TODO: Return the temperature T > 0 for which the mean cross-entropy of softmax(logits / T) with the labels is
         smallest, to within 1 %. It lies between 0.05 and 20. `logits` is (N, classes), `labels` (N,).
-    QUESTION: Why can the accuracy not choose T? Which candidates would you try, if T = 0.5 is as far from 1 as T = 2?
+    QUESTION: Why can the accuracy not be used to choose T? Which candidates would you try, if T = 0.5 is as far from 1
+        as T = 2?
     POINTER: The largest logit stays the largest, so the accuracy is the same for every T. Try a grid that is even in
         log T (`np.geomspace`). `log_softmax(logits / T)[np.arange(N), labels]` are the log-probabilities of the true
         classes.

@@ -90,7 +90,7 @@ def class_image(
 ) -> np.ndarray:
     """Task 11.5 (**, 20 minutes): an image that a class likes best (gradient ascent)
 
-    TODO: Begin with the image `start` (H, W, 3), and make `steps` steps of gradient ascent, each of `learning_rate`
+    TODO: Begin with the image `start` (H, W, 3), and take `steps` steps of gradient ascent, each of `learning_rate`
         times the gradient, on the function logit - decay * (the sum of the squares of the image's numbers). The logit
         is that of the class `label`, in evaluation mode. Return the image, and do not change `start`.
     QUESTION: What is the gradient of the second term, and which way do you go to make a function larger?

@@ -74,7 +74,7 @@ def shifted_convolution(x: np.ndarray, weight: np.ndarray, stride: int, padding:
     """Task 13.4 (**, 20 minutes): a convolution without columns
 
     TODO: x is (N, H, W, C) and weight (KH, KW, C, O). Return y (N, OH, OW, O), in the dtype of x, as the sum of KH * KW
-        matrix products. At no time may there be arrays as large as the columns. You may use `pad(x, (rows, columns))`.
+        matrix products. Never create an array as large as the columns. You may use `pad(x, (rows, columns))`.
     QUESTION: Fix one kernel position (kh, kw). Which pixels of the padded images does weight[kh, kw] meet, over all
         windows?
     POINTER: They are rows kh, kh + stride, kh + 2 stride, ... (OH of them), and likewise columns: a slice of shape
@@ -96,8 +96,8 @@ def shifted_gradients(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Task 13.5 (**, 20 minutes): the backward pass of 13.4, again without columns
 
-    TODO: `grad_y` is (N, OH, OW, O). Return `(grad_x, grad_weight)`, of the shapes of x and weight. At no time may
-        there be arrays as large as the columns. You may use `pad` and `crop`, which cuts a padding off again:
+    TODO: `grad_y` is (N, OH, OW, O). Return `(grad_x, grad_weight)`, of the shapes of x and weight. Never create an
+        array as large as the columns. You may use `pad` and `crop`, which removes the padding again:
         `crop(padded, (rows, columns))`.
     QUESTION: One step of the forward pass is `y += pixels @ weight[kh, kw]`, where `pixels` is a slice of the padded
         images. What are the gradients of a matrix product with respect to its two factors (tutorial 02, "transpose
@@ -105,7 +105,7 @@ def shifted_gradients(
     POINTER: With respect to the pixels it is `grad_y @ weight[kh, kw].T`, which is added to the same slice of a padded
         grad_x: a pixel gets a gradient from every position that it was read at. With respect to the matrix it is the
         transposed pixels times `grad_y`, with all images and positions in one long axis:
-        `pixels.reshape(-1, C).T @ grad_y.reshape(-1, O)`. In the end, cut the padding off.
+        `pixels.reshape(-1, C).T @ grad_y.reshape(-1, O)`. At the end, remove the padding.
     """
     ### BEGIN SOLUTION
     (KH, KW, C, O), (OH, OW) = weight.shape, grad_y.shape[1:3]

@@ -26,7 +26,7 @@ def ring_all_reduce(parts: Sequence[np.ndarray], send: Send) -> list[np.ndarray]
     """Task 15.1 (***, 30 minutes): an all-reduce around a ring
 
     TODO: Process r has the array `parts[r]`, of shape (n,). Return a list with the sum of all parts for each of the k
-        processes. What process r has reaches process t only by `send(r, t, numbers)`, which returns what t receives.
+        processes. Process r can pass numbers to process t only by `send(r, t, numbers)`, which returns what t receives.
         Process r sends to its right neighbour only, which is process `(r + 1) % k`. It sends 2 (k - 1) messages, each
         of at most n / k numbers, rounded up. n need not be a multiple of k. Leave the parts unchanged.
     QUESTION: Cut every array into k pieces. In round 0, process r sends its piece r to the right, where it is added.
@@ -99,9 +99,9 @@ def scaled_learning_rate(step: int, base: float, k: int, warmup_steps: int) -> f
         Return the learning rate at `step`, which counts from 0. It is `base` at step 0 and rises by the same amount in
         every step. At step `warmup_steps` it reaches the rate of the linear scaling rule, and stays there.
         `warmup_steps` may be 0.
-    QUESTION: What is the rate after the warm-up? What part of the way to it is over at `step`?
-    POINTER: The way goes from `base` to `k * base`. The part that is over is `step / warmup_steps`, but never more than
-        1. If there is no warm-up, you must not divide by its length.
+    QUESTION: What is the rate after the warm-up? What fraction of the way to it is done at `step`?
+    POINTER: The rate goes from `base` to `k * base`. The fraction that is done is `step / warmup_steps`, but never more
+        than 1. If there is no warm-up, you must not divide by its length.
     """
     ### BEGIN SOLUTION
     if step >= warmup_steps:
@@ -115,10 +115,10 @@ def step_time(k: int, compute: float, size: float, latency: float, bandwidth: fl
 
     TODO: One process alone computes a step in `compute` seconds. k processes, a power of two, share the images evenly,
         and then add up their gradients, which are `size` bytes. A message of b bytes takes `latency + b / bandwidth`
-        seconds. A process can send one message and receive another at the same time, but not two of a kind. Return the
-        seconds of a step, with the ring (15.1) or recursive doubling (15.2), whichever is faster. Adding numbers takes
-        no time.
-    QUESTION: How many rounds has each of the two, and how many bytes does a process send in a round?
+        seconds. A process can send one message and receive another at the same time, but it cannot send two at once, or
+        receive two. Return the time of a step in seconds, with the ring (15.1) or recursive doubling (15.2), whichever
+        is faster. Adding numbers takes no time.
+    QUESTION: How many rounds does each of the two take, and how many bytes does a process send in a round?
     POINTER: The ring has 2 (k - 1) rounds with messages of size / k bytes, doubling has log2(k) rounds with messages of
         `size` bytes. With one process both are 0 rounds.
     """
