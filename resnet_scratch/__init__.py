@@ -9,9 +9,9 @@ These are the names for everyday use, so that `from resnet_scratch import build,
 
 docs/howto.md shows them at work: your own data, layer, network and optimizer, PyTorch and back.
 
-`resnet_scratch.train` and `resnet_scratch.gradcheck` are these functions, although modules have the same names; what
-else is in the modules is imported as in `from resnet_scratch.train import Step`. Layers are in `resnet_scratch.layers`,
-with `Layer` and `Parameter`, of which you make your own.
+`resnet_scratch.train` and `resnet_scratch.gradcheck` are these functions, although modules have the same names.
+Everything else in the modules is imported as in `from resnet_scratch.train import Step`. Layers are in
+`resnet_scratch.layers`, with `Layer` and `Parameter`, from which you build your own.
 """
 
 __version__ = "0.1.0"

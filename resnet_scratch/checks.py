@@ -48,7 +48,7 @@ def check_flag(name: str, value: Any) -> None:
 
 
 def check_instance(name: str, value: Any, kind: type, hint: str = "") -> None:
-    """Raises TypeError unless `value` is a `kind`; `hint` says what else to do."""
+    """Raises TypeError unless `value` is a `kind`; `hint` says what to do instead."""
     if not isinstance(value, kind):
         got = f"the class {value.__name__}, not one of its objects" if isinstance(value, type) else type(value).__name__
         a = "an" if kind.__name__[0] in "AEIOU" else "a"
@@ -73,8 +73,8 @@ def is_array(x: Any) -> bool:
 
 
 def check_array(name: str, x: Any, shape: Shape | None = None) -> None:
-    """Raises TypeError unless x is a NumPy or CuPy array, and ValueError unless it has this shape, or without one an
-    image per row, and is non-empty."""
+    """Raises TypeError unless x is a NumPy or CuPy array, and ValueError unless it is non-empty and has this shape, or,
+    where none is given, at least one axis."""
     if not is_array(x):
         raise TypeError(f"{name} must be a NumPy or CuPy array, got {type(x).__name__}")
     if x.ndim == 0 or shape is not None and not _fits(x.shape, shape):
@@ -84,7 +84,7 @@ def check_array(name: str, x: Any, shape: Shape | None = None) -> None:
 
 
 def check_floats(name: str, x: Any, shape: Shape | None = None) -> None:
-    """As `check_array`; raises ValueError also unless x is float32, which trains, or float64, which checks gradients.
+    """As `check_array`; also raises ValueError unless x is float32, for training, or float64, for checking gradients.
     float16 overflows in sums over a batch."""
     check_array(name, x, shape)
     if x.dtype.char not in "fd":
@@ -106,7 +106,7 @@ def check_float_dtype(name: str, dtype: Any) -> None:
     except TypeError:
         known = False
     if not known:
-        raise UserError(f"{name} must be float32, which trains, or float64, which checks, got {brief(dtype)}")
+        raise UserError(f"{name} must be float32, for training, or float64, for checking gradients, got {brief(dtype)}")
 
 
 def brief(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""What the user can put right: one base class, whose message the command line shows without a traceback."""
+"""Errors that the user can fix: one base class, whose message the command line shows without a traceback."""
 
 from __future__ import annotations
 

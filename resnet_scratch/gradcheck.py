@@ -4,8 +4,8 @@ For a random cotangent g the scalar L(x) = sum(forward(x) * g) has the gradient 
 
     dL/dv  ~  (L(x + h v) - L(x - h v)) / 2h        with an error of order h^2, plus rounding of order 1e-16 / h
 
-for any direction v: a single element of a small tensor, a random direction through a large one. (With all of g ones, L
-would be blind to mistakes in batch normalisation: its outputs always sum to the same.)
+for any direction v: a single element of a small tensor, a random direction through a large one. (If g were all
+ones, L would be blind to mistakes in batch normalisation, whose outputs always have the same sum.)
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .layers.protocol import BrokenPromise, check_fast_paths, check_promises, tu
 from .table import format_table, wrap
 
 STEPS = (1e-5, 1e-6, 1e-7)  # a smaller one is tried when a larger one disagrees: it crosses fewer kinks
-SMALL = 256  # tensors of up to so many elements are checked element by element, larger ones in random directions
+SMALL = 256  # tensors of at most this size are checked element by element, larger ones in random directions
 DIRECTIONS = 16
 MOST_SKIPPED = 0.25
 FLOAT64 = (
@@ -77,13 +77,13 @@ class Report:
 def gradcheck(layer: Layer, *inputs: Array, training: bool = True, tolerance: float = 1e-6, seed: int = 0) -> Report:
     """Compare `layer.backward` with central differences, with respect to every input and every parameter.
 
-    `inputs` are what `layer.forward` takes, float64, as must be the layer's parameters (`layer.astype(np.float64)`):
-    float32 has too few digits. The report fails a tensor whose largest relative error is above `tolerance`, whose
-    gradient is zero everywhere (then nothing was shown), or where kinks left too little to compare. It fails a layer
-    that breaks the protocol (`layers.protocol`). It notes where float32 becomes float64.
+    `inputs` are what `layer.forward` takes. They must be float64, and so must the layer's parameters
+    (`layer.astype(np.float64)`): float32 has too few digits. The report fails a tensor whose largest relative error is
+    above `tolerance`, whose gradient is zero everywhere (which shows nothing), or where kinks left too little to
+    compare. It fails a layer that breaks the protocol (`layers.protocol`). It notes where float32 becomes float64.
 
     The inputs are copied. The layer's parameters, their `grad` and its running statistics have their old values
-    afterwards, also when forward or backward raises. Raises ValueError for arrays that are not float64, and when there
+    afterwards, even when forward or backward raises. Raises ValueError for arrays that are not float64, and when there
     is no input.
     """
     check_instance("layer", layer, Layer)
@@ -123,12 +123,12 @@ def _check_all(layer: Layer, inputs: list[Array], training: bool, tolerance: flo
     noise = np.finfo(np.float64).eps * max(1.0, float(xp.abs(y * cotangent).sum())) / STEPS[-1]
     tensors = list(zip(names, inputs, gradients))
     tensors += [(name, parameter.value, parameter.grad) for name, parameter in layer.named_parameters()]
-    # copies of all, before the forwards of the first: a layer may use an array of its own again
+    # all gradients are copied before the first check runs forward again: a layer may reuse its arrays
     tensors = [(name, x, gradient.copy() if hasattr(gradient, "shape") else None) for name, x, gradient in tensors]
     checks = [_check(name, x, gradient, loss, noise, tolerance, rng) for name, x, gradient in tensors]
     report = Report(checks, f"{float64} {FLOAT64}" if float64 else "")
     if (surplus := len(gradients) - len(inputs)) > 0:
-        report.tensors[0].problem = f"backward returned {surplus} gradients more than there are inputs"
+        report.tensors[0].problem = f"backward returned too many gradients: {surplus} more than there are inputs"
     if report:
         try:
             check_fast_paths(layer, *inputs, training=training)

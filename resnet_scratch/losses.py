@@ -33,11 +33,11 @@ def softmax_cross_entropy(logits: Array, labels: Array, label_smoothing: float =
 
     `logits` (N, classes) and integer `labels` (N,) give a loss of shape () and a gradient (N, classes). p is the
     softmax of the logits; q is 1 - label_smoothing on the label plus label_smoothing / classes on every class; and
-    0 log 0 is 0, so that a wrong class may have a logit of -inf. The true class's makes the loss infinite.
+    0 log 0 is 0, so that a wrong class may have a logit of -inf. For the true class, -inf makes the loss infinite.
 
     Source: Goodfellow, Bengio and Courville 2016, "Deep Learning", section 6.2.2.3; label smoothing from Szegedy et
     al. 2015, "Rethinking the Inception Architecture", section 7.
-    Raises ValueError for shapes that do not fit, labels that are no integers, or a smoothing outside 0 to 1; labels
+    Raises ValueError for shapes that do not fit, labels that are not integers, or a smoothing outside 0 to 1; labels
     are checked against the number of classes on the CPU only, where looking at them does not stall anything.
     """
     check_floats("logits", logits, ("N", "classes"))

@@ -21,7 +21,7 @@ class Optimizer:
 
     Weight decay shrinks every weight a little at each step; `decay_biases_and_norms=False` exempts the parameters with
     a single axis, which are the biases and batch norm's. Raises ValueError for a negative weight decay, when there are
-    no parameters, and when one is there twice; TypeError for what is no parameter.
+    no parameters, and when one occurs twice; TypeError for what is not a parameter.
     """
 
     state_names: tuple[str, ...] = ()
@@ -39,8 +39,8 @@ class Optimizer:
         self.scalars: dict[str, int] = {}
 
     def step(self, learning_rate: float) -> None:
-        """Update every parameter. Raises ValueError when one has no gradient, because backward was not called, or one
-        of another shape, and when its device or dtype was changed after the optimizer was made."""
+        """Update every parameter. Raises ValueError when one has no gradient, because backward was not called, or a
+        gradient of another shape, and when its device or dtype was changed after the optimizer was made."""
         check_number("learning_rate", learning_rate, at_least=0)
         for k, (parameter, state) in enumerate(zip(self.parameters, self.states, strict=True)):
             if any(array_module(array) is not array_module(parameter.value) for array in state.values()):

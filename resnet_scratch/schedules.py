@@ -48,7 +48,7 @@ def cosine(learning_rate: float, total_steps: int) -> Schedule:
 def one_cycle(peak: float, total_steps: int, warmup_fraction: float = 0.3) -> Schedule:
     """A linear increase from peak / 10 to `peak`, then a linear decrease to peak / 1000 at the last step.
 
-    The increase takes `warmup_fraction` of the `total_steps`; where that is all of them, nothing decreases. Source:
+    The increase takes `warmup_fraction` of the `total_steps`; if that leaves no step, nothing decreases. Source:
     Smith and Topin 2017, "Super-Convergence". Raises UserError if `total_steps` is less than 1 or
     `warmup_fraction` is not between 0 and 1.
     """
@@ -69,7 +69,7 @@ def one_cycle(peak: float, total_steps: int, warmup_fraction: float = 0.3) -> Sc
 def warmup(schedule: Schedule, steps: int, learning_rate: float | None = None) -> Schedule:
     """`schedule` with a lower learning rate in the first `steps` steps.
 
-    It is the constant `learning_rate`, as in He et al. 2015, section 4.2, who train ResNet-110 at 0.01 for the first
+    That is the constant `learning_rate`, as in He et al. 2015, section 4.2, who train ResNet-110 at 0.01 for the first
     400 steps. If `learning_rate` is None, the schedule's own learning rate is scaled by a factor that increases
     linearly to 1, as in Goyal et al. 2017, "Accurate, Large Minibatch SGD", section 2.2.
     """

@@ -36,7 +36,7 @@ def format_table(columns: Mapping[str, str], rows: Iterable[Sequence[Any]], tota
 
 
 def wrap(text: str) -> str:
-    """`text` broken at its spaces into lines of at most 80 columns; further lines are two columns further to the right.
+    """`text` broken at its spaces into lines of at most 80 columns; lines after the first are indented by two more.
 
     A word that is longer, such as a path, is left whole: it can still be copied.
     """
@@ -47,18 +47,17 @@ def wrap(text: str) -> str:
 
 
 def short_names(folders: Sequence[Path]) -> list[str]:
-    """The folders' names without the way to them; with it, where two have the same name."""
+    """The folders' names without their paths; with their paths, where two have the same name."""
     names = [folder.resolve().name for folder in folders]
     return names if len(set(names)) == len(names) else list(map(str, folders))
 
 
 def command_text(*words: Any) -> str:
-    """A command to paste into a shell, with quotation marks as Windows or all others want them, where they are
-    needed."""
+    """A command to paste into a shell, quoted where needed, by the rules of Windows or of POSIX shells."""
     texts = list(map(str, words))
     if os.name != "nt":
         return shlex.join(texts)
-    from subprocess import list2cmdline  # it imports much, for Windows only
+    from subprocess import list2cmdline  # it imports a lot, and only Windows needs it
 
     return list2cmdline(texts)
 

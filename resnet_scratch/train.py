@@ -1,4 +1,4 @@
-"""The training loop. What surrounds it (log, evaluation, checkpoints) consumes it from outside: `experiment/`."""
+"""The training loop. Log, evaluation and checkpoints consume its steps from outside: see `experiment/`."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def train(
 ) -> Iterator[Step]:
     """Train, one batch (images (N, H, W, C), labels (N,)) per step, up to `total_steps`; yields after every step.
 
-    Nothing happens until the steps are asked for, as in `for step in train(...)`. Raises TypeError for what is no
+    Nothing happens until the steps are asked for, as in `for step in train(...)`. Raises TypeError for what is not a
     model, optimizer, schedule or source of batches, and UserError for an optimizer of another model's parameters.
     """
     _check(model, optimizer, batches, learning_rates, total_steps, start_step)  # at once, not at the first step
@@ -64,7 +64,7 @@ def _check(model: Any, optimizer: Any, batches: Any, learning_rates: Any, total_
     check_whole("total_steps", total_steps, 0)
     check_whole("start_step", start_step, 0)
     if not set(optimizer.parameters) <= set(model.parameters()):
-        raise UserError("optimizer must hold parameters of model, got one with others; make it of model.parameters()")
+        raise UserError("optimizer must hold parameters of model, got one with others; make it from model.parameters()")
 
 
 def _count_correct(logits: Array, labels: Array) -> Sum:

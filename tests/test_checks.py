@@ -24,7 +24,8 @@ def test_a_value_is_shown_on_one_line_and_up_to_60_characters():
 
 
 def test_messages_to_their_ends():
-    with pytest.raises(ValueError, match="^dtype must be float32, which trains, or float64, which checks, got 'int8'$"):
+    dtypes = "float32, for training, or float64, for checking gradients"
+    with pytest.raises(ValueError, match=f"^dtype must be {dtypes}, got 'int8'$"):
         check_float_dtype("dtype", "int8")
     with pytest.raises(TypeError, match=r"got list; a list of layers is given as Sequential\(\*layers\)$"):
         Sequential([ReLU()])

@@ -235,7 +235,7 @@ def constructors():
             yield f"Holding({held}){use}", f"layers must be a layer, got a {kind} of layers; use Sequential"
     yield "Sequential(a=Holding([ReLU()]))", "a.layers must be a layer, got a list"
     for dtype in ("int", "'complex'", "np.float16", "'nonsense'", "None", "3", "bool", "object"):
-        yield f"ReLU().astype({dtype})", "dtype must be float32, which trains, or float64, which checks, got "
+        yield f"ReLU().astype({dtype})", "dtype must be float32, for training, or float64, for checking gradients, got "
     for device in ("'nonsense'", "'gpu'", "'cuda:x'", "None", "0", "np.float64"):
         yield f"ReLU().to({device})", "device must be 'cpu', 'cuda', 'cuda:<number>' or 'auto', got "
     yield "Parameter([1.0, 2.0])", "value must be a NumPy or CuPy array, got list"

@@ -48,7 +48,7 @@ def bench_command(
     \b
     resnet-scratch bench resnet20 --layers
     resnet-scratch bench resnet18 --batch-size 8 --against torch --memory
-    resnet-scratch bench resnet20 --processes 2    what they gain, on one machine
+    resnet-scratch bench resnet20 --processes 2    what two gain, on one machine
     """
     if number_of_processes() > 1 and (against or memory or layers):
         raise click.UsageError("--against, --memory and --layers are for one process")

@@ -59,8 +59,8 @@ def import_command(
     normalisation: Normalisation | None,
     image_size: int | None,
 ) -> None:
-    """Make a run folder of FILE, weights that PyTorch (.pth, .pt) or safetensors wrote: torchvision's ResNets and those
-    of the common CIFAR repositories. `evaluate` and `predict` take the folder. A .safetensors file that
+    """Make a run folder from FILE, weights that PyTorch (.pth, .pt) or safetensors wrote: torchvision's ResNets and
+    those of the common CIFAR repositories. `evaluate` and `predict` take the folder. A .safetensors file that
     `export` wrote knows its classes, image size and normalisation.
 
     \b

@@ -49,14 +49,14 @@ def exercises_command(folder: Path, chapters: tuple[int, ...]) -> None:
     help="A CSV file for the grades, with one for the messages beside it.",
 )
 def grade_command(folders: tuple[Path, ...], chapters: tuple[int, ...], seconds: float, out: Path | None) -> None:
-    """Grade the answers in FOLDERS, one for each student: files of `resnet-scratch exercises`, or `my-answers` of the
-    notebooks. It runs the students' code, with your rights.
+    """Grade the answers in FOLDERS, one for each student: files of `resnet-scratch exercises`, or the `my-answers` of
+    the notebooks. It runs the students' code, with your permissions.
 
     \b
     resnet-scratch grade hand-ins/* --chapter 4 --out grades.csv
     """
     if out:
-        out.parent.mkdir(parents=True, exist_ok=True)  # not after minutes
+        out.parent.mkdir(parents=True, exist_ok=True)  # now, not after grading
     students = grade_hand_ins(folders, chapters, seconds)
     for line in [] if out else printable(messages(students)).splitlines():
         click.echo(wrap(line))

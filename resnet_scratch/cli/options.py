@@ -42,8 +42,8 @@ class CommandError(click.ClickException):
 
 
 class Commands(click.Group):
-    """Commands whose user's mistakes end as a `CommandError`. Any other exception is a mistake of ours, or in a layer
-    that you are writing, and keeps its traceback."""
+    """Commands that report a user's mistake as a `CommandError`. Any other exception is a mistake of ours, or in a
+    layer that you are writing, and keeps its traceback."""
 
     def invoke(self, context: click.Context) -> Any:
         try:
@@ -70,14 +70,14 @@ class Commands(click.Group):
 
 
 def reason(error: Exception) -> str:
-    """What an error says: of a file, its name and what is wrong, without the number that the system has for it."""
+    """What an error says: for a file, its name and what is wrong, without the system's error number."""
     if isinstance(error, OSError) and error.filename and error.strerror:
         return f"{error.filename}: {error.strerror}"
     return str(error)
 
 
 class Name(click.ParamType):
-    """One of `names`. <TAB> completes it; a name that does not exist is an error with similar ones and then all."""
+    """One of `names`. <TAB> completes it; a name that does not exist is an error that lists similar ones, then all."""
 
     def __init__(self, kind: str, names: Iterable[str], listed: str = "") -> None:
         self.name, self.names = kind, tuple(names)
@@ -125,7 +125,7 @@ class Integer(click.IntRange):
 
 
 class _Named(click.Path):
-    """A path. An empty name is a mistake: a variable of the shell that is not set."""
+    """A path. An empty name is a mistake, such as a shell variable that is not set."""
 
     what, hint = "file", ""
 

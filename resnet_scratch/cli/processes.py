@@ -1,4 +1,4 @@
-"""Commands that several processes carry out together: started by mpiexec, or by --processes, which starts it."""
+"""Commands that several processes carry out together: started by mpiexec, or by --processes, which starts mpiexec."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _print_all(source: Any, target: BinaryIO) -> None:
         try:
             target.write(text)
             target.flush()
-        except BrokenPipeError:  # `resnet-scratch ... | head`: mpiexec is to know, and ends
+        except BrokenPipeError:  # `resnet-scratch ... | head`: so mpiexec learns of it, and ends
             return source.close()
         except OSError:
             pass

@@ -40,7 +40,7 @@ from .options import (
 from .processes import across_processes
 from .settings import check_mirror, data_dir_option, data_option, image_size_option, mirror_option, size_of_images
 
-MOST_CLASSES, WORST = 20, 5  # `evaluate` lists all classes where they are so many at most, else the worst ones
+MOST_CLASSES, WORST = 20, 5  # `evaluate` lists all classes if there are at most this many, else the worst ones
 PIXELS_AT_ONCE = 2**19  # what `predict` puts through the network at once: 512 images of CIFAR-10's size
 
 

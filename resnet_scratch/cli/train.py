@@ -64,7 +64,7 @@ def _recipe_list() -> str:
 @option(
     "--momentum",
     type=Number(min=0, max=1, max_open=True),
-    help="Of sgd; the beta1 of adam.  [default: the recipe's]",
+    help="The momentum of sgd, or the beta1 of adam.  [default: the recipe's]",
 )
 @option("--weight-decay", type=Number(min=0), help="Shrinks the weights at each step.  [default: the recipe's]")
 @option(
@@ -76,8 +76,8 @@ def _recipe_list() -> str:
     "--batch-norm-group",
     type=Integer(min=1),
     metavar="N",
-    help="Batch norm's statistics are those of N successive images: what each of several processes that share no "
-    "statistics would have. [default: the whole batch's]",
+    help="Take batch norm's statistics over every N successive images, as processes that do not share statistics "
+    "would. [default: the whole batch's]",
 )
 @option("--seed", default=0, type=Integer(min=0), help="Decides everything random: same seed, same run, to the bit.")
 @option(
@@ -106,9 +106,9 @@ def train(context: click.Context, /, device: str, resume: Path | None, data_dir:
     even with another number of --processes: 1, 2, 4 or 8 of them, with the same number of images each and at least 8.
     If your folder of images has moved, --data says where it is.
 
-    --resume with --epochs gives a run another length, also one that has ended. Steps already taken are kept. From the
+    --resume with --epochs gives a run another length, even one that has ended. Steps already taken are kept. From the
     next step on, the learning rate is that of the schedule over all epochs, so it may rise again; the run is not the
-    one that would have been started with so many epochs. config.json in its folder records the change.
+    one that would have been started with that many epochs. config.json in its folder records the change.
     """
     if resume:
         run = _resume(context, resume, device, choices["data"], data_dir, choices["epochs"])
@@ -156,7 +156,7 @@ def _way_to_continue(run: Run) -> Iterator[None]:
     except OSError as error:
         if isinstance(error, BrokenPipeError) or not (run.folder / STATE_FILE).exists():
             raise
-        message = f"{reason(error)}. The run is kept as it was saved last. Once that is mended, continue it:"
+        message = f"{reason(error)}. The run is kept as it was saved last. Once that is fixed, continue it:"
         raise CommandError(message, command_line("train", "--resume", run.folder)) from error
 
 

@@ -66,7 +66,7 @@ def _look_for_gpus() -> tuple[list[str], str]:
         if error.name == "cupy":
             return ["cpu"], NOT_INSTALLED
         return ["cpu"], _broken("CuPy cannot be imported", error)
-    except Exception as error:  # a CuPy that is broken, or there twice, raises almost anything
+    except Exception as error:  # a CuPy that is broken, or installed twice, raises almost anything
         return ["cpu"], _broken("CuPy cannot be imported", error)
     try:
         count = cupy.cuda.runtime.getDeviceCount()
@@ -92,7 +92,7 @@ def _broken(what: str, error: Exception) -> str:
     if len(packages) > 1:
         doubled = f"{what}: {', '.join(packages)} are installed side by side and break one another"
         return f"{doubled}; pip uninstall all of them, then {INSTALL}"
-    return f"{what} ({_one_line(error)}); to mend it, pip uninstall {' '.join(packages) or 'cupy'}, then {INSTALL}"
+    return f"{what} ({_one_line(error)}); to fix it, pip uninstall {' '.join(packages) or 'cupy'}, then {INSTALL}"
 
 
 def _one_line(error: Exception) -> str:
@@ -100,7 +100,7 @@ def _one_line(error: Exception) -> str:
 
 
 def cupy_packages() -> list[str]:
-    """The packages that bring a CuPy, such as cupy-cuda12x, with their versions. More than one break one another."""
+    """The packages that bring a CuPy, such as cupy-cuda12x, with their versions. Several break one another."""
     from importlib.metadata import distributions
 
     found = ((d.metadata["Name"] or "", d.version) for d in distributions())
@@ -110,8 +110,8 @@ def cupy_packages() -> list[str]:
 def resolve_device(device: str) -> str:
     """`"cpu"`, `"cuda"`, `"cuda:1"` or `"auto"` (a GPU if one works) as the name of a device that works here.
 
-    The processes of MPI on this machine take its GPUs in turn: `"cuda"` and `"auto"` are the next one for each. Sums
-    over processes need a GPU for each.
+    MPI's processes on this machine take its GPUs in turn: for each, `"cuda"` and `"auto"` mean the next GPU. Sums over
+    processes need a GPU for each.
     Raises DeviceError, saying what to install or change, when there is no such device.
     """
     if device == "cpu":
@@ -127,12 +127,12 @@ def resolve_device(device: str) -> str:
     name = "cuda:0" if device == "cuda" else device
     if name in found:
         return name
-    reason = f"{why}. Without a GPU use device 'cpu'" if why else f"found are {', '.join(found)}"
+    reason = f"{why}. Without a GPU use device 'cpu'" if why else f"this machine has {', '.join(found)}"
     raise DeviceError(f"device {device!r} is not available: {reason}")
 
 
 def describe(device: str) -> str:
-    """A device that works, for people: "cpu", or "cuda:0 (Tesla T4, 15.8 GB)"."""
+    """A working device, in words: "cpu", or "cuda:0 (Tesla T4, 15.8 GB)"."""
     if device == "cpu":
         return device
     import cupy
@@ -142,19 +142,19 @@ def describe(device: str) -> str:
 
 
 def cuda_versions() -> str:
-    """Which CUDA the driver can do, and which CuPy was built with; a GPU must be there."""
+    """Which CUDA the driver supports, and which CuPy was built with; there must be a GPU."""
     import cupy
 
     driver, built = (cupy.cuda.runtime.driverGetVersion(), cupy.cuda.runtime.runtimeGetVersion())
     return ", ".join(
         f"{what} {version // 1000}.{version % 1000 // 10}"
-        for what, version in (("the driver does CUDA", driver), ("CuPy was built with", built))
+        for what, version in (("the driver supports CUDA", driver), ("CuPy was built with", built))
     )
 
 
 def to_device(x: Array, device: str) -> Array:
-    """`x` on `device` ("cpu", "cuda", "cuda:1" or "auto"), which becomes this thread's current one; not copied if it is
-    there. Raises DeviceError."""
+    """`x` on `device` ("cpu", "cuda", "cuda:1" or "auto"), which becomes this thread's current device; not copied
+    if it is there already. Raises DeviceError."""
     device = resolve_device(device)
     if device == "cpu":
         return to_numpy(x)
@@ -175,7 +175,7 @@ def load_nccl() -> Any:
     import cupy
 
     with suppress(ImportError), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of a library that is missing: below
+        warnings.simplefilter("ignore")  # about a missing library: that is reported below
         importlib.import_module("cupy.cuda.nccl")  # from CuPy 14 on it is a file of its own
     if not cupy.cuda.nccl.available:
         raise DeviceError(NO_NCCL)
@@ -183,7 +183,7 @@ def load_nccl() -> Any:
 
 
 def wait_for(device: str) -> None:
-    """Return when `device` has done all that it was told: a GPU does that later, in its own time."""
+    """Return when `device` has finished its work: a GPU runs asynchronously."""
     if device != "cpu":
         import cupy
 

@@ -7,14 +7,14 @@ function, a kernel, of as many images as it is given:
     grad_weight = over_batch(lambda x, grad_y: Sum(x.T @ grad_y), x, grad_y)   # a sum over the batch
 
 Everything else is decided here. A batch is cut into chunks: small enough that what is computed from one stays in the
-processor's cache, large enough that Python's own time does not matter. NumPy releases Python's global lock inside large
+processor's cache, large enough that Python's overhead does not matter. NumPy releases Python's global lock inside large
 operations, so threads that work on different chunks run at the same time. BLAS, which would start threads of its own
 inside each of them, is limited to one. On a GPU the whole batch is one chunk.
 
 Neither the chunks nor the order of a sum depend on the number of threads, so results have the same bits for any number.
 Several processes may share a batch, and a `Sum` is over all of it: see `processes.py`. The chunks of a process are then
-those that it would have of the whole batch, so 1, 2, 4 and 8 processes have the same bits too, where all have the same
-number of images, at least 8.
+chunks of the whole batch, so results have the same bits for 1, 2, 4 and 8 processes too, if all have the same number of
+images, at least 8.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from .processes import from_first_process, number_of_processes, sum_over_process
 from .threads import in_parallel, inside_parallel
 
 CHUNK_BYTES = 5 << 19  # of a kernel's working set; measured: see docs/performance.md
-FEWEST_CHUNKS, FEWEST_IMAGES = 8, 8  # of a batch, as far as a chunk then has as many images: see `_number_of_chunks`
+FEWEST_CHUNKS, FEWEST_IMAGES = 8, 8  # of a batch, if each chunk can have that many images: see `_number_of_chunks`
 
 
 class Sum:
@@ -85,7 +85,7 @@ def _number_of_chunks(images: int, size: float) -> int:
     """A power of two, so that the tree of sums is complete and each half of the batch is a half of the tree.
 
     The chunks of the whole batch are counted, and each process gets an equal share of them. A batch has at least 8
-    chunks, if these have 8 images, so that up to 8 processes can have the same chunks as one.
+    chunks, if each can have 8 images, so that up to 8 processes can have the same chunks as one.
     """
     processes = 1 if inside_parallel() else number_of_processes()  # a kernel's own call is about its chunk only
     images, size, chunks = images * processes, size * processes, 1

@@ -1,6 +1,6 @@
 """Arrays on GPUs added over processes, or sent from one to all, by NCCL: each process has a GPU of its own.
 
-Results are the same in all processes. NCCL chooses the order of a sum, so they are those of one GPU but for rounding.
+Results are the same in all processes. NCCL chooses the order of a sum, so they equal those of one GPU up to rounding.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _communicators: dict[int, Any] = {}  # NCCL's, by the handle of MPI's, which is 
 
 
 def is_for_nccl(value: Any) -> bool:
-    """Whether it is an array on a GPU whose dtype NCCL can add; the others take the way over the host."""
+    """Whether it is an array on a GPU whose dtype NCCL can add; the others go through the host."""
     if isinstance(value, (int, float, np.ndarray, np.generic)):
         return False
     return value.dtype.name in ("float32", "float64", "int32", "int64")
@@ -27,7 +27,7 @@ def all_sum(comm: Any, arrays: list[Array]) -> list[Array]:
     nccl, xp = load_nccl(), array_module(arrays[0])
     gpus = _communicator(comm, xp)
     sums = [xp.empty(array.shape, array.dtype) for array in arrays]
-    arrays = [xp.ascontiguousarray(array) for array in arrays]  # it makes (1,) of the shape ()
+    arrays = [xp.ascontiguousarray(array) for array in arrays]  # it turns the shape () into (1,)
     stream = xp.cuda.get_current_stream().ptr
     nccl.groupStart()  # all of them in one launch
     for array, total in zip(arrays, sums):
@@ -46,7 +46,7 @@ def broadcast(comm: Any, array: Array) -> Array:
 
 
 def _communicator(comm: Any, xp: Any) -> Any:
-    """NCCL's communicator of the processes, each with its current GPU. MPI sends the number by which they meet.
+    """NCCL's communicator of the processes, each with its current GPU. MPI sends the id by which they find one another.
 
     Raises DeviceError, in all of them, where two have the same GPU.
     """

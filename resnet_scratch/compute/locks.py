@@ -1,4 +1,4 @@
-"""Locks of the operating system between processes: each ends with the process that holds it, however that ends.
+"""The operating system's locks between processes: each is released when its process ends, however it ends.
 
 Where there are no such locks (in a browser; on some network drives) nothing is locked.
 """
@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-POLL_SECONDS = 0.2  # between two looks whether a lock is free
+POLL_SECONDS = 0.2  # between two checks whether a lock is free
 
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Inside, nobody else is inside `locked(path)`: others wait. The file, which is empty, stays. Where it cannot be
-    made, nothing is locked: nobody can write in its folder."""
+    """Only one caller at a time is inside `locked(path)`: others wait. The file, which is empty, stays. Where it
+    cannot be made, nothing is locked: nobody can write in its folder."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)

@@ -16,8 +16,8 @@ def all_sum(comm: Any, values: list[Any]) -> list[Any]:
     This is recursive doubling. Partners exchange what they have, and both add the two: first neighbours, then processes
     at distance 2, 4, ... With v0, v1, ... of processes 0, 1, ... that is ((v0 + v1) + (v2 + v3)) + ..., a binary tree,
     and each round doubles the number of processes that a value is the sum of. (MPI's own Allreduce may add in any
-    order.) Where the number of processes is no power of two, those above one give their values to others first, and are
-    given the result at the end.
+    order.) Where the number of processes is not a power of two, those beyond the largest power give their values to
+    others first, and are given the result at the end.
 
     Arrays on GPUs are added by NCCL, in an order that it chooses: see `gpus.py`.
     """
@@ -89,5 +89,5 @@ def _on_host(value: Any) -> np.ndarray:
 
 
 def _is_number(value: Any) -> bool:
-    """Whether it is Python's own, which must stay so: a NumPy integer would turn float32 into float64."""
+    """Whether it is a Python number, which must stay one: a NumPy integer would turn float32 into float64."""
     return isinstance(value, (int, float))

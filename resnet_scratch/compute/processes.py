@@ -1,7 +1,7 @@
 """Processes that share every batch: the same computation on one machine or many, over MPI.
 
-Every process holds the whole model, and of every batch its part of the images. What it computes per image it computes
-for its own part; what is a sum over the batch is finished by exchanging messages. `over_batch` sees to that, so layers
+Every process holds the whole model, and its part of the images of every batch. It computes whatever is per image for
+its own part; a sum over the batch is completed by exchanging messages. `over_batch` sees to that, so layers
 (except batch norm over groups), optimizers and the training loop know nothing about processes.
 
     with processes():      # with `mpiexec -n 4 python script.py`: four processes that work together; else one alone
@@ -56,7 +56,7 @@ def find_mpiexec() -> str | None:
 
 
 def reports(all_have_it: bool) -> bool:
-    """Whether this process is to print an error: not where all of them have one, and another one is the first."""
+    """Whether this process is to print its error: not where all have one and this is not the first process."""
     number = next((os.environ[name] for name in LAUNCHED if name in os.environ), "0")
     return number == "0" or not (all_have_it or _all_failed)
 
@@ -78,11 +78,11 @@ def is_first_process() -> bool:
 
 @contextmanager
 def processes() -> Iterator[None]:
-    """Inside, all processes that MPI has started together share every batch. Elsewhere nothing happens.
+    """Inside, all processes that MPI has started together share every batch. In any other process nothing happens.
 
     What is printed inside is printed by the first of them only. Each uses as many threads as it has processors to
-    itself, unless a number was chosen. An exception that not all have ends them all: none waits for ever for messages
-    of one that is gone. Raises ProcessesError where mpi4py or its MPI library is missing, or is not mpiexec's.
+    itself, unless a number was chosen. An exception that not all raise ends them all: none waits for ever for messages
+    from one that is gone. Raises ProcessesError where mpi4py or its MPI library is missing, or is not mpiexec's.
     """
     global _comm, _is_first, _all_failed
     if _comm is not None or not launched_by_mpi():
@@ -127,7 +127,7 @@ def wait_for_all() -> None:
 
 
 def _all_arrive(comm: Any, patience: float) -> bool:
-    """Whether all processes call this within so many seconds."""
+    """Whether all processes call this within `patience` seconds."""
     request, deadline = comm.Ibarrier(), time.monotonic() + patience
     while not request.Test():
         if time.monotonic() > deadline:
@@ -190,7 +190,7 @@ def share_out(function: Callable[[Any], T], items: Sequence[Any]) -> list[T]:
 
 
 def by_first_process(function: Callable[[], T]) -> T:
-    """In all processes what `function()` returns in the first, which alone calls it. What it raises, all raise."""
+    """What `function()` returns in the first process, which alone calls it, for all. What it raises, all raise."""
     if _comm is None:
         return function()
     answer: tuple[Any, Exception | None] = None, None
@@ -206,15 +206,15 @@ def by_first_process(function: Callable[[], T]) -> T:
 
 
 def largest(*numbers: int) -> tuple[int, ...]:
-    """The largest that any process has of each of the numbers: how all decide alike what one process alone knows."""
+    """The largest value that any process has of each number: so all decide alike what only one process knows."""
     return numbers if _comm is None else tuple(map(max, zip(*_comm.allgather(numbers))))
 
 
 def check_same(facts: Callable[[], Mapping[str, Any]]) -> None:
-    """Raises ProcessesError, in all processes, which names what of `facts()` is not the same in all."""
+    """Raises ProcessesError, in all processes, naming those of `facts()` that are not the same in all."""
     if _comm is None:
         return
     everyone = _comm.allgather(dict(facts()))
     for number, theirs in enumerate(everyone):
         if different := [name for name, value in theirs.items() if value != everyone[0].get(name)]:
-            raise ProcessesError(f"process {number} cannot work with process 0: other {', '.join(different)}")
+            raise ProcessesError(f"process {number} cannot work with process 0: different {', '.join(different)}")

@@ -58,7 +58,7 @@ def processors() -> frozenset[int]:
 
 
 def share_processors(processes: int) -> None:
-    """Where no number of threads was chosen, leave as many processors to each of the `processes` on them."""
+    """Where no number of threads was chosen, give each of the `processes` an equal share of the processors."""
     global _default
     if THREADS_VARIABLE not in os.environ:
         _default = max(1, len(processors()) // processes)
@@ -70,7 +70,7 @@ def inside_parallel() -> bool:
 
 
 def in_parallel(work: Callable[[], None], most: int) -> None:
-    """Call `work()` in all threads at once, in `most` of them at the most, and return when all are done.
+    """Call `work()` in all threads at once, but in no more than `most`, and return when all are done.
 
     The threads share the work among themselves, and have the caller's context, such as its `np.errstate`. A `work` that
     calls this again goes on alone: all threads may be busy with work like it. Raises what `work` raises, after all
@@ -166,8 +166,8 @@ def _blas() -> Any:
 
 
 def _set_threads(library: Any, threads: int) -> None:
-    """Set the threads of a BLAS, from any of ours. threadpoolctl 3.8 lets only the first thread do that which did, and
-    ignores all others, silently; but here the last to leave, who gives them back, may be another than the first."""
+    """Set the threads of a BLAS, from any of ours. threadpoolctl 3.8 lets only the first thread that did so do it
+    again, and silently ignores all others; but here the last to leave, which restores them, may not be the first."""
     release = getattr(library, "clear_controlling_thread", lambda force: None)
     release(force=True)
     library.set_num_threads(threads)

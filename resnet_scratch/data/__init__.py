@@ -40,7 +40,7 @@ def load(
     """The data set of this name: "shapes" is generated; "cifar10" and "cifar100" are read from `data_dir`, or
     downloaded. Any other name is the path of a folder of your own, with a folder of images for each class: see
     `load_folder`. They are scaled to `image_size`, and `mirror` says whether training may flip them; a data set with a
-    name keeps the size of its images, 32x32, and has its own answer about flips, whatever is passed here.
+    name keeps the size of its images, 32x32, and decides about flips itself, whatever is passed here.
 
     Raises UnknownDataError if there is no data set of this name, and DataError if it cannot be read or downloaded, or
     if a `data_dir` is given for shapes or a folder.

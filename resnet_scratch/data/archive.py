@@ -1,4 +1,4 @@
-"""Files out of a .tar.gz archive that may come from anybody: read in one pass, to the end, in bounded memory and time.
+"""Files from a .tar.gz archive that may come from anybody: read in one pass, to the end, in bounded memory and time.
 
 Reading to the end matters: the checksum of all that was unpacked is the last thing in the file.
 """

@@ -2,7 +2,7 @@
 
 Source of the augmentation: He et al. 2015, "Deep Residual Learning", section 4.2: 4 pixels are padded on each side, and
 a crop of the original size is randomly sampled from the padded image or its horizontal flip. Random numbers are drawn
-on the host, also for images on a GPU, so both see the same crops.
+on the host, even for images on a GPU, so CPU and GPU see the same crops.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def resize(images: Array, size: int) -> Array:
 
     Along an axis, a pixel of the result is a weighted mean of pixels: the weights decrease linearly with the distance
     from its centre, to 0 at the distance of one pixel of the coarser of the two images. This is bilinear interpolation
-    with antialiasing, as of Pillow and of PyTorch. Raises ValueError for images that are no array of floats.
+    with antialiasing, as in Pillow and PyTorch. Raises ValueError for images that are not an array of floats.
     """
     check_floats("images", images, IMAGES)
     check_whole("size", size)

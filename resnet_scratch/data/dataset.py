@@ -56,7 +56,7 @@ class Dataset:
                     f"{part}_labels must be 0 to {len(self.classes) - 1}, as there are {len(self.classes)} classes; "
                     f"got {lowest} to {highest}"
                 )
-            # a uint8 label would overflow where one computes with it
+            # a uint8 label would overflow in arithmetic
             object.__setattr__(self, f"{part}_labels", labels.astype(np.int64, copy=False))
 
     @classmethod
@@ -74,7 +74,7 @@ class Dataset:
 
         `test` are images and labels to test on. Without them a fifth of each class is held out at random, always the
         same: at least one image, except of a class that has only one, which is trained on. Raises DataError for arrays
-        of another dtype or shape, for labels that are no index of a class, and where nothing can be held out.
+        of another dtype or shape, for labels that are not the index of a class, and where nothing can be held out.
         """
         if not isinstance(classes, (list, tuple)):
             raise DataError(f"classes must be a list of names, got {brief(classes)}")
@@ -89,8 +89,8 @@ class Dataset:
     def mean(self) -> np.ndarray:
         """The mean of each channel over the training images, (3,) float32, for pixel values scaled to 0..1.
 
-        Raises DataError where a channel is the same in all images, which no normalisation can divide by its standard
-        deviation, and where no pixel is above 1.
+        Raises DataError where a channel is the same in all images, so that its standard deviation, by which images are
+        divided, is 0, and where no pixel is above 1.
         """
         return self._moments[0]
 

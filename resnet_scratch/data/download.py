@@ -1,4 +1,4 @@
-"""A large file from the first of several servers that has it; a download that broke off goes on where it stopped."""
+"""A large file from the first of several servers that has it; an interrupted download resumes where it stopped."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def load_folder(path: str | Path, image_size: int = 32, mirror: bool = False) ->
     train = path / "train" if _classes(path / "train") else path
     tests = [path / name for name in TEST_FOLDERS if train != path and (path / name).is_dir()]
     if len(tests) > 1:
-        warnings.warn(f"{tests[0]} is tested on, and not {', '.join(f.name for f in tests[1:])}", stacklevel=2)
+        warnings.warn(f"{tests[0]} is used for testing, not {', '.join(f.name for f in tests[1:])}", stacklevel=2)
     classes = _classes(train)
     if len(classes) < 2:
         found = f"only {classes[0]}" if classes else "none"
@@ -44,7 +44,7 @@ def load_folder(path: str | Path, image_size: int = 32, mirror: bool = False) ->
 
 
 def left_out(path: str | Path) -> Counter[str]:
-    """How many files of each ending are in the folders of classes, and are not read for that ending."""
+    """How many files of each ending are in the folders of classes, but are not read because of it."""
     files = [file for depth in ("*/*", "*/*/*") for file in Path(path).glob(depth) if file.is_file()]
     shown = [f for f in files if not any(name.startswith(".") for name in f.relative_to(path).parts)]
     return Counter(f.suffix.lower() or f.name for f in shown if f.suffix.lower() not in SUFFIXES)

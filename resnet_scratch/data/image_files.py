@@ -46,7 +46,7 @@ def image_files_in(folder: Path) -> list[Path]:
 def read_image_file(path: str | Path, size: Sequence[int]) -> np.ndarray:
     """An image file as uint8 (H, W, 3) with `size` = (H, W) in pixels: scaled to just cover that, then centre-cropped.
 
-    It is turned upright as its EXIF data say; what is transparent becomes white; of an animation it is the first frame.
+    It is turned upright as its EXIF data say; what is transparent becomes white; an animation gives its first frame.
     16-bit grey is scaled so that 65535 is white, and 32-bit grey, which has no agreed white, from its darkest pixel to
     its lightest. Raises ImageFileError for a file that is missing, is none of FORMATS, is damaged, or has over 89
     megapixels.
@@ -55,7 +55,7 @@ def read_image_file(path: str | Path, size: Sequence[int]) -> np.ndarray:
 
     H, W = size
     if not Path(path).is_file():
-        raise ImageFileError(f"{path} cannot be read ({'it is no file' if Path(path).exists() else 'No such file'})")
+        raise ImageFileError(f"{path} cannot be read ({'it is not a file' if Path(path).exists() else 'No such file'})")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

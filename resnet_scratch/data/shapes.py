@@ -23,8 +23,8 @@ CHUNK = 250  # images drawn at a time, so that intermediate arrays stay in the p
 
 
 def load_shapes(seed: int = 0) -> Dataset:
-    """10,000 training images and 2,000 test images, as many of each class. The same `seed` gives the same images, in
-    arrays of their own: what is done to those of one data set changes no other."""
+    """10,000 training images and 2,000 test images, equally many of each class. The same `seed` gives the same images,
+    in new arrays: changing those of one data set changes no other."""
     train_images, train_labels, test_images, test_labels = (array.copy() for array in _drawn(seed))
     return Dataset("shapes", CLASSES, train_images, train_labels, test_images, test_labels, mirror=True)
 
@@ -149,7 +149,7 @@ def _cross(u: np.ndarray, v: np.ndarray) -> np.ndarray:
 
 
 def _crescent(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """A disc without another disc."""
+    """A disc minus another disc."""
     return np.maximum(np.hypot(u, v) - 0.95, 0.75 - np.hypot(u - 0.45, v))
 
 

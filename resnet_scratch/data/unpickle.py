@@ -18,7 +18,7 @@ class UnpickleError(ValueError):
 
 
 class _Call:
-    """What the pickle would have called, with what arguments and state; nobody does."""
+    """What the pickle would have called, with its arguments and state. It is never called."""
 
     def __init__(self, function: str, arguments: tuple) -> None:
         self.function, self.arguments, self.state = function, arguments, ()

@@ -2,7 +2,7 @@
 
 `safetensors.torch.load_file` turns a file of weights into a state dict that torch loads as it is.
 
-Every file is complete in itself and written atomically: under its name is always the whole old file or the whole new
+Every file is complete in itself and written atomically: its name always stands for the whole old file or the whole new
 one. What a file says besides its arrays is one JSON text in its metadata, under one key: safetensors writes several
 keys in no fixed order, and the same run should give the same file to the bit.
 """
@@ -58,7 +58,7 @@ def read_about(path: str | Path) -> dict[str, Any]:
 
 
 def count_numbers(path: str | Path) -> int:
-    """How many numbers a file holds, which its header tells."""
+    """How many numbers a file holds, according to its header."""
     with _open(path) as file:
         return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())
 
@@ -113,7 +113,7 @@ def load_state(path: str | Path, arrays: Mapping[str, np.ndarray], model: Layer,
 
 
 def not_finite(model: Layer, optimizer: Optimizer) -> list[str]:
-    """The names of the state's arrays with infinities or NaN in them. Waits for a GPU once, unless there are some."""
+    """The names of the state's arrays with infinities or NaN in them. Waits for a GPU only once if there are none."""
     arrays = _arrays_of(model, optimizer)
     with np.errstate(invalid="ignore"):  # inf - inf
         if math.isfinite(sum(array.sum(dtype=np.float64) for array in arrays.values())):

@@ -9,12 +9,12 @@ import time
 from ..compute.processes import is_first_process
 from .run import Run
 
-COLUMNS_VARIABLE = "RESNET_SCRATCH_COLUMNS"  # of the terminal in which the standard output, a pipe, ends
+COLUMNS_VARIABLE = "RESNET_SCRATCH_COLUMNS"  # the width of the terminal at the other end of standard output, a pipe
 REFRESH_SECONDS = 0.5  # between two looks at the loss: each reads it from the device, which makes a GPU wait
 
 
 def heading(run: Run) -> str:
-    """What the columns of the epochs' lines are. Both are at most 80 columns wide."""
+    """The headings of the columns of `epoch_line`. Both lines are at most 80 characters wide."""
     evaluated_on = "val" if run.settings.validation else "test"
     return _line(run, ["epoch", "train loss", "accuracy", f"{evaluated_on} loss", "accuracy", "images/s", "left"])
 
@@ -35,7 +35,7 @@ def epoch_line(run: Run) -> str:
 
 
 def _loss(value: float) -> str:
-    """At most nine characters, also where a run diverges."""
+    """At most nine characters, even where a run diverges."""
     return f"{value:.3f}" if value < 1e5 else f"{value:.2e}"
 
 
@@ -91,7 +91,7 @@ class ProgressBar:
         return time.perf_counter() - self._refreshed > REFRESH_SECONDS
 
     def show_means(self, run: Run) -> None:
-        """Show the epoch's mean loss and accuracy so far. Raises RunError when the loss is no longer finite, also where
+        """Show the epoch's mean loss and accuracy so far. Raises RunError when the loss is no longer finite, even where
         nothing is shown."""
         self._bar.set_postfix_str("loss {:.3f}, accuracy {:.1%}".format(*run.training_means()))
         self._refreshed = time.perf_counter()

@@ -44,15 +44,15 @@ def import_model(
     seed: int = 0,
     image_size: int | None = None,
 ) -> Imported:
-    """The network in a file of PyTorch's weights: a .safetensors file, or whatever `torch.save` wrote of a state dict,
+    """The network in a file of PyTorch's weights: a .safetensors file, or a state dict that `torch.save` wrote,
     alone or inside a checkpoint. `models/recognise.py` says which networks and names are known.
 
     `classes` are the classes' names, or their number; they are named "0", "1", ... unless given. A file without the
     last layer needs them, and gets a new layer, drawn from `seed`. `normalisation` is (mean, std) of the images that
     the network was trained on; unless given, ImageNet's if the first convolution is 7x7, else CIFAR-10's.
     `image_size` is their height and width; unless given, that of the network in the table of models, or else 224 or 32
-    by the same rule. A file that `save_model` wrote
-    says all this itself, and is believed where nothing is given.
+    by the same rule. A file that `save_model` wrote says all this itself, and what it says holds unless other values
+    are given.
 
     Raises CheckpointError for a file that cannot be read or does not fit, UnknownNetworkError for another network, and
     UserError for classes that do not suit it, for a normalisation that is not of values scaled to 0..1, and for an
@@ -105,8 +105,8 @@ def export_model(path: str | Path, model: ResNet, about: About) -> None:
 
     .onnx is the whole network, for ONNX Runtime: `onnx_model` says what it takes. .safetensors, .pth and .pt are its
     weights under torchvision's names, for PyTorch: `model.load_state_dict` takes them as they are. Raises UserError
-    for another ending, where .onnx needs onnx or .pth torch, for a layer that has no form in ONNX, and for weights of
-    a network that is no longer what `about` says.
+    for another ending, where onnx is missing for .onnx or torch for .pth, for a layer that has no form in ONNX, and for
+    weights of a network that is no longer what `about` says.
     """
     suffix = Path(path).suffix
     if suffix == ".safetensors":
@@ -141,7 +141,7 @@ def _read_torch(path: str | Path) -> dict[str, np.ndarray]:
         try:
             arrays[name] = tensor.detach().float().numpy()
         except (TypeError, RuntimeError) as error:  # a sparse one, or one without numbers
-            raise CheckpointError(f"{path} is unusable: {name} is no plain array ({error})") from None
+            raise CheckpointError(f"{path} is unusable: {name} is not a plain array ({error})") from None
     return arrays
 
 

@@ -22,7 +22,7 @@ class FolderInUse(UserError):
 
 
 def atomic_write(path: str | Path, content: bytes) -> None:
-    """Write a file so that under its name is always the whole old content or the whole new one.
+    """Write a file so that its name always stands for the whole old content or the whole new content.
 
     Raises OSError, which names the file, when that is not possible: on a full disk, say. The old content is then kept.
     """
@@ -67,7 +67,7 @@ class FolderLock:
         file = os.open(self.folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o666)
         if not lock(file):
             os.close(file)
-            raise FolderInUse(f"another run is writing to {self.folder}: wait for its end, or choose another folder")
+            raise FolderInUse(f"another run is writing to {self.folder}: wait for it to end, or choose another folder")
         self._file = file
 
     def release(self) -> None:

@@ -44,7 +44,7 @@ def write_log(folder: Path, history: History) -> None:
         atomic_write(folder / LOG_FILE, text.getvalue().encode())
     except PermissionError as error:
         warnings.warn(
-            f"{folder / LOG_FILE} is not up to date: {error.strerror}; has a program opened it?", stacklevel=2
+            f"{folder / LOG_FILE} is not up to date: {error.strerror}; is it open in another program?", stacklevel=2
         )
 
 

@@ -1,7 +1,7 @@
 """A network as an ONNX model, which ONNX Runtime and most tools for deployment read. Needs onnx.
 
-Here a layer is called with the names of values in place of arrays. It adds what it computes to the graph and returns
-the name of its output. So a block's formula, `__call__`, writes itself down. ONNX has torch's layout: images
+Here a layer is called with the names of values instead of arrays. It adds what it computes to the graph and returns
+the name of its output. So calling a block's formula, `__call__`, records it. ONNX has torch's layout: images
 (N, C, H, W), weights (O, C, KH, KW).
 """
 
@@ -33,7 +33,7 @@ from ..models import ResNet
 from ..models.torch_layout import to_torch
 from .weights import About
 
-OPSET, IR_VERSION = 17, 8  # of 2022: what is read everywhere by now
+OPSET, IR_VERSION = 17, 8  # from 2022: by now they are supported everywhere
 
 
 class Op(NamedTuple):
@@ -114,7 +114,7 @@ def onnx_model(model: ResNet, about: About) -> Any:
 
 
 class _Traced:
-    """In place of a layer in formulas: called as it is, with the layers below it, traced, by name and in a row."""
+    """Stands in for a layer in formulas: called like one, it holds the traced layers below it, by name and in order."""
 
     def __init__(self, formula: Callable[..., str], children: dict[str, Callable[..., str]]) -> None:
         self._formula, self._row = formula, list(children.values())
@@ -131,7 +131,7 @@ class _Traced:
 
 
 class _Graph:
-    """The nodes and arrays that were met so far."""
+    """The nodes and arrays collected so far."""
 
     def __init__(self) -> None:
         self.nodes: list[Any] = []

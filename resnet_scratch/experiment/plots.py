@@ -78,7 +78,7 @@ def compare(histories: Mapping[str, History], evaluated_on: str = "test") -> Fig
         _integer_epochs(axes, [row["epoch"] for history in histories.values() for row in history])
         axes.set_title(title, fontsize=10)
         axes.legend(frameon=False, title="at the end")
-    left.set_ylim(bottom=0)  # of both, and at last: it ends the search for limits that suit the curves
+    left.set_ylim(bottom=0)  # of both axes, and last: it turns off automatic limits
     return figure
 
 

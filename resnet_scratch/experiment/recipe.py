@@ -61,7 +61,7 @@ class Recipe:
             raise RecipeError(f"weight_decay must be at least 0 and finite, got {self.weight_decay}")
         if (self.epochs is None) == (self.steps is None):
             raise RecipeError(
-                f"a recipe has epochs or steps, one of them; got epochs={self.epochs}, steps={self.steps}"
+                f"a recipe must have either epochs or steps; got epochs={self.epochs}, steps={self.steps}"
             )
         if self.crop_padding < 0:
             raise RecipeError(f"crop_padding must be at least 0, got {self.crop_padding}")

@@ -1,4 +1,4 @@
-"""What a training run is. `storage.py` keeps it in a folder, `trainer.py` brings it to its end.
+"""What a training run is. `storage.py` keeps it in a folder, `trainer.py` trains it to the end.
 
 The random state of a run is its seed and the number of its step, because batches are a pure function of both.
 """
@@ -190,12 +190,12 @@ def build_run(settings: Settings, lock: FolderLock, device: str, dataset: data.D
     optimizer = recipe.make_optimizer(model.parameters())
     checksums, sums = _data_checksums(dataset), EpochSums.zeros(device)
     run = Run(lock, settings, dataset.to(device), checksums, device, model, optimizer, sums)
-    About.of(model, dataset, recipe.name, settings.seed, 0, run.image_size).check()  # not when it has been trained
+    About.of(model, dataset, recipe.name, settings.seed, 0, run.image_size).check()  # now, not after training
     return run
 
 
 def _check_parts(recipe: Recipe) -> None:
-    """Raises where a process would have no image of a batch, or a part of a group of batch norm's."""
+    """Raises where a process would have no image of a batch, or only part of a group for batch norm."""
     part_of_batch(recipe.batch_size)
     group, number = recipe.batch_norm_group, number_of_processes()
     if group is not None and recipe.batch_size % (group * number):

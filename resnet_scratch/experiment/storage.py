@@ -1,6 +1,6 @@
 """A run in its folder: started, saved, resumed, and given another length.
 
-What `resume` continues is, to the bit, the run never interrupted.
+A run that `resume` continues is, to the bit, what it would be without the interruption.
 """
 
 from __future__ import annotations
@@ -115,12 +115,12 @@ def save(run: Run) -> None:
 
 
 def _write_settings(run: Run) -> None:
-    """Write config.json, for people: the state has it all."""
+    """Write config.json for people to read: the state holds the same."""
     atomic_write(run.folder / SETTINGS_FILE, (json.dumps(dataclasses.asdict(run.settings), indent=2) + "\n").encode())
 
 
 def _write_results(run: Run) -> None:
-    """Write what follows from the state: the weights, after the best epoch so far also under that name, and the log."""
+    """Write what follows from the state: the weights (after the best epoch so far, also as BEST_FILE), and the log."""
     recipe, seed = run.settings.recipe.name, run.settings.seed
     about = dataclasses.asdict(About.of(run.model, run.dataset, recipe, seed, run.step, run.image_size))
     save_weights(run.folder / WEIGHTS_FILE, run.model, about)  # without `save_model`'s check: the run built its model
@@ -173,7 +173,7 @@ def _restore(
     if changed := [name for name, value in run.data_checksums.items() if checksums.get(name) != value]:
         raise RunError(
             f"the {run.dataset.name} data are not those that the run in {folder} was started with: "
-            f"other {', '.join(changed)}"
+            f"different {', '.join(changed)}"
         )
     run.sums = EpochSums.from_array(load_state(folder / STATE_FILE, arrays, run.model, run.optimizer), run.device)
     run.step, run.history = about["step"], about["history"]

@@ -1,4 +1,4 @@
-"""Brings a run to its end, or to a signal: the training loop, with evaluation, log, checkpoints and figures."""
+"""Trains a run to the end, or until a signal: the training loop, with evaluation, log, checkpoints and figures."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def finish(run: Run, echo: Callable[[str], None] = print) -> Evaluation | signal
             run.sums.add(step)
             epoch_over = run.step % run.steps_per_epoch == 0 or run.finished
             if epoch_over:
-                wait_for(run.device)  # a GPU does later what it is told to do, and that is time for training
+                wait_for(run.device)  # a GPU runs asynchronously: what it still has to do is training time
             then = _count_time(run, then, training=True)
             bar.advance(run)
             if epoch_over:
@@ -77,7 +77,7 @@ def finish(run: Run, echo: Callable[[str], None] = print) -> Evaluation | signal
                 save(run)
                 if stop:
                     return signal.Signals(stop)
-                if epoch_over:  # printed when it is saved: who reads the lines may have gone, which raises
+                if epoch_over:  # printed after saving: printing raises if the lines have no reader any more
                     echo(epoch_line(run))
                     bar.begin_epoch(run)
                 saved = then = _count_time(run, then, training=False)

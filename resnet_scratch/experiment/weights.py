@@ -70,8 +70,8 @@ class About:
     def of(
         cls, model: ResNet, dataset: Dataset, recipe: str, seed: int, step: int, image_size: int | None = None
     ) -> About:
-        """The description of `model`, trained on `dataset` for `step` steps, at last with images of this size; None:
-        their own. Raises UserError for a network that is no ResNet: it has no configuration to be built from."""
+        """The description of `model`, trained on `dataset` for `step` steps, most recently on images of this size;
+        None: their own. Raises UserError for a network that is not a ResNet: it has no configuration to build from."""
         if not isinstance(model, ResNet):
             raise UserError(f"model must be a ResNet, got {type(model).__name__}; {ANY_NETWORK}")
         mean, std = tuple(map(float, dataset.mean)), tuple(map(float, dataset.std))
@@ -178,7 +178,7 @@ class _Zeros(np.random.Generator):
 
 
 def _build(about: About, numbers: float) -> ResNet:
-    """The network that `about` describes, with zeros for weights, of which there may be so many `numbers`."""
+    """The network that `about` describes, with zeros for weights, of which there may be at most `numbers`."""
     return build(ResNetConfig(**_with_tuples(about.config)), len(about.classes), rng=_Zeros(numbers))
 
 
@@ -189,8 +189,8 @@ def _described(network: Layer) -> dict[str, str]:
 
 
 def _kind(layer: Layer) -> str:
-    """The type of a layer, and what else decides its output in evaluation; of one that is not the library's its module
-    too, since it may have the same name."""
+    """The type of a layer, and what else decides its output in evaluation. For a type that is not the library's, its
+    module too, since the names may be the same."""
     kind = type(layer)
     module = "" if kind.__module__.startswith("resnet_scratch.") else f" of {kind.__module__}"
     settings = [f"{key} {getattr(layer, key)}" for key in SETTINGS if hasattr(layer, key)]

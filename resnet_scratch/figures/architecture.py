@@ -23,8 +23,8 @@ Point = tuple[float, float]
 def draw_architecture(model: ResNet) -> Figure:
     """Draw a network row by row: its stem, its stages block by block, and its head.
 
-    A box is a convolution (its window, its channels, and "/2" for a stride of 2), a pooling or the classifier. The line
-    over a block is its shortcut, which is dashed where the shape changes. On the right is what each row puts out:
+    A box is a convolution (its window, its channels, and "/2" for a stride of 2), a pooling layer or the classifier.
+    The line over a block is its shortcut, which is dashed where the shape changes. On the right is each row's output:
     height x width x channels, and a cuboid with these sides, on one scale for the pixels and one for the channels.
     Of a stage with more than four blocks, the middle ones are left out.
     """

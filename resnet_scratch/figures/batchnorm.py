@@ -91,7 +91,7 @@ def draw_circle(x: np.ndarray, xhat: np.ndarray, grad_x: np.ndarray) -> Figure:
 def draw_running(
     means: Sequence[float], variances: Sequence[float], mean: float, var: float, momentum: float
 ) -> Figure:
-    """Running averages after 0, 1, 2, ... batches, and the approach to the true `mean` and `var` that is expected."""
+    """Running averages after 0, 1, 2, ... batches, and their expected approach to the true `mean` and `var`."""
     fig, axes = plt.subplots(1, 2, figsize=(7.5, 2.6), layout="constrained")
     for ax, title, values, target in zip(axes, ("running mean", "running variance"), (means, variances), (mean, var)):
         steps = np.arange(len(values))

@@ -60,7 +60,7 @@ def plot_scales(ax: Axes, norms: Mapping[tuple[str, float], np.ndarray], title: 
 def plot_moments(ax: Axes, values: Mapping[int, Sequence[float]], title: str, every_layer: bool = False) -> None:
     """Draw values by layer on a logarithmic axis, one curve for each step of training.
 
-    Unless there is one for `every_layer`, from the first, the values are those at the ends of blocks of two layers.
+    With `every_layer` there is a value for each layer, else one for the end of each block of two layers.
     """
     for (step, curve), (colour, line) in zip(values.items(), MOMENTS):
         at = np.arange(1, len(curve) + 1) if every_layer else layers(curve)

@@ -46,6 +46,6 @@ def plot_coverage(ax: Axes, confidence: np.ndarray, right: np.ndarray) -> None:
     accuracy = 100 * np.cumsum(surest_first) / number
     ax.plot(100 * number[start:] / N, accuracy[start:], color=BLUE, lw=2, label="the surest answers")
     ax.axhline(100 * right.mean(), color=GREY, lw=1, ls="--", label="all answers")
-    ax.set(xlabel="answers given (% of the images, the surest first)", ylabel="of these right (%)", ylim=(None, 101))
+    ax.set(xlabel="answers given (% of the images, the surest first)", ylabel="of these, correct (%)", ylim=(None, 101))
     ax.legend(frameon=False, fontsize=8)
     ax.spines[["top", "right"]].set_visible(False)

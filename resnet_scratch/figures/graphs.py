@@ -21,7 +21,7 @@ def draw_graph(
 ) -> None:
     """Draw named boxes at their positions (x, y), and arrows (from box, to box, text beside it) between them.
 
-    `labels` gives a box another text than its name; several boxes may so have the same text. `bend` curves the arrow
+    `labels` gives a box a text other than its name: several boxes may have the same text. `bend` curves the arrow
     from one box to another, such as {("x", "add"): 0.4}; positive values bend to the right of the arrow's direction.
     The text is beside the middle of its arrow: on the outside of a bend, and to the right of a straight arrow.
     Positions are in the units of `ax`, whose limits are set so that all boxes are inside. Drawing a second set of

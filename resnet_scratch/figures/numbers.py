@@ -21,8 +21,8 @@ def draw_numbers(
 ) -> None:
     """Draw a matrix (rows, columns), each number written into its cell.
 
-    `frames` are outlines around some cells: ((first row, first column, rows, columns), colour). With `shade`, a cell is
-    the darker the larger its number is, regardless of sign: blue for values of the forward pass, orange for a
+    `frames` are outlines around some cells: ((first row, first column, rows, columns), colour). With `shade`, a
+    cell is darker the larger its number is, regardless of sign: blue for values of the forward pass, orange for a
     `gradient`.
     """
     for (row, column), value in np.ndenumerate(array):

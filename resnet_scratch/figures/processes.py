@@ -45,7 +45,7 @@ def draw_ring(rounds: Sequence[Sequence[Sequence[Collection[int]]]]) -> Figure:
 
 
 def draw_messages(ax: Axes, sent: Sequence[tuple[int, int, int]], size: int, latency: float, title: str) -> float:
-    """The messages of an all-reduce, with time going down, in units of the time that `size` numbers take on the way.
+    """The messages of an all-reduce, with time going down, in units of the time that it takes to send `size` numbers.
 
     `sent` lists (sender, receiver, how many numbers). The n-th message of each process belongs to round n, which takes
     `latency` + numbers / size. Returns when the last round ends.

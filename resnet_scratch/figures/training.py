@@ -14,7 +14,7 @@ WINDOW = 8  # steps over which noisy losses are averaged
 
 
 def moving_average(losses: Sequence[float]) -> np.ndarray:
-    """The mean of the last `WINDOW` losses, for each of the n steps that has so many: n - WINDOW + 1 numbers, or 0."""
+    """The mean of the last `WINDOW` losses, from step `WINDOW` on: n - WINDOW + 1 numbers for n losses, or none."""
     if len(losses) < WINDOW:  # NumPy would slide the losses along the window
         return np.empty(0)
     return np.convolve(losses, np.ones(WINDOW) / WINDOW, "valid")

@@ -1,4 +1,4 @@
-"""Which part of an image a prediction depends on: the gradient with respect to the pixels, Grad-CAM, and covering.
+"""Which part of an image a prediction depends on: the gradient with respect to the pixels, Grad-CAM, and occlusion.
 
 The first two start a backward pass at the logit of one class, with the network in evaluation mode.
 """

@@ -1,4 +1,4 @@
-"""The layers: one operation per file, each with its forward and its backward; and what one of your own is made of."""
+"""The layers: one operation per file, each with its forward and its backward; and what you need to write your own."""
 
 from .activation import ReLU
 from .batchnorm import BatchNorm2d

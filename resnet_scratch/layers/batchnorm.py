@@ -20,7 +20,7 @@ class BatchNorm2d(Layer):
     kept: running = (1 - momentum) * running + momentum * batch, with the unbiased variance, as PyTorch has it. In
     evaluation the running averages are used.
 
-    With `group`, training normalises each group of so many successive images by its own statistics: "ghost batch norm".
+    With `group`, training normalises every `group` successive images by their own statistics: "ghost batch norm".
     A group must lie within one process. The running averages then move towards the mean of the groups' means, and of
     their variances, once per batch; the source moves them towards one group after another.
 
@@ -43,11 +43,11 @@ class BatchNorm2d(Layer):
 
     def forward(self, x: Array, training: bool = False) -> tuple[Array, tuple | list[tuple]]:
         """x (N, H, W, C) -> y (N, H, W, C). The cache is (x, mean, 1 / sqrt(var + eps), training); in training with
-        groups, a list of what it is for each group.
+        groups, a list of such caches, one for each group.
 
         A channel that never varies becomes its bias, or nan where eps is 0. Raises ValueError when C is not `channels`.
         Raises UserError in training when there is one value per channel only, which would be its own mean, and when N
-        is no multiple of `group`.
+        is not a multiple of `group`.
         """
         check_images(x, self.channels)
         if training and self.group is not None:
@@ -113,7 +113,7 @@ class BatchNorm2d(Layer):
 
 
 def _mean_of_pixels(image: Array) -> Array:
-    """The mean of each channel of an image (H, W, C), taken from a pixel's value on: so it is exact where a channel
-    never varies."""
+    """The mean of each channel of an image (H, W, C), computed relative to one pixel, so that it is exact where a
+    channel never varies."""
     pixel = image[0, 0]
     return pixel + (image - pixel).mean((0, 1))

@@ -90,7 +90,7 @@ class Conv2d(Layer):
         return grad_x
 
     def _backward_as_convolution(self, grad_y: Array, x: Array) -> Array:
-        """With stride 1 the gradient of a convolution is again one, of grad_y with the flipped kernel.
+        """With stride 1 the gradient of a convolution is itself a convolution, of grad_y with the flipped kernel.
 
         Pixel x[h] reaches y[h + PH - kh] through weight[kh], so grad_x[h] sums grad_y[h + PH - kh] * weight[kh] over
         kh; with j = KH-1-kh the index is h + j - (KH-1-PH): a convolution padded by KH-1-PH. Its columns are used
@@ -124,7 +124,7 @@ class Conv2d(Layer):
         return math.prod(output_shape) * math.prod(self.kernel_size) * self.in_channels
 
     def _check_and_sum(self, grad_y: Array, x: Array) -> None:
-        """What every way back begins with: check the shape of grad_y; its sum is the gradient of the bias."""
+        """What every backward begins with: check the shape of grad_y; its sum is the gradient of the bias."""
         check_gradient(grad_y, (len(x), *self._output_size(x), self.out_channels))
         if self.bias is not None:
             self.bias.grad = over_batch(lambda grad_y: Sum(channel_sum(grad_y)), grad_y)

@@ -1,7 +1,7 @@
 """Batch norm over groups of the batch: each group of successive images is normalised by its own statistics.
 
-That is what most frameworks do where several processes share a batch: each normalises its own images only. A group
-needs no processes, and the result does not depend on how many there are, as long as each has whole groups.
+That is what most frameworks do where several processes share a batch: each normalises its own images only. Groups work
+in a single process too, and the result does not depend on the number of processes, as long as each has whole groups.
 
 Source: Hoffer, Hubara and Soudry 2017, "Train longer, generalize better", section 4, algorithm 1, "ghost batch norm".
 """
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 
 def forward_groups(norm: BatchNorm2d, x: Array, group: int) -> tuple[Array, list[tuple]]:
-    """`norm.forward(x, training=True)` where each `group` images of x (N, H, W, C) are a batch of their own: y, and the
-    cache of each group. Raises UserError when N is no multiple of `group`."""
+    """`norm.forward(x, training=True)` where every `group` images of x (N, H, W, C) are a batch of their own: y, and
+    the cache of each group. Raises UserError when N is not a multiple of `group`."""
     if len(x) % group:
         raise UserError(f"batch normalisation over groups of {group} images needs whole groups in every process, "
                         f"got {len(x)} images")  # fmt: skip

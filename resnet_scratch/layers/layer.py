@@ -123,8 +123,8 @@ class Layer:
     def named_buffers(self) -> Iterator[tuple[str, Buffer]]:
         """All arrays of this layer and those below, learned or not, under torchvision's names (`bn1.running_mean`).
 
-        Raises UserError when one is there twice, because a layer is: `backward` overwrites its gradient, so that of the
-        other use would be lost. (A layer without arrays, such as ReLU, may be used twice.)
+        Raises UserError when one occurs twice, because its layer does: `backward` overwrites its gradient, so the
+        gradient of the other use would be lost. (A layer without arrays, such as ReLU, may be used twice.)
         """
         names: dict[Buffer, str] = {}
         for prefix, layer in self.named_layers():
@@ -148,7 +148,7 @@ class Layer:
     def to(self, device: str) -> Self:
         """Move every array of this layer, and of those below, to `device` ("cpu", "cuda", "cuda:1" or "auto"); returns
         the layer itself. Raises DeviceError."""
-        device = resolve_device(device)  # a wrong name is told also where there is no array to move
+        device = resolve_device(device)  # a wrong name is an error even where there is no array to move
         for _, buffer in self.named_buffers():
             buffer.map(lambda value: to_device(value, device))
         return self

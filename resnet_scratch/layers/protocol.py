@@ -37,7 +37,7 @@ def checked_forward(layer: Layer, *inputs: Array, training: bool = True) -> tupl
 
 
 def check_promises(layer: Layer, *inputs: Array, training: bool = True) -> None:
-    """Raises BrokenPromise for a layer that breaks the protocol. Its arrays, and gradients, are as before afterwards.
+    """Raises BrokenPromise for a layer that breaks the protocol. Its arrays and gradients are restored afterwards.
 
     Forward must give the same output for the same input. Backward must leave `grad_y` and x alone, overwrite the
     gradients of the parameters, and use the cache that it is given and nothing that forward kept in the layer.
@@ -47,7 +47,7 @@ def check_promises(layer: Layer, *inputs: Array, training: bool = True) -> None:
         y, cache = checked_forward(layer, *inputs, training=training)
         if not _near([checked_forward(layer, *inputs, training=training)[0]], [y]):
             raise BrokenPromise(
-                "forward is not deterministic: the same input gave two outputs; let it draw the same numbers"
+                "forward is not deterministic: the same input gave two outputs; draw the same random numbers each time"
             )
         upstream = array_module(y).asarray(np.random.default_rng(1).standard_normal(y.shape).astype(y.dtype))
         grad_y = upstream.copy()
@@ -75,7 +75,7 @@ def check_promises(layer: Layer, *inputs: Array, training: bool = True) -> None:
 
 def check_fast_paths(layer: Layer, *inputs: Array, training: bool = True) -> None:
     """Raises BrokenPromise unless `layer(x)` is the output of forward, and `backward_to_parameters` sets the gradients
-    that backward sets. The layer's arrays, and gradients, are as before afterwards."""
+    that backward sets. The layer's arrays and gradients are restored afterwards."""
     with restored(layer, gradients=True):
         if type(layer).__call__ is not Layer.__call__:
             y, _ = checked_forward(layer, *inputs, training=False)
@@ -94,7 +94,7 @@ def check_fast_paths(layer: Layer, *inputs: Array, training: bool = True) -> Non
 
 def turned_into_float64(layer: Layer, *inputs: Array, training: bool = True) -> str:
     """The name of the first result, such as "the output", that is float64 for float32; "" if there is none. The layer's
-    arrays are as before afterwards."""
+    arrays are restored afterwards."""
     with restored(layer, gradients=True):
         layer.astype(np.float32)
         y, cache = checked_forward(layer, *(x.astype(np.float32) for x in inputs), training=training)

@@ -14,10 +14,10 @@ from .layer import Layer
 class Sequential(Layer):
     """Layers in a row, each fed with the output of the one before. Without layers it is the identity.
 
-    `Sequential(a, b)` names them "0" and "1", as PyTorch does; `Sequential(conv1=a, bn1=b)` names them as it says.
+    `Sequential(a, b)` names them "0" and "1", as PyTorch does; `Sequential(conv1=a, bn1=b)` gives them these names.
     `row[0]` is the first and `row[-1]` the last, `len(row)` is their number, and `for layer in row` goes through them.
-    Raises TypeError for what is not a layer, such as a list of layers, and UserError for a name that cannot be one, and
-    when a layer with parameters is there twice.
+    Raises TypeError for what is not a layer, such as a list of layers, and UserError for a name that is not allowed and
+    when a layer with parameters occurs twice.
     """
 
     def __init__(self, *layers: Layer, **named: Layer) -> None:

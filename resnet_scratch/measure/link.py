@@ -80,7 +80,7 @@ class Link:
     bandwidth: float  # 1 / beta, in bytes per second
 
     def seconds(self, size: int) -> float:
-        """Of one message of so many bytes."""
+        """How long one message of `size` bytes takes."""
         return self.latency + size / self.bandwidth
 
     def then(self, other: Link) -> Link:
@@ -95,7 +95,7 @@ def rounds(processes: int) -> int:
 
 
 def communication_seconds(messages: Iterable[Message], processes: int, link: Link) -> float:
-    """Of all the messages, one after another. A broadcast is counted like a sum: its messages form a binary tree.
+    """How long all the messages take, in turn. A broadcast is counted like a sum: its messages form a binary tree.
 
     What the model leaves out: processes that wait because another is late, and messages that share a cable.
     """

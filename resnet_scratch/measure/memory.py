@@ -24,7 +24,7 @@ def peak_memory(library: str, workload: Workload, threads: int, steps: int = 3) 
     from concurrent.futures.process import BrokenProcessPool
     from multiprocessing import get_context
 
-    # of its own: memory that was used before is not given back
+    # in a new process: memory used earlier is not given back
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         try:
             return pool.submit(_peak_memory, library, workload, threads, steps).result()
@@ -51,8 +51,8 @@ def _peak_memory(library: str, workload: Workload, threads: int, steps: int) -> 
 def _peak_of(process: psutil.Process) -> Iterator[list[int]]:
     """A list of one number: the most memory, in bytes, that the process has in use while the `with` block runs.
 
-    Another thread looks every millisecond, because only some systems keep the peak themselves. What is in use for less
-    than that is not seen. Memory that is kept for further use, as this library and PyTorch keep it, is.
+    Another thread looks every millisecond, because only some systems keep the peak themselves. Memory in use for less
+    than that may be missed. Memory that is kept for reuse, as this library and PyTorch keep it, is seen.
     """
     peak, over = [process.memory_info().rss], threading.Event()
 

@@ -23,7 +23,7 @@ class Event:
 
     forward: `inputs` are (x,), or (branch, shortcut) for an addition; `outputs` are (y,).
     backward: `inputs` are (grad_y,); `outputs` are the gradients with respect to the layer's inputs, one for each, and
-    none of a `backward_to_parameters`, at which a training step ends.
+    none for a `backward_to_parameters`, with which a training step's backward pass ends.
     """
 
     name: str  # dotted, such as layer1.0.conv2; relu#2 at the layer's second use
@@ -45,7 +45,7 @@ def observe(model: Layer, observer: Callable[[Event], None]) -> Iterator[None]:
     Layers that are made of other layers (blocks, Sequentials) are not reported: their parts are. An empty `Sequential`,
     the identity, is not reported either.
 
-    A layer may be used again before its backward, as one ReLU for all: a use after the first is reported with its
+    A layer, such as one ReLU for all, may be used again before its backward: a use after the first is reported with its
     number, as `relu#2`, under the first name that the layer has. Its backwards come in the opposite order.
     """
     leaves: dict[int, tuple[str, Layer]] = {}

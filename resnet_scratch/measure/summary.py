@@ -83,7 +83,7 @@ class StepMemory:
 def training_memory(rows: list[Row], batch_size: int) -> StepMemory:
     """The memory of a step of SGD with momentum in float32, for `batch_size` images, from the rows of `summarise`.
 
-    At its peak a GPU holds in addition, for the convolution where this is most, the columns of the whole batch and
+    At its peak a GPU also holds, for the convolution that needs most, the columns of the whole batch and
     about six arrays as large as its output (gradients of both paths of a block, a padded copy, intermediate results);
     or, in a small batch, three copies of the largest parameters. A processor computes columns chunk by chunk.
     """

@@ -1,7 +1,7 @@
 """The blocks that residual networks are made of. Each `backward` reads as its `forward` from bottom to top.
 
-A block family is one class, with what the builder has to know of it as attributes. The names of its layers are
-torchvision's (conv1, bn1, ..., downsample), so that weights carry over both ways.
+A block family is one class, whose attributes say what the builder has to know about it. The names of its layers are
+torchvision's (conv1, bn1, ..., downsample), so that weights can be exchanged both ways.
 """
 
 from __future__ import annotations

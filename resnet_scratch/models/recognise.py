@@ -37,7 +37,7 @@ def torchvision_names(arrays: Mapping[str, Any]) -> dict[str, Any]:
         names = list(arrays)
     renamed = {re.sub(r"^linear\.", "fc.", name).replace(".shortcut.", ".downsample."): arrays[name] for name in names}
     if len(renamed) < len(arrays):
-        raise UnknownNetworkError("there are arrays under two names of the same, such as linear.weight and fc.weight")
+        raise UnknownNetworkError("two arrays would have the same name, such as linear.weight and fc.weight")
     return {name: array for name, array in renamed.items() if not name.endswith("num_batches_tracked")}
 
 

@@ -86,6 +86,6 @@ class ResNet(Sequential):
 def build(name: str | ResNetConfig, classes: int = 10, *, rng: np.random.Generator) -> ResNet:
     """The network of that name, or of a configuration of your own, with weights drawn from `rng`.
 
-    Raises ValueError for a name that does not exist (with near ones), or for classes below 1.
+    Raises ValueError for a name that does not exist (and suggests similar ones), or for classes below 1.
     """
     return ResNet(find(name) if isinstance(name, str) else name, classes, rng)

@@ -54,10 +54,10 @@ COUNTERPARTS: dict[type[Layer], Callable[[Any, Any], Any]] = {
 
 def twin(model: ResNet) -> Any:
     """A torch.nn.Module, images (N, 3, H, W) -> logits (N, classes), that computes what `model` computes, eagerly, with
-    torch.nn's own layers. (In training, batch norm over groups is not among them: there it takes the whole batch.)
+    torch.nn's own layers. (Batch norm over groups is not among them: in training, the twin normalises whole batches.)
 
-    Raises ImportError, saying what to install, when torch is missing. Raises UserError for a layer that is none of the
-    library's and no formula over layers.
+    Raises ImportError, saying what to install, when torch is missing. Raises UserError for a layer that is neither one
+    of the library's nor a formula over layers.
     """
     try:
         import torch

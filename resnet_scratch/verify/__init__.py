@@ -1,1 +1,1 @@
-"""Is it right? Gradient-check cases, planted mistakes, two devices compared, a report of the machine."""
+"""Is it right? Gradient-check cases, planted mistakes, two devices compared, a report on the machine."""

@@ -102,7 +102,7 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
                 yield Case(label, _randomise_norms(layer, rng), (images(4, 5, 6),))
     stems = [("basic", "patch", 8), ("basic", "imagenet", 16)]
     for name, stem, size in [*((name, "cifar", 8) for name in BLOCKS), *stems]:
-        # so wide that most kernels are checked in directions: their single elements are above
+        # so wide that most kernels are checked in directions: single elements are checked above
         config = ResNetConfig(f"small {name} net, {stem} stem", name, (1, 1), (10, 12), stem, "A", size)
         for training in (True, False) if (name, stem) == ("basic", "cifar") else (True,):
             label = f"{config.name}, {'training' if training else 'evaluation'}"

@@ -1,4 +1,4 @@
-"""Definitions of the layers, written as loops: slow, and easy to see to be right.
+"""Definitions of the layers, written as loops: slow, but easily seen to be right.
 
 Tests, tutorials and the checks of the exercises compare faster code with them. They use NumPy only and share no code
 with the layers, so a mistake in the layers is not repeated here.

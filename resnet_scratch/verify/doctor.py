@@ -65,7 +65,7 @@ def _check_device(device: str) -> Iterator[str]:
         differences = crosscheck(build("resnet8", rng=rng), images[:4], labels[:4], device)
         agree = "agree" if first_difference(differences) is None else f"{WRONG}: they differ"
         worst = np.max([d.worst for d in differences])
-        yield f"  with cpu, float64, layer by layer: {agree} (largest difference {worst:.1e})"
+        yield f"  compared with cpu in float64, layer by layer: {agree} (largest difference {worst:.1e})"
     workload = Workload("resnet20", 64, 32, device=device)
     seconds = race(numpy_jobs(workload), 3)
     speeds = (f"{kind} {workload.batch_size / min(times):.0f} images/s" for kind, times in seconds.items())

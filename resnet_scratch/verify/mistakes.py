@@ -143,7 +143,7 @@ def batchnorm_evaluation_backward(layer: BatchNorm2d, right: Backward, grad_y: A
     return _batchnorm(layer, right, grad_y, cache, 0, 0)
 
 
-@_mistake(ReLU, "the gradient passes also where x was negative", "the mask was forgotten")
+@_mistake(ReLU, "the gradient also passes where x was negative", "the mask was forgotten")
 def relu_passes_everything(layer: ReLU, right: Backward, grad_y: Array, y: Array) -> Array:
     return grad_y * 1
 
@@ -187,7 +187,7 @@ def linear_grad_bias_averaged(layer: Linear, right: Backward, grad_y: Array, x: 
     return grad_x
 
 
-@_mistake(Add, "each input gets half of the gradient", "as if the gradient had to be divided among them")
+@_mistake(Add, "each input gets half of the gradient", "it seems that the gradient has to be divided among them")
 def add_halves_gradient(layer: Add, right: Backward, grad_y: Array, cache: None) -> tuple[Array, Array]:
     return grad_y / 2, grad_y / 2
 
@@ -207,6 +207,6 @@ def block_forgets_shortcut(block: BasicBlock, right: Backward, grad_y: Array, ca
         del shortcut.backward
 
 
-@_mistake(CrossEntropy, "the gradient is not divided by the batch size", "that the loss is a mean was forgotten")
+@_mistake(CrossEntropy, "the gradient is not divided by the batch size", "they forget that the loss is a mean")
 def cross_entropy_not_averaged(layer: CrossEntropy, right: Backward, grad_y: Array, cache: Array) -> Array:
     return right(grad_y, cache) * len(cache)

@@ -102,7 +102,7 @@ def test_on_the_cpu_nothing_is_copied():
 def test_gpus_are_found_and_named(standin):
     assert devices() == ["cpu", "cuda:0", "cuda:1"] and why_no_gpu() == ""
     assert [resolve_device(d) for d in ("auto", "cuda", "cuda:1", "cpu")] == ["cuda:0", "cuda:0", "cuda:1", "cpu"]
-    with pytest.raises(DeviceError, match="device 'cuda:2' is not available: found are cpu, cuda:0, cuda:1"):
+    with pytest.raises(DeviceError, match="device 'cuda:2' is not available: this machine has cpu, cuda:0, cuda:1"):
         resolve_device("cuda:2")
     assert describe("cuda:1") == "cuda:1 (Stand-in, 16.0 GB)"
 

@@ -115,7 +115,7 @@ def test_a_process_that_is_gone_ends_all_with_a_message(tmp_path, what, message,
 def test_a_loss_that_is_not_finite_ends_all_after_the_same_step(tmp_path):
     result = together(2, "run", tmp_path, "diverge")
     steps = re.findall(r"RunError: the loss has not been finite since step (\d+)", result.stderr)
-    assert result.returncode != 0 and len(steps) == 2 and len(set(steps)) == 1
+    assert result.returncode != 0 and len(steps) == 2 and len(set(steps)) == 1, result.stderr
     assert "ends all of them" not in result.stderr  # because all have seen it
 
 
@@ -123,14 +123,15 @@ def test_a_loss_that_is_not_finite_ends_all_after_the_same_step(tmp_path):
 def test_a_process_with_another_recipe_or_data_set_is_refused(tmp_path, what, named):
     result = together(3, "run", tmp_path, what, 0, 2)
     assert result.returncode != 0
-    assert result.stderr.count(f"ProcessesError: process 2 cannot work with process 0: other {named}\n") == 3
+    message = f"ProcessesError: process 2 cannot work with process 0: different {named}\n"
+    assert result.stderr.count(message) == 3, result.stderr
     assert not (tmp_path / "state.safetensors").exists()
 
 
 def test_weights_that_drift_apart_end_all_after_the_epoch(tmp_path):
     result = together(2, "run", tmp_path, "uneven")
-    message = "ProcessesError: process 1 cannot work with process 0: other weights after step 3\n"
-    assert result.returncode != 0 and result.stderr.count(message) == 2
+    message = "ProcessesError: process 1 cannot work with process 0: different weights after step 3\n"
+    assert result.returncode != 0 and result.stderr.count(message) == 2, result.stderr
     assert not (tmp_path / "state.safetensors").exists()
 
 

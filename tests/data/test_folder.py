@@ -79,7 +79,7 @@ def test_a_class_may_be_called_train(tmp_path):
 def test_of_two_test_folders_the_other_is_named(tmp_path):
     for part, count in (("train", 3), ("test", 2), ("val", 1)):
         write(tmp_path / part, count)
-    with pytest.warns(UserWarning, match="test is tested on, and not val"):
+    with pytest.warns(UserWarning, match="test is used for testing, not val"):
         assert len(load(str(tmp_path)).test_images) == 4
 
 

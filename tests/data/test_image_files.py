@@ -122,5 +122,5 @@ def test_folders_give_their_images_sorted(tmp_path):
 def test_what_is_no_plain_file_is_not_opened(tmp_path):
     os.mkfifo(tmp_path / "pipe.png")  # opening it would wait for ever
     for path in (tmp_path / "pipe.png", tmp_path, "/dev/zero"):
-        with pytest.raises(ImageFileError, match="it is no file"):
+        with pytest.raises(ImageFileError, match="it is not a file"):
             read_image_file(path, (4, 4))

@@ -73,8 +73,8 @@ def test_mistakes_are_told():
     )
     assert Recipe(**good, epochs=2).learning_rates(10)(0) == pytest.approx(0.1)
     for changes, message in [
-        (dict(epochs=1, steps=1), "one of them"),
-        (dict(), "one of them"),
+        (dict(epochs=1, steps=1), "either epochs or steps"),
+        (dict(), "either epochs or steps"),
         (dict(epochs=0), "epochs must be above 0 and finite, got 0"),
         (dict(epochs=1, learning_rate=math.inf), "learning_rate must be above 0 and finite, got inf"),
         (dict(epochs=1, momentum=1.0), "momentum must be at least 0 and below 1, got 1.0"),

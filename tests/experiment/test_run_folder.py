@@ -64,7 +64,7 @@ def test_a_run_that_is_refused_leaves_the_folder_free(whole, tiny_dataset):
 @pytest.mark.parametrize("name", sorted(FILES - {"state.safetensors"}) + ["config.json"])
 def test_files_of_something_else_are_not_overwritten(tmp_path, tiny_dataset, name, content):
     (tmp_path / name).write_text(content)
-    with pytest.raises(run.RunError, match=f"{tmp_path} holds a {name} that is not of a run in it"):
+    with pytest.raises(run.RunError, match=f"{tmp_path} holds a {name} that does not belong to a run in it"):
         storage.start(run.Settings(RECIPE), tmp_path, "cpu", tiny_dataset)
     assert (tmp_path / name).read_text() == content and {*os.listdir(tmp_path)} <= {name, ".lock"}
 
@@ -128,13 +128,13 @@ def other(array):
 )
 def test_other_data_are_refused_and_named(whole, tiny_dataset, name, what):
     changed = dataclasses.replace(tiny_dataset, **{name: other(getattr(tiny_dataset, name))})
-    with pytest.raises(run.RunError, match=f"tiny data are not those .*started with: other {what}$"):
+    with pytest.raises(run.RunError, match=f"tiny data are not those .*started with: different {what}$"):
         storage.resume(whole, "cpu", dataset=changed)
 
 
 def test_other_class_names_and_mirroring_are_refused(whole, tiny_dataset):
     changed = dataclasses.replace(tiny_dataset, classes=tiny_dataset.classes[::-1], mirror=True)
-    with pytest.raises(run.RunError, match="other class names, mirror images$"):
+    with pytest.raises(run.RunError, match="different class names, mirror images$"):
         storage.resume(whole, "cpu", dataset=changed)
 
 

@@ -38,7 +38,7 @@ def test_with_gpus_each_is_tried_and_compared(standin):
     report = list(doctor.examine())
     assert [line for line in report if line.endswith(":")] == ["cpu:", "cuda:0:", "cuda:1:"]
     assert "GPU: cuda:0 (Stand-in, 16.0 GB), cuda:1 (Stand-in, 16.0 GB)" in report
-    assert "  the driver does CUDA 12.8, CuPy was built with 12.8" in report
+    assert "  the driver supports CUDA 12.8, CuPy was built with 12.8" in report
     assert sum("layer by layer: agree" in line for line in report) == 2
 
 
