@@ -28,8 +28,8 @@ DEPTHS = (20, 32, 44, 56)
 
 
 def errors(runs: Path, model: str, images: str) -> list[float]:
-    """The error on the "train" or "test" images in the last epoch, in per cent, for each seed that has been run; 90, a
-    guess, for one that diverged."""
+    """The error on the "train" or "test" images in the last epoch, in per cent, for each seed that has been run; 90, as
+    by guessing, for one that diverged."""
     return [100 * (1 - log[-1][f"{images}_accuracy"]) if log else 90.0 for log in logs(runs, model, EPOCHS)]
 
 

@@ -1,4 +1,4 @@
-"""The floor under docs/performance.md: what a training step of ResNet-20 costs if all but its convolutions were free.
+"""The floor under docs/performance.md: what a ResNet-20 training step would cost if all but its convolutions were free.
 
     python benchmarks/floor.py
 
@@ -83,7 +83,7 @@ def main():
         for name, channels_last in (("PyTorch NCHW", False), ("PyTorch channels_last", True)):
             jobs[name] = bench.torch_jobs(WORKLOAD, channels_last)["training step"]
     except ImportError:
-        print("PyTorch is not installed: without its step\n")
+        print("PyTorch is not installed, so its step is left out\n")
     seconds = bench.race(jobs, REPEATS)
     rivals = [name for name in jobs if name.startswith("PyTorch")]
     print(f"{'':<28}{'ms':>8}" + "".join(f"{'x of ' + rival:>28}" for rival in rivals))

@@ -1,13 +1,13 @@
 """Damaged and hostile files for each reader: only errors that the user is meant to see may come out.
 
     python benchmarks/fuzz.py --seconds 60             all readers, a minute in total, as CI does
-    python benchmarks/fuzz.py --cases 20000 weights    so many files for one reader
+    python benchmarks/fuzz.py --cases 20000 weights    this many files for one reader
     python benchmarks/fuzz.py --seed 7 --cases 1       the files are a function of the seed and the case's number
 
 Each case is a small valid file with one to eight mutations: bits flipped, bytes set, cut, doubled, removed, moved, or
 replaced by a piece of another valid file. What a checksum covers (an archive's members, a PNG's chunks) is also mutated
-before the checksum is made, so that the code after it is reached. A worker process per reader has a limit on memory;
-a case has a limit on time. Exit status 1, and the file under the temporary folder it names, if a case fails.
+before the checksum is computed, so that the code after the check is reached. A worker process per reader has a limit on
+memory; a case has a limit on time. If a case fails, the exit status is 1, and the output says where its file is.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def _stop(*_: object) -> None:
 
 
 def fuzz(name: str, seed: int, cases: int, seconds: float, kept: Path, answers) -> None:
-    """In a process of its own: so many cases, or as many as the time allows."""
+    """In a process of its own: `cases` cases, or as many as the time allows."""
     cifar10.CIFAR10 = archives.CIFAR10
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     signal.signal(signal.SIGALRM, _stop)

@@ -158,7 +158,7 @@ def states(folder: Path) -> tuple[Cases, Callable]:
         path.write_bytes(content)
         with suppress(UserError):
             read_state(path)
-        # The checksum keeps nearly every case from what is after it.
+        # The checksum stops nearly every case before the code that follows.
         load_state(path, {EPOCH_SUMS: np.zeros(3), **read_arrays(path)}, model, optimizer)
 
     return _safetensors_cases(path.read_bytes()), read

@@ -2,8 +2,9 @@
 
     python benchmarks/interruptions.py --kills 100
 
-Each signal in turn: SIGKILL, SIGTERM, SIGHUP, SIGINT. A run that finishes is compared, to the bit, with one that nobody
-interrupted, and the next one begins. Between epochs the runs save every few steps, so that many kills meet a write.
+The signals come in turn: SIGKILL, SIGTERM, SIGHUP, SIGINT. A run that finishes is compared, bit for bit, with one that
+was not interrupted, and the next one begins. Between epochs the runs save every few steps, so that many kills hit a
+write.
 """
 
 from __future__ import annotations
@@ -92,12 +93,12 @@ def main(kills: int, seed: int) -> int:
             seen[number.name, "stopped" if status == expected else f"status {status}"] += 1
             if status == 0 or kill == kills - 1:
                 if child(folder).wait() != 0 or not same_files(folder, whole):
-                    print(f"{folder.name}: after {kill + 1} interruptions in all, not the run that nobody interrupted")
+                    print(f"{folder.name}: after {kill + 1} interruptions in all, differs from the uninterrupted run")
                     return 1
                 runs, folder = runs + 1, Path(temporary, f"run {runs + 1}")
     for (name, what), count in sorted(seen.items()):
         print(f"{name}: {count} {what}")
-    print(f"{kills} interruptions, {remains} within the write of a file; {runs} runs finished, equal to the bit")
+    print(f"{kills} interruptions, {remains} during the write of a file; {runs} runs finished, equal bit for bit")
     return 0
 
 

@@ -3,7 +3,7 @@
     python benchmarks/ladder.py
 
 Each rung adds one idea to the rung before it; the ideas above it are taken out of the library, from outside. Rungs run
-in processes of their own, because an allocator, once told, stays told. All rungs are run in turn, several times, and
+in processes of their own, because an allocator keeps a setting. All rungs are run in turn, several times, and
 medians are printed: of the speeds, and of the speeds as multiples of the textbook's in the same round.
 """
 

@@ -1,4 +1,4 @@
-"""Accuracy against the size of the batch, on CIFAR-10: what many processes that share a batch make of a run.
+"""Accuracy against the size of the batch, on CIFAR-10: what happens to a run when many processes share a batch.
 
     python benchmarks/large_batches.py runs/large-batches --data-dir DIR            trains, or goes on where it stopped
     python benchmarks/large_batches.py runs/large-batches --figure large_batches.png
@@ -65,7 +65,7 @@ def train(runs: Path, rule: str, size: int, seed: int, data_dir: str | None) -> 
 
 
 def accuracies(runs: Path, rule: str, size: int) -> list[float]:
-    """The test accuracies, in per cent, of the seeds that have been run; 10, a guess, for one that diverged."""
+    """The test accuracies, in per cent, of the seeds that have been run; 10, as by guessing, for one that diverged."""
     if rule == "same rate" and size == BASE.batch_size:
         rule = "linear"  # the same runs
     found = logs(runs, name_of(rule, size), BASE.epochs)

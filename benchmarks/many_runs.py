@@ -1,4 +1,4 @@
-"""What the experiments of many runs share: each run is brought to its end, or found there, in a folder of its own."""
+"""What the experiments with many runs share: each run, in its own folder, is finished unless it already has been."""
 
 import argparse
 import sys
@@ -19,7 +19,7 @@ DIVERGED = "diverged.txt"  # a run whose numbers are no longer finite has ended 
 
 
 def bring_to_its_end(recipe: Recipe, seed: int, folder: Path, data_dir: str | None) -> None:
-    """Start this run, or continue it. Ctrl-C stops it within a step, saved, and ends the experiment."""
+    """Start this run, or continue it. Ctrl-C stops it within a step, saves it and ends the experiment."""
     if (folder / DIVERGED).exists():
         return
     begun = (folder / STATE_FILE).exists()

@@ -3,8 +3,8 @@
     python benchmarks/process_kills.py --kills 30
 
 Each time the run is started, or resumed, in 2 or 4 processes, and one of them is sent SIGKILL. All must end within ten
-seconds. A run that finishes is compared, to the bit, with one of a single process without MPI, and the next one begins.
-The runs save every few steps, so that kills meet writes, too.
+seconds. A run that finishes is compared, bit for bit, with that of one process without MPI, and the next one begins.
+The runs save every few steps, so that some kills hit a write.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def train(folder: Path) -> None:
 
 
 def start(folder: Path, number: int) -> subprocess.Popen:
-    """The run in so many processes; in one, it is without MPI."""
+    """The run in `number` processes; a single one runs without MPI."""
     mpiexec = find_mpiexec()
     assert mpiexec, f"mpiexec is not installed: {INSTALL}"
     prefix = [mpiexec, "-n", str(number)] if number > 1 else []
@@ -80,8 +80,8 @@ def main(kills: int, seed: int) -> int:
                     print(f"{folder.name}: after {len(times)} kills in all, not the run of one process")
                     return 1
                 runs, folder = runs + 1, Path(temporary, f"run {runs + 1}")
-    print(f"all processes had ended {max(times):.1f} s after a kill, at the latest; {late} kills came too late")
-    print(f"{kills} kills of one process of 2 or 4; {runs} runs finished, equal to the bit")
+    print(f"all processes had ended at most {max(times):.1f} s after a kill; {late} kills came too late")
+    print(f"{kills} kills of one process of 2 or 4; {runs} runs finished, equal bit for bit")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""A recipe of this library, followed by PyTorch: the same network, batches and schedule, in PyTorch's own arithmetic.
+"""A recipe of this library, run in PyTorch: the same network, batches and schedule, in PyTorch's own arithmetic.
 
     python benchmarks/pytorch_recipe.py cifar10-fast --data-dir DIR --seed 0 --run-dir runs/torch-fast-0
 

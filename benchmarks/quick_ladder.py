@@ -4,9 +4,9 @@
     python benchmarks/quick_ladder.py runs/ladder --figure ladder.png --over-time quick.png
 
 Each rung adds its idea to the rung before. `no-...` is `cifar10-quick` without one of the ideas. All train for ten
-epochs, with seed 0, then with seed 1, and so on: times of a round can be compared, if nothing else runs. The last idea,
-flips in evaluation, needs no training, so every run has it, and is evaluated once more without. With --pytorch FOLDER,
-the figure over time also has the run that pytorch_recipe.py left.
+epochs, with seed 0, then with seed 1, and so on: the times for one seed can be compared, if nothing else runs. The last
+idea, flips in evaluation, needs no training, so every run uses it, and is evaluated once more without it. With
+--pytorch FOLDER, the figure over time also shows the run of pytorch_recipe.py in that folder.
 """
 
 import dataclasses
@@ -35,7 +35,7 @@ RUNGS: dict[str, tuple[str, dict[str, Any]]] = {  # name of the runs: the idea, 
     "sizes": ("24x24 pixels at first: cifar10-quick", {"image_sizes": (24, 32), "larger_at": (0.4,)}),
 }
 EPOCHS = find("cifar10-quick").epochs
-WITHOUT_FLIPS = "without_flips.txt"  # the accuracy that the last weights have then, in a run's folder
+WITHOUT_FLIPS = "without_flips.txt"  # in a run's folder: the accuracy of its last weights without flips
 
 
 def rungs() -> dict[str, Recipe]:
@@ -49,9 +49,9 @@ def rungs() -> dict[str, Recipe]:
 
 
 def without_one() -> dict[str, Recipe]:
-    """cifar10-quick without one of its ideas, in whose place is cifar10-fast's way.
+    """cifar10-quick without one of its ideas, with cifar10-fast's setting in its place.
 
-    Without smaller images it is the rung before it."""
+    Smaller images are not among these ideas: without them, cifar10-quick is the rung before the last."""
     fast, *_, quick = rungs().values()
     return {
         f"no-{name}": dataclasses.replace(quick, **{field: getattr(fast, field) for field in changes})

@@ -6,7 +6,7 @@
 A network namespace has network devices, addresses and ports of its own, so processes of two namespaces can reach each
 other by the cable only. The cable is this process: it reads the packets that one machine sends from a TUN device, holds
 each for as long as a wire of that delay and rate would, and gives it to the other. (`tc netem` does that too, where the
-kernel has it; many kernels of virtual machines have not.) Each machine has one processor to itself, if there are two.
+kernel has it; the kernels of many virtual machines do not.) Each machine has one processor to itself, if there are two.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ MTU = 65000  # bytes of a packet at most; large, because Python handles each
 TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 0x0001, 0x1000  # of linux/if_tun.h
 ENVIRONMENT = {
     "MPIR_CVAR_CH4_NETMOD": "ofi",  # of MPICH: by libfabric,
-    "FI_PROVIDER": "tcp",  # and that by TCP: both would find out that it is one machine
+    "FI_PROVIDER": "tcp",  # and that by TCP: left alone, both find out that this is one machine
     "FI_TCP_MAX_INJECT": "65536",  # longer messages wait until the other side asks for them, which is a second delay
     "RESNET_SCRATCH_THREADS": "1",
 }

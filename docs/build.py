@@ -1,9 +1,9 @@
 """Builds the site into docs/_build/site: `python docs/build.py`.
 
-To read it, `python -m http.server --directory docs/_build/site`, and open http://localhost:8000 (a browser runs the
-scripts of the interactive pages only if a server brings them).
+To read it, run `python -m http.server --directory docs/_build/site`, and open http://localhost:8000 (a browser runs
+the scripts of the interactive pages only if they come from a server).
 
-It needs `pip install -e ".[docs]"`, and npm once for what the pages bring with them. What it makes: the
+It needs `pip install -e ".[docs]"` and, the first time, npm for the packages that the site includes. It makes: the
 tutorials as pages (executed, in about twenty minutes; `--fast` runs them shortened), the reference from the
 docstrings, what the page that trains downloads (engine.py), and all else in this folder. A warning is an error.
 """

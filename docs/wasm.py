@@ -11,9 +11,9 @@ TRAP = b"\x03\x00\x00\x0b"  # no local variables, unreachable, end
 def without_functions(program: bytes, first: str, last: str) -> bytes:
     """`program` with the bodies of some functions emptied, and without the section of names.
 
-    A linker writes the functions of each library one after another. Emptied are those from the first whose name
-    contains `first` to the last whose name contains `last`. One that takes and returns nothing does nothing from now
-    on (constructors of C++ are such, and run when the program starts); calling any other ends the program.
+    A linker writes the functions of each library one after another. Those from the first whose name contains `first`
+    to the last whose name contains `last` are emptied. An emptied function without arguments and results does nothing
+    (C++ constructors are of this kind, and run when the program starts); calling any other ends the program.
     Raises ValueError if there is no such range.
     """
     sections = dict(_sections(program))
@@ -112,7 +112,7 @@ def _names(data: bytes, at: int, end: int) -> dict[int, str]:
 
 
 def _first_of_program(data: bytes, sections: dict) -> int:
-    """The number of the first function that is the program's own: imported ones come before. Here all imports are."""
+    """The number of the first function that is not imported: imports come first, and here all imports are functions."""
     return _decode(data, sections[IMPORTS][0])[0]
 
 

@@ -1,4 +1,4 @@
-"""What the pages need for those who use a keyboard or a screen reader, and the tools that make them leave out."""
+"""Adds what keyboard and screen reader users need, where the tools that make the pages leave it out."""
 
 import re
 

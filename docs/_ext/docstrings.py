@@ -67,7 +67,7 @@ def _in_list(lines: list[str]) -> bool:
 
 
 def _escaped(line: str) -> str:
-    """Asterisks and trailing underscores outside of backticks are meant as they are, but for the bullet of a list."""
+    """Asterisks and trailing underscores outside of backticks are literal, except for the bullet of a list."""
     head, *parts = re.split(r"(`[^`]*`)", line)
     parts = [head, *parts]
     bullet = re.match(r"\s*\* ", line)

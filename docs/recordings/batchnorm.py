@@ -1,4 +1,4 @@
-"""Batch norm of six numbers, forward and backward, right and with planted mistakes, for the stepper."""
+"""Batch norm of six numbers, forward and backward, with and without planted mistakes, for the stepper."""
 
 from contextlib import nullcontext
 
@@ -18,7 +18,7 @@ UPSTREAM = {
     "centred": ("the mixture minus its mean", [0.0, -2.0, 1.0, -1.0, 2.0, 0.0]),
     "ones": ("all ones", [1.0] * 6),
 }
-# what each mistake makes of the two means in grad_x, (through the mean, through the variance): asserted below
+# the factors of each mistake for the two means in grad_x, (through the mean, through the variance): asserted below
 FACTORS = {
     "": (1.0, 1.0),
     "batchnorm-mean-constant": (0.0, 1.0),
@@ -30,7 +30,7 @@ TOLERANCE = 1e-6  # gradcheck's
 
 
 def record() -> dict:
-    """The forward pass, and by upstream gradient and mistake the backward pass with its gradient check."""
+    """The forward pass; and for each upstream gradient and mistake, the backward pass with its gradient check."""
     norm = _layer()
     y, cache = norm.forward(X, training=True)
     _, mean, inverse_std, _ = cache

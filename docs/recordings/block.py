@@ -1,4 +1,4 @@
-"""A basic block of one channel, forward and backward, right and with planted mistakes, for the stepper."""
+"""A basic block of one channel, forward and backward, with and without planted mistakes, for the stepper."""
 
 from contextlib import nullcontext
 
@@ -21,7 +21,7 @@ PLANTED = (
 
 
 def record() -> dict:
-    """The arrays of the forward pass by layer; and by mistake, those of the backward pass with its gradient check."""
+    """The arrays of the forward pass, by layer; for each mistake, those of the backward pass and its gradient check."""
     block, x, grad_y = _case()
     events: list[Event] = []
     with observe(block, events.append):
@@ -50,8 +50,8 @@ def _case() -> tuple[BasicBlock, np.ndarray, np.ndarray]:
 
 
 def _backward(mistake: str) -> dict:
-    """What comes out of each layer's backward, as "gradients" by layer (the addition's two as that and "at_add");
-    what arrives at the fork over the shortcut, and their sum; the gradients of the parameters; the check."""
+    """The gradient that each layer's backward returns ("at_add": the second one of the addition); the gradient that
+    reaches the fork over the shortcut; grad_x; the gradients of the parameters; the check."""
     block, x, grad_y = _case()
     events: list[Event] = []
     with planted(mistake) if mistake else nullcontext(), observe(block, events.append):

@@ -1,4 +1,4 @@
-"""The loss around the weights of a plain and a residual network, trained for a moment, for the landscape to turn."""
+"""The loss around the weights of a plain and a residual network, trained briefly, for the page on loss landscapes."""
 
 import numpy as np
 

@@ -1,8 +1,8 @@
 """Exercises: the tasks of each tutorial with their solutions, and checks that tell a student what is wrong.
 
 `chNN_*.py` contains the tasks of tutorial NN: functions or classes whose docstring begins with "Task N.K" and says what
-to do (`tasks.find_tasks` has the form). The solution is between `### BEGIN SOLUTION` and `### END SOLUTION`; what
-students get, as a file or as cells of a notebook, is cut from there. `checks/chNN_*.py` contains a function
+to do (`tasks.find_tasks` describes the form). The solution is between `### BEGIN SOLUTION` and `### END SOLUTION`. It
+is cut out of the file or the notebook cell that a student completes. `checks/chNN_*.py` contains a function
 `task_N_K(answer)` for each task, which raises AssertionError with a helpful message if the answer is wrong.
 """
 
@@ -34,7 +34,7 @@ def grade(number: str, answer: Any) -> None:
 
 
 def _returning(answer: Any) -> Any:
-    """A function that is wrong if it returns nothing; a class as it is."""
+    """A function, wrapped so that it is wrong if it returns nothing; a class, unchanged."""
     if not isfunction(answer):
         return answer
 
@@ -69,7 +69,7 @@ def check(number: str, answer: Any) -> bool:
 
 
 def task(number: str) -> None:
-    """Print a task and check the library's answer to it. (In the notebooks, a task is cells for an answer of yours.)"""
+    """Print a task and check the library's answer to it. (In notebooks, cells for your own answer take its place.)"""
     _checker(number)
     module, found = find_task(number)
     print(f"Task {number} {found.stars * '*'} (about {found.minutes} minutes): {found.title}\n\n{found.todo}\n")
@@ -103,7 +103,7 @@ def _checker(number: str) -> Callable[[Any], None]:
         module, _ = find_task(number)
     except KeyError:
         chapters = ", ".join(map(str, CHAPTERS))
-        wanted = f"a task is text, such as '1.2', and chapters with tasks are {chapters}"
+        wanted = f"a task is a string, such as '1.2'; the chapters with tasks are {chapters}"
         raise UserError(f"there is no task {number!r}; {wanted}") from None
     file, function = f"{__name__}.checks.{module}", f"task_{number.replace('.', '_')}"
     checker = getattr(import_module(file), function, None) if find_spec(file) else None

@@ -49,7 +49,7 @@ def grade_hand_ins(folders: Sequence[Path], chapters: Iterable[int] = (), second
     """Grade folders, one for each student, which hold files of `resnet-scratch exercises`, or notebooks' `my-answers`.
 
     Grades all tasks of `chapters`, or of the chapters that anybody handed in. Each answer gets `seconds` seconds,
-    including the start of its process. As many are checked at a time as there are processor cores.
+    including the start of its process. Answers are checked in parallel, one per processor core.
     Raises UserError if a chapter has no tasks, or if there is nothing to grade.
     """
     from tqdm import tqdm
@@ -59,8 +59,8 @@ def grade_hand_ins(folders: Sequence[Path], chapters: Iterable[int] = (), second
     handed_in = [k for k in CHAPTERS if any(s == CHAPTERS[k] or s.startswith(f"task_{k}_") for s in stems)]
     numbers = [task.number for k in sorted(set(chapters)) or handed_in for task in find_tasks(read_chapter(k))]
     if not numbers:
-        wanted = f"{next(iter(CHAPTERS.values()))}.py, or task_1_2.py of a folder my-answers"
-        raise UserError(f"no answers in {', '.join(map(str, folders))}: wanted are files such as {wanted}")
+        wanted = f"{next(iter(CHAPTERS.values()))}.py, or task_1_2.py in a folder my-answers"
+        raise UserError(f"no answers in {', '.join(map(str, folders))}: expected files such as {wanted}")
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         pairs = [(folder, number) for folder in folders for number in numbers]
         jobs = {(folder, number): pool.submit(_grade_one, number, files[folder], seconds) for folder, number in pairs}
@@ -68,13 +68,13 @@ def grade_hand_ins(folders: Sequence[Path], chapters: Iterable[int] = (), second
             for job in tqdm(jobs.values(), unit=" answers", leave=False, disable=None):
                 job.result()
         finally:
-            pool.shutdown(cancel_futures=True)  # Ctrl-C ends it all
+            pool.shutdown(cancel_futures=True)  # Ctrl-C cancels what has not started
     marks = [{number: jobs[folder, number].result() for number in numbers} for folder in folders]
     students = list(map(Student, short_names(folders), marks))
     for folder, student in zip(folders, students):
         if not any(_answers(number, files[folder]) for number in numbers):
             there = ", ".join([path.name for path in sorted(folder.rglob("*")) if path.is_file()][:9])
-            held = f"there is no answer in the hand-in, but: {there}" if there else "the hand-in is empty"
+            held = f"the hand-in contains no answer, only: {there}" if there else "the hand-in is empty"
             student.marks[numbers[0]] = Mark("missing", held)
     return students
 
@@ -101,7 +101,7 @@ def messages(students: Sequence[Student]) -> str:
 
 
 def write_grades(path: Path, students: Sequence[Student]) -> Path:
-    """Write the verdicts into a CSV file, a row for each student, and the messages beside it. Returns their file.
+    """Write the verdicts to a CSV file, a row for each student, and the messages beside it. Returns the messages' path.
 
     Raises OSError if they cannot be written.
     """
@@ -121,7 +121,7 @@ def _signs(student: Student, chapter: str) -> str:
 
 
 def _find_files(folder: Path) -> dict[str, list[Path]]:
-    """The Python files of a hand-in by their names without .py, in whatever folders; no copy of the library."""
+    """The Python files of a hand-in, in any subfolder, by name without .py. Copies of the library do not count."""
     found: dict[str, list[Path]] = {}
     for path in sorted(folder.rglob("*.py")):
         if "resnet_scratch" not in path.relative_to(folder).parts:
@@ -130,7 +130,7 @@ def _find_files(folder: Path) -> dict[str, list[Path]]:
 
 
 def _answers(number: str, found: dict[str, list[Path]]) -> list[Path]:
-    """The files in which the answer to a task may be: one of its own, of a notebook, or else that of its chapter."""
+    """The files that may hold the answer to a task: its own, from a notebook, or else that of its chapter."""
     chapter, k = number.split(".")
     return found.get(f"task_{chapter}_{k}") or found.get(CHAPTERS[int(chapter)], [])
 
@@ -154,9 +154,9 @@ def _grade_one(number: str, found: dict[str, list[Path]], seconds: float) -> Mar
                 timeout=seconds,
             ).returncode
         except subprocess.TimeoutExpired:
-            return Mark("error", f"stopped after {seconds:g} seconds, which may be an endless loop")
+            return Mark("error", f"stopped after {seconds:g} seconds: there may be an endless loop")
         if not result.exists():
-            return Mark("error", f"it ended the process that checked it, with status {status}")
+            return Mark("error", f"the answer ended its process with status {status}")
         return Mark(*result.read_text(encoding="utf-8").split("\n", 1))
 
 

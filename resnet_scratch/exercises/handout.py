@@ -12,7 +12,7 @@ README = """# Exercises
 
 `chNN_*.py` belongs to the tutorial with the same number. Every task says how hard it is (one to three stars), about how
 long it takes and what to do, and gives two hints: a question and a pointer. Replace `raise NotImplementedError("your
-turn ...")` by your own code. Then run one of these in this folder, where `python` has resnet_scratch and pytest:
+turn ...")` with your own code. Then run one of these in this folder, with a Python that has resnet_scratch and pytest:
 
     python -m pytest                             all tasks and the three milestones, which train for minutes
     python -m pytest -m task1_1                  one task: the first of chapter 1
@@ -20,8 +20,8 @@ turn ...")` by your own code. Then run one of these in this folder, where `pytho
     python -m pytest -m milestone2               the milestone of chapter 2, which trains a network with your answers
 
 If an answer is wrong, the message says what is wrong with it. You can run `resnet-scratch exercises` on this folder
-again at any time: it adds missing files, writes the tests and pytest.ini anew, and changes no other file. To start a
-file of tasks afresh, delete or rename it first.
+again at any time: it adds missing files, rewrites the tests and pytest.ini, and changes no other file. To start a file
+of tasks afresh, delete or rename it first.
 """
 PYTEST_INI = "[pytest]\npythonpath = .\naddopts = -q --tb=short --strict-markers\nmarkers =\n"
 
@@ -56,7 +56,7 @@ def remove_solutions(source: str) -> str:
 def write_exercises(folder: Path, chapters: Iterable[int] = CHAPTERS) -> tuple[list[Path], list[Path]]:
     """Write the students' copy of `chapters` into `folder`. Returns (files written, files that existed and were kept).
 
-    The tests are always written: they have to agree with the library's tasks. What a student writes into is kept.
+    The tests are always written: they have to agree with the library's tasks. Files that students edit are kept.
     Raises UserError for a chapter without exercises, and OSError if the folder cannot be written to.
     """
     files = {"README.md": README}
@@ -99,7 +99,7 @@ def _test_file(stem: str, tasks: list[Task]) -> str:
 def _milestone_file() -> str:
     """The source of the test file of the milestones, which take their answers from the files of several chapters."""
     lines = [
-        '"""Networks of your answers. Each has a mark: `python -m pytest -sm milestone2` shows how it learns."""\n',
+        '"""Networks from your answers. Each has a mark: `python -m pytest -sm milestone2` shows how it learns."""\n',
         "import pytest\n",
         "from resnet_scratch.exercises.milestones import milestone\n\n",
         "def answer(module, name):",

@@ -20,14 +20,14 @@ VARIABLE = "RESNET_SCRATCH_ANSWERS"  # in the environment: the folder for the an
 def folder() -> Path:
     """The folder for the answers: the one that the environment names, or `my-answers` where the notebook runs.
 
-    Raises UserError for a named one that is in no existing folder, such as a drive that is not mounted yet, or that is
-    a file.
+    Raises UserError if the environment names a file, or a folder whose parent does not exist, such as one on a drive
+    that is not mounted yet.
     """
     named = Path(os.environ.get(VARIABLE) or "my-answers").expanduser()
     if named.exists() and not named.is_dir():
         raise UserError(f"{VARIABLE} must name a folder, got the file {named}")
     if not named.absolute().parent.is_dir():
-        raise UserError(f"{VARIABLE} must name a folder in one that exists, got {named}; {named.parent} does not exist")
+        raise UserError(f"{VARIABLE} must name a folder whose parent exists, got {named}; there is no {named.parent}")
     return named
 
 
@@ -35,7 +35,7 @@ def keep(number: str, answer: Any, grade: Callable[[str, Any], None]) -> None:
     """Save the notebook cell that defines `answer` as `task_N_K.py` in `folder()`; does nothing outside of a notebook.
 
     The cell has to be complete: it is run by itself and graded once more, and not kept if that fails. Raises UserError
-    if there can be no such folder.
+    as `folder` does.
     """
     if answer.__module__ != "__main__" or not _in_notebook():
         return
@@ -45,7 +45,7 @@ def keep(number: str, answer: Any, grade: Callable[[str, Any], None]) -> None:
     except Exception as error:
         print(
             f"not kept for the milestones, because the cell does not run by itself: {error}. Copy into it what it uses "
-            "of other cells, and check again"
+            "from other cells, and check again"
         )
     else:
         folder().mkdir(exist_ok=True)
@@ -56,7 +56,7 @@ def my_answers() -> dict[str, Any]:
     """The answers that were right when they were checked in a notebook, by number. Copies of their files, which have
     other names, do not count.
 
-    Raises UserError if the environment names a folder that cannot be there.
+    Raises UserError as `folder` does.
     """
     files = [path.stem for path in sorted(folder().glob("task_*_*.py"))]
     numbers = [".".join(found.groups()) for stem in files if (found := re.fullmatch(r"task_(\d+)_(\d+)", stem))]

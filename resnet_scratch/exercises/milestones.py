@@ -2,7 +2,7 @@
 
 A network of the library is built, and the classes of its layers are exchanged for ones that call the answers
 (`own_layers`). So the very same network, with the same weights, runs once on the library's code and once on the
-student's, and both must learn alike. Before that, each task is checked once more, so that the right one is blamed.
+student's, and both must learn alike. Before that, each task is checked once more, so that the right task is blamed.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ def milestone(chapter: int, answers: Answers, steps: int = 400) -> None:
     goal = MILESTONES[chapter]
     missing = [number for number in goal.needs if number not in answers]
     if missing:
-        print(f"{goal.title}: still to do are the tasks {', '.join(missing)}. Then run this cell again.")
-        print(f"(Right answers from notebooks are kept in {folder().absolute()}; {VARIABLE} names another folder.)")
+        print(f"{goal.title}: first answer the tasks {', '.join(missing)}, then run this cell again.")
+        print(f"(Right answers from notebooks are kept in {folder().absolute()}; set {VARIABLE} for another folder.)")
         return
     print(f"{goal.title}.\n")
     for part, numbers in goal.parts.items():
@@ -80,7 +80,7 @@ def milestone(chapter: int, answers: Answers, steps: int = 400) -> None:
             print(f"{step:4}  {loss:9.4f}  {wanted:9.4f}")
             assert abs(loss - wanted) < 1e-3 * wanted, (
                 f"step {step}: your loss is {loss:.4f} and the library's is {wanted:.4f}, with the same weights and "
-                f"images, although the answers to {', '.join(goal.needs)} are right one by one. Do they work for "
+                f"images, although the answers to {', '.join(goal.needs)} passed their own checks. Do they work for "
                 f"batches of {BATCH_SIZE} images, and for float32?"
             )
         elif step % max(1, steps // 10) == 0:
@@ -105,7 +105,7 @@ def _check_part(part: str, numbers: tuple[str, ...], answers: Answers) -> str:
     layer, shape = CHECKED[part]()
     use_answers(layer, answers, [part])
     report = gradcheck(layer.astype(np.float64), np.random.default_rng(0).standard_normal(shape))
-    assert report, f"the answers to {', '.join(numbers)} are right one by one, but not as a {part}:\n{report}"
+    assert report, f"the answers to {', '.join(numbers)} pass their own checks, but not together as a {part}:\n{report}"
     return f"right, and so are its gradients: relative error {report.error:.0e}"
 
 

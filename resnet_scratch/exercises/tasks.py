@@ -140,7 +140,7 @@ def _words(*texts: str) -> set[str]:
 
 
 def _with_imports(lines: list[str], mentioned: set[str], source: str, task: Task, module: str) -> str:
-    """The lines, after imports of what they use or what is mentioned, of what the chapter imports or defines."""
+    """The lines, preceded by imports of those names of the chapter that they use or that are `mentioned`."""
     words = mentioned | _words(*lines)
     imports = []
     if re.search(rf"(: |-> ){task.name}\b", "\n".join(lines)):  # a class whose methods are annotated with the class

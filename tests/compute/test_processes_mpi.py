@@ -147,4 +147,4 @@ def test_processes_killed_at_random_moments_end_and_the_run_goes_on():
     script = Path(__file__).parents[2] / "benchmarks" / "process_kills.py"
     result = subprocess.run([sys.executable, script, "--kills", "2"], capture_output=True, text=True, timeout=200)
     assert result.returncode == 0, result.stdout + result.stderr
-    assert result.stdout.splitlines()[-1].endswith("equal to the bit")
+    assert result.stdout.splitlines()[-1].endswith("equal bit for bit")

@@ -318,7 +318,7 @@ WRONG = [
     ("3.4", error_of_floats, "you divide by zero"),
     ("3.3", checker(give=lambda pair: (pair[0], pair[0])), "compute it from the forward pass"),
     ("3.3", checker(give=lambda pair: (pair[1], pair[1])), "return what backward gives"),
-    ("3.3", checker(give=lambda pair: abs(pair[0] - pair[1]).max()), "must have a pair"),
+    ("3.3", checker(give=lambda pair: abs(pair[0] - pair[1]).max()), "must map to a pair"),
     ("3.3", checker(parameters=False), "'weight' is missing"),
     ("3.3", checker(key="x"), "'input' is missing"),
     ("3.3", with_copies, "pass a copy"),

@@ -276,7 +276,7 @@ WRONG = [
     ("15.1", around_in_a_chain, "it sent 2"),
     ("15.1", without_messages, "must send 4 message"),
     ("15.2", too_late, "before the round"),
-    ("15.2", farthest_first, "first meet neighbours"),
+    ("15.2", farthest_first, "start with neighbours"),
     ("15.2", through_the_first, "one part after the other"),
     ("15.2", everyone_to_everyone, "never its partner"),
     ("15.2", doubling_in_place, "a part was changed"),
@@ -286,8 +286,8 @@ WRONG = [
     ("15.2", lambda parts, send: [
         own.astype(float) for own in solved.doubling_all_reduce(parts, send)
     ], "must give float32"),
-    ("15.3", statistics(weigh_means=False), "weigh the means"),
-    ("15.3", statistics(weigh_variances=False, between=False), "weigh the variances"),
+    ("15.3", statistics(weigh_means=False), "weight the means"),
+    ("15.3", statistics(weigh_variances=False, between=False), "weight the variances"),
     ("15.3", statistics(between=False), "mean of the variances"),
     ("15.3", statistics(within=False), "spread of the means"),
     ("15.3", statistics(unbiased=True), "biased"),

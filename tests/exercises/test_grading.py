@@ -69,15 +69,15 @@ def test_every_answer_gets_its_verdict_whatever_the_others_do(graded):
 def test_the_messages_say_what_is_wrong_and_where(graded):
     students, hand_ins = graded
     of = {student.name: [mark.message for mark in student.marks.values()] for student in students}
-    assert of["ben"][0] == "stopped after 7 seconds, which may be an endless loop"
+    assert of["ben"][0] == "stopped after 7 seconds: there may be an endless loop"
     assert of["ben"][2] == f"{hand_ins / 'ben/mine/ch00_start.py'}, line 10:\nZeroDivisionError: division by zero"
     assert "SyntaxError" in of["chen"][0] and "ch00_start.py" in of["chen"][0]
-    assert of["dora"][0] == "it ended the process that checked it, with status 3"
+    assert of["dora"][0] == "the answer ended its process with status 3"
     assert of["dora"][2].endswith("ch00_start.py does not define accuracy")
     two = ", ".join(str(hand_ins / "emil" / name / "ch00_start.py") for name in ("new", "old"))
     assert of["emil"] == [f"there is more than one file for it: {two}"] * 3
     assert of["anna"] == ["", "", ""] and of["gus"][0] == "an assertion without a message failed"
-    assert of["fay"] == ["there is no answer in the hand-in, but: ch00_start (1).py", "", ""]
+    assert of["fay"] == ["the hand-in contains no answer, only: ch00_start (1).py", "", ""]
 
 
 def test_the_grades_and_messages_are_written_into_files(graded, tmp_path):
@@ -88,7 +88,7 @@ def test_the_grades_and_messages_are_written_into_files(graded, tmp_path):
     assert rows[0] == ["student", "right", "task 0.1", "task 0.2", "task 0.3"]
     assert rows[4] == ["dora", "0", "error", "wrong", "missing"] and len(rows) == 8
     assert beside == tmp_path / "grades-messages.txt" and beside.read_text() == messages(students)
-    assert "dora, task 0.1: error\nit ended the process that checked it, with status 3\n\n" in messages(students)
+    assert "dora, task 0.1: error\nthe answer ended its process with status 3\n\n" in messages(students)
 
 
 def test_a_folder_may_have_any_name(tmp_path):
@@ -106,7 +106,7 @@ def test_tasks_still_to_do_are_told_from_missing_ones(tmp_path):
 
 
 def test_nothing_to_grade_is_an_error(tmp_path):
-    with pytest.raises(UserError, match="no answers in .*: wanted are files such as ch00_start.py, or task_1_2.py"):
+    with pytest.raises(UserError, match="no answers in .*: expected files such as ch00_start.py, or task_1_2.py"):
         grade_hand_ins([tmp_path])
     with pytest.raises(UserError, match="chapter must be one of .*, got 77"):
         grade_hand_ins([tmp_path], [77])

@@ -232,7 +232,7 @@ def test_unknown_chapters_and_tasks_are_errors(tmp_path):
     with pytest.raises(UserError, match="chapter must be one of .*, got 77"):
         progress(77)
     for number in ("77.1", f"{min(CHAPTERS)}.9", "one", 1.2, None):
-        with pytest.raises(UserError, match=f"there is no task {number!r}; a task is text, such as '1.2', and"):
+        with pytest.raises(UserError, match=f"there is no task {number!r}; a task is a string, such as '1.2'; the"):
             check(number, print)
 
 
@@ -296,7 +296,7 @@ def test_answers_are_kept_in_the_folder_that_the_environment_names(notebook, tmp
     module, first = find_task("0.1")
     answer = notebook(solution((FOLDER / f"{module}.py").read_text(), first, module))[first.name]
     monkeypatch.setenv("RESNET_SCRATCH_ANSWERS", str(tmp_path / "drive" / "answers"))
-    with pytest.raises(UserError, match="RESNET_SCRATCH_ANSWERS must name a folder in one that exists, got .*drive"):
+    with pytest.raises(UserError, match="RESNET_SCRATCH_ANSWERS must name a folder whose parent exists, got .*drive"):
         check("0.1", answer)  # the drive is not mounted
     (tmp_path / "drive").touch()
     monkeypatch.setenv("RESNET_SCRATCH_ANSWERS", str(tmp_path / "drive"))

@@ -37,7 +37,7 @@ def test_missing_answers_are_named_and_where_they_would_be(capsys, monkeypatch, 
     monkeypatch.setenv("RESNET_SCRATCH_ANSWERS", str(tmp_path))
     milestone(2, {"1.4": None})
     shown = capsys.readouterr().out
-    assert "still to do are the tasks 2.2, 2.3." in shown and f"are kept in {tmp_path}; " in shown
+    assert "first answer the tasks 2.2, 2.3, then run" in shown and f"are kept in {tmp_path}; " in shown
 
 
 @pytest.mark.parametrize("number", MILESTONES[8].needs)
@@ -63,7 +63,7 @@ def test_a_layer_with_a_wrong_gradient_is_told_which_one(ungraded):
         return 2 * solutions()["2.2"](*arguments)
 
     with pytest.raises(
-        AssertionError, match=r"1.4, 2.2, 2.3 are right one by one, but not as a convolution(.|\n)*weight"
+        AssertionError, match=r"1.4, 2.2, 2.3 pass their own checks, but not together as a convolution(.|\n)*weight"
     ):
         milestone(2, {**solutions(), "2.2": doubled})
 

@@ -93,7 +93,7 @@ def test_a_gradient_of_ones_is_blind(page):
     choose(page, "batchnorm-variance-constant", "ones")
     assert "".join(verdicts(page)) == "0000000✓"
     assert (
-        "compares 1 of 8 numbers and finds no difference. 7 are zero both ways"
+        "compares 1 of 8 numbers and finds no difference. 7 are zero in both gradients"
         in page.find_element(By.ID, "explore").text
     )
     choose(page, "batchnorm-mean-constant", "ones")

@@ -64,27 +64,34 @@ function sayings() {
       `1/std = 1 / √(var + ε) = ${write(data.inverse_std, 6)}`,
     ],
     [
-      "The learned scale γ and shift β: the network may undo the normalisation, or choose another spread.",
+      "With the learned scale γ and shift β, the network can undo the normalisation or choose another spread.",
       first(`${write(data.weight)} · ${write(data.x_hat[0])} + ${write(data.bias)}`, data.y[0]),
     ],
     [
-      "In training, running averages move a tenth of the way to the batch's mean and variance. Evaluation uses them.",
+      "In training, running averages move a tenth of the way to the batch's mean and variance. " +
+        "Evaluation uses these averages.",
       `running_mean: 0 → ${write(data.running_mean)};  running_var: 1 → ${write(data.running_var)} ` +
         `(with the unbiased variance, ${write((data.var * n) / (n - 1))})`,
     ],
     ["Backward: the gradient of the loss with respect to each y.", ""],
-    ["β is added to every number, so its gradient is the sum.", `grad_bias = ${writeSum(g)} = ${write(gradBias)}`],
+    [
+      "β is added to every number, so its gradient is the sum of grad_y.",
+      `grad_bias = ${writeSum(g)} = ${write(gradBias)}`,
+    ],
     [
       "γ multiplies x̂, so its gradient is the sum of grad_y · x̂.",
       `grad_weight = ${writeSum(gx)} = ${write(gradWeight)}`,
     ],
-    ["Each x changes its own y, by γ/std.", first(`${write(scale)} · ${write(g[0])}`, terms[0][0])],
     [
-      "Each x also changes the mean, which is subtracted from all six. That is the same for every x.",
+      "Each x changes its own y directly, with derivative γ/std.",
+      first(`${write(scale)} · ${write(g[0])}`, terms[0][0]),
+    ],
+    [
+      "Each x also changes the mean, which is subtracted from all six. This term is the same for every x.",
       `${right}−γ/std · mean(grad_y) = −${write(scale)} · ${write(mean(g))} = ${write(-scale * mean(g))}`,
     ],
     [
-      "Each x also changes the variance, the more the further it lies from the mean.",
+      "Each x also changes the variance: the further it lies from the mean, the larger its effect.",
       `${right}for the first number: −γ/std · x̂ · mean(grad_y · x̂) = −${write(scale)} · ${write(data.x_hat[0])} · ` +
         `${write(mean(gx))} = ${write(-scale * data.x_hat[0] * mean(gx))}`,
     ],

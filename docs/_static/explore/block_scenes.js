@@ -13,17 +13,17 @@ export const LAST = FORK + 1;
 
 const FORWARD_WORDS = {
   conv1: "The first convolution: 3×3, padded by 1, so the size stays the same.",
-  bn1: "Batch norm: over the 16 numbers of the channel to mean 0 and variance 1, then scaled and shifted.",
+  bn1: "Batch norm: the channel's 16 numbers are normalised to mean 0 and variance 1, then scaled and shifted.",
   relu1: "ReLU: negative numbers become 0.",
   conv2: "The second convolution.",
   bn2: "Batch norm again. Its output is the residual branch F(x).",
-  add: "The addition: F(x) + x. The shortcut brings x unchanged.",
+  add: "The addition: F(x) + x. The shortcut passes x on unchanged.",
   relu2: "The last ReLU. Its output is the block's output y.",
 };
 const BACKWARD_WORDS = {
   relu2: "ReLU passes the gradient where its output was positive, and stops it elsewhere.",
   add: "The addition passes the same gradient to both of its inputs, unchanged: to the branch and to the shortcut.",
-  bn2: "Batch norm: the gradient through the numbers themselves, through their mean and through their variance.",
+  bn2: "Batch norm: the gradient flows through the numbers themselves, their mean and their variance.",
   conv2: "The second convolution: a gradient for its weights, and one for its input.",
   relu1: "ReLU passes the gradient where its output was positive.",
   bn1: "Batch norm once more.",

@@ -95,7 +95,7 @@ export function choice(label, options, value, onchange) {
   return element;
 }
 
-/** A group of radio buttons, as one looks for a switch between two or three modes; arguments as for `choice`. */
+/** A group of radio buttons, the usual control for two or three modes; arguments as for `choice`. */
 export function modes(label, options, value, onchange) {
   const name = `mode-${label.replace(/\W/g, "-")}`;
   const group = html("fieldset", { class: "modes" }, html("legend", {}, label));

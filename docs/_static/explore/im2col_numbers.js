@@ -1,4 +1,4 @@
-/** The numbers of the page on im2col: small and whole, so that sums can be checked in the head. */
+/** The numbers of the page on im2col: small and whole, so that sums can be checked by mental arithmetic. */
 
 import { inRows } from "./svg.js";
 import { convolve, gradColumns, im2col, outputSize } from "./windows.js";

@@ -49,6 +49,6 @@ export function describe(step, numbers, geometry, backward) {
   }
   return (
     `grad_y[${row}, ${column}] = ${write(numbers.gradY[step])}. Multiplied by the weights, it gives row ${step} of ` +
-    `grad_columns, which col2im adds to ${where}. Multiplied by row ${step} of the columns, it is added to grad_weight.`
+    `grad_columns, which col2im adds to ${where}. Its product with row ${step} of the columns is added to grad_weight.`
   );
 }

@@ -115,7 +115,7 @@ function show() {
     `Turned by ${write(Math.round(view.turn))}°, seen from ${Math.round(view.elevation)}° above the ` +
     `horizon${view.elevation === 90 ? ": a map" : ""}. ` +
     (together
-      ? `Both heights go from a loss of ${write(shared[0])} to ${write(shared[1])}.`
+      ? `Both height scales run from a loss of ${write(shared[0])} to ${write(shared[1])}.`
       : "Each landscape has a height scale of its own.");
 }
 
@@ -140,8 +140,8 @@ mount(
     "p",
     {},
     `Each network was trained for ${data.steps} steps with batches of ${data.batch}, on ${data.images} of the ` +
-      `built-in images at 16×16 pixels. The loss is that of ${data.batch} of them. The thick line, and the ` +
-      `dashed frame, are at ${write(data.guessing)}, the loss of guessing among ten classes. The numbers at the ` +
+      `built-in images at 16×16 pixels. The loss is measured on ${data.batch} of them. The thick line and the ` +
+      `dashed frame mark ${write(data.guessing)}, the loss of guessing among ten classes. The numbers at the ` +
       "edges say how far the weights are moved: 1 is a step as long as the filter itself.",
   ),
 );

@@ -53,7 +53,7 @@ export function drawNetwork(rows, network, pick) {
       },
     });
     if (row.aside) {
-      // on the arc; where it is, is known when the block has ended
+      // on the arc; its position is known only when the block has ended
       block.asides = [...(block.asides ?? []), mark];
       mark.append(svg("rect", { width: 9, height: 9, fill: WIDE[row.kind] ?? THIN[row.kind] ?? SHORTCUT }));
     } else if (row.kind === "Add") {

@@ -78,7 +78,7 @@ function show(index) {
   );
 }
 
-/** What the layers cost together whose `property` is the same: a row for each. */
+/** The total cost of the layers that share a value of `property`: a row for each value. */
 function costsBy(property, head) {
   const groups = new Map();
   for (const row of all) groups.set(row[property], [...(groups.get(row[property]) ?? []), row]);
@@ -93,7 +93,7 @@ function costsBy(property, head) {
   );
 }
 
-/** Scrolls the drawing, and nothing else, so far that the selected layer can be seen. */
+/** Scrolls the drawing, and nothing else, just far enough to show the selected layer. */
 function keepInSight(mark) {
   const box = mark.getBoundingClientRect();
   const frame = canvas.getBoundingClientRect();
@@ -124,7 +124,7 @@ function seen(row, size) {
       ? ""
       : field >= side
         ? "The receptive field covers the image"
-        : `The receptive field covers ${row.field} of ${size} pixels of the image's height`;
+        : `The receptive field covers ${row.field} of the image's ${size} rows`;
   return html(
     "figure",
     { class: "panel seen", hidden: row.field === null },

@@ -1,4 +1,4 @@
-/** What the pages share that replay arrays of the library: loading them, and the gradient check beside them. */
+/** What the pages that replay the library's arrays share: loading the arrays, and showing the gradient check. */
 
 import { html, write } from "./svg.js";
 
@@ -53,7 +53,7 @@ export function summary(check) {
   const zero = count("zero");
   const all = verdicts.length;
   const are = zero === 1 ? "is" : "are";
-  const nothing = zero ? ` ${zero} ${are} zero both ways, so nothing was compared there.` : "";
+  const nothing = zero ? ` ${zero} ${are} zero in both gradients, so nothing was compared there.` : "";
   if (wrong) return `The gradient check fails: ${wrong} of ${all} numbers differ.${nothing}`;
   return `The gradient check compares ${all - zero} of ${all} numbers and finds no difference.${nothing}`;
 }
@@ -64,7 +64,7 @@ export function errorNote() {
     "p",
     {},
     "The relative error is |backward − numerical|, divided by the largest of |backward|, |numerical| and the root " +
-      "mean square of the tensor's gradient. The two agree when it is at most 10⁻⁶.",
+      "mean square of the tensor's gradient. The two agree when this error is at most 10⁻⁶.",
   );
 }
 

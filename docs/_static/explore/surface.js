@@ -4,7 +4,7 @@ import { COLOURS, mean, svg, write } from "./svg.js";
 
 const SIZE = 320;
 const UNIT = 105;
-const TALL = 1.3; // pixels of the drawing; pixels of one unit; units of the greatest height
+const TALL = 1.3; // SIZE: pixels of the drawing; UNIT: pixels per unit; TALL: the greatest height, in units
 const MARGIN = 15; // pixels around the drawing, for the numbers at the edges
 const TICKS = [-1, 0, 1];
 
@@ -61,7 +61,7 @@ export class Surface {
     );
   }
 
-  /** Draws the surface as it is seen from there; `low` and `high` are the losses at the bottom and the top. */
+  /** Draws the surface as seen from these angles; `low` and `high` are the losses at the bottom and the top. */
   turn(turn, elevation, low, high) {
     const last = this.heights.length - 1;
     const raise = (height) => ((height - low) / (high - low) - 0.5) * TALL;

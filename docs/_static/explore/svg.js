@@ -140,7 +140,7 @@ export function grid(options) {
     }),
   );
   const said = (value) => (value === null ? "empty" : write(value, digits));
-  const few = rows * columns <= 150; // more numbers than that are a texture, also to the ear
+  const few = rows * columns <= 150; // more numbers than that are too many to read out
   const w = columns * width + 2 * margin;
   const h = rows * height + 2 * margin;
   return svg(

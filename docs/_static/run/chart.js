@@ -24,8 +24,8 @@ function label(loss) {
 }
 
 export class Chart {
-  #points = []; // {step, loss}, where a loss that is not finite is null: every first, second, fourth ... that was added
-  #apart = 1; // which of these it is
+  #points = []; // {step, loss}, with null for a loss that is not finite: one of every #apart points that were added
+  #apart = 1; // a power of two
   #added = 0;
   #last = null; // the latest point
   #lost = null; // the first of the latest points whose losses are all not finite

@@ -32,7 +32,7 @@ async function run(cell) {
   const clock = setInterval(() => (cell.clock.textContent = seconds(performance.now() - began)), 100);
   try {
     if (!engine.started) {
-      cell.say("Looking for Python.");
+      cell.say("Preparing Python.");
       await engine.start(told);
     }
     cell.say("Running.");
@@ -58,7 +58,7 @@ const notice = document.getElementById("run-notice"); // says that nothing works
 const lacks = missing();
 if (lacks) {
   notice.textContent = `This browser cannot run Python in a page: it lacks ${lacks}. A current version of Chrome, Edge, ` +
-    "Firefox or Safari can. The code below is that of the tutorials; they run on your own machine.";
+    "Firefox or Safari can. The code below is from the tutorials, which run on your own machine.";
 } else {
   notice.remove();
   for (const place of document.querySelectorAll(".run-cell")) {

@@ -36,7 +36,9 @@ def task_0_2(answer: Callable) -> None:
     assert np.array_equal(grad_y, given_grad), "grad_y was changed in place, but a shortcut may hold the same array"
     assert np.array_equal(x, given_x), "x was changed"
     assert grad_x.shape == x.shape, f"the gradient must have x's shape {x.shape}, got {grad_x.shape}"
-    assert not np.array_equal(grad_x, grad_y), "that is grad_y: where x is negative, the output does not depend on x"
+    assert not np.array_equal(grad_x, grad_y), (
+        "you returned grad_y unchanged: where x is negative, the output does not depend on x"
+    )
     assert not np.array_equal(grad_x, np.maximum(grad_y, 0)), (
         "that is relu of the gradient: whether a gradient passes depends on the sign of x, not on its own sign"
     )
@@ -47,7 +49,7 @@ def task_0_2(answer: Callable) -> None:
         "where x is exactly 0 the derivative is taken as 0 here, as in PyTorch; use x > 0"
     )
     expected = np.array([[0, 0, -3], [4, 0, 6]])
-    assert np.array_equal(grad_x, expected), f"for x\n{x}\nand grad_y\n{grad_y}\nit is\n{expected}\ngot\n{grad_x}"
+    assert np.array_equal(grad_x, expected), f"for x\n{x}\nand grad_y\n{grad_y}\ngrad_x is\n{expected}\ngot\n{grad_x}"
 
 
 def task_0_3(answer: Callable) -> None:
@@ -58,8 +60,8 @@ def task_0_3(answer: Callable) -> None:
     for labels, right in (([1, 0, 2, 0], 4), ([1, 2, 2, 1], 2), ([0, 1, 0, 1], 0), ([1, 1, 1, 1], 1)):
         got = answer(logits, np.array(labels))
         assert np.ndim(got) == 0, f"one number is wanted, got an array of shape {np.shape(got)}: take the mean"
-        assert got != right or right < 2, f"{right} of 4 right must give {right / 4}, a share, not the count {got}"
+        assert got != right or right < 2, f"{right} of 4 right must give {right / 4}, a fraction, not the count {got}"
         assert abs(float(got) - right / 4) < 1e-12, (
-            f"the largest outputs are of classes 1, 0, 2, 0; with the labels {labels} {right} of 4 are right, which is "
-            f"{right / 4}; got {got}. Is argmax taken along each row, axis=1?"
+            f"the largest outputs are in columns 1, 0, 2, 0; with the labels {labels}, {right} of 4 are right, which "
+            f"is {right / 4}; got {got}. Is argmax taken along each row, axis=1?"
         )

@@ -26,8 +26,8 @@ def task_1_1(answer: Callable) -> None:
 
         right, mean, fall = np.moveaxis(convolution(image[None, :, :, None], weight, padding=1)[0], 2, 0)
         assert not np.allclose(right, moved(0, -1)), (
-            "channel 0 moves the image to the left: a weight on the right fetches what is on the right, and the kernel "
-            "is not flipped"
+            "channel 0 moves the image to the left: the kernel is not flipped, so a weight on the right reads the "
+            "pixel on the right"
         )
         assert not np.allclose(right, moved(1, 0)) and not np.allclose(right, moved(-1, 0)), (
             "channel 0 moves the image up or down: the first axis of the weight is the row, the second the column"
@@ -40,7 +40,7 @@ def task_1_1(answer: Callable) -> None:
             "channel 2 has the wrong sign: it must be the pixel below MINUS the pixel itself"
         )
         assert not np.allclose(fall, moved(1, 0) - image), (
-            "channel 2 takes the pixel above instead of below: row 0 of a kernel meets what is above"
+            "channel 2 takes the pixel above instead of below: row 0 of a kernel reads the row above"
         )
         assert not np.allclose(fall, moved(-1, 0) - moved(1, 0)), (
             "channel 2 is below minus above; it must be below minus the pixel itself, which is in the middle"
@@ -52,7 +52,7 @@ def task_1_2(answer: Callable) -> None:
     """`count_windows`: against counting the windows that fit."""
     cases = [(4, 3, 1, 0), (5, 5, 1, 0), (32, 3, 1, 1), (32, 3, 2, 1), (6, 3, 2, 0), (7, 3, 3, 0), (224, 7, 2, 3)]
     mistakes: list[tuple[Callable, str]] = [  # (what such a mistake would answer, what to say)
-        (lambda s, k, d, p: (s + 2 * p - k) // d, "the first window needs no step, so it comes on top"),
+        (lambda s, k, d, p: (s + 2 * p - k) // d, "the first window needs no step, so add 1 for it"),
         (lambda s, k, d, p: (s + p - k) // d + 1, "the padding is on both sides, so it counts twice"),
         (lambda s, k, d, p: -(-(s + 2 * p - k) // d) + 1, "round down: your last window reaches beyond the image"),
     ]
@@ -100,7 +100,7 @@ def task_1_3(answer: Callable) -> None:
         )
         row, column = np.argwhere(got != expected)[0]
         raise AssertionError(
-            f"{case}: in row {row}, column {column} of the matrix there must be {expected[row, column]:g}, got "
+            f"{case}: row {row}, column {column} of the matrix must be {expected[row, column]:g}, got "
             f"{got[row, column]:g}; {'is the border zero? ' if padding else ''}does the window start at oh * stride?"
         )
     assert code_of(windows.im2col) not in calls(answer, example, (3, 3), 1, 0), (
@@ -136,7 +136,7 @@ def task_1_4(answer: Callable) -> None:
         assert not like(flipped), f"{case}: your kernel is flipped; here it is used as it is"
         flat = weight.transpose(3, 0, 1, 2).reshape(-1, O).reshape(weight.shape)
         assert not like(convolution(x, flat, bias, stride, padding)), (
-            f"{case}: you transposed the weight before reshaping it; as it lies it is the matrix (KH*KW*C, O)"
+            f"{case}: you transposed the weight before reshaping it; reshape alone gives the matrix (KH*KW*C, O)"
         )
         N, OH, OW, _ = expected.shape
         mixed = (expected + bias).reshape(N, -1, O).swapaxes(1, 2).reshape(expected.shape)
@@ -158,7 +158,7 @@ LOOPS_OVER = {"N": "images", "H": "windows", "W": "windows", "C": "channels", "K
 def _refuse_loops(answer: Callable) -> None:
     """A convolution must take as many steps of the Python interpreter for large arrays as for small ones.
 
-    Steps are counted, so the machine's speed does not matter. Numbers of a loop take more than two steps each.
+    Steps are counted, so the machine's speed does not matter. Each iteration of a loop takes more than two steps.
     """
 
     def steps(sizes: dict[str, int]) -> int:
@@ -171,8 +171,8 @@ def _refuse_loops(answer: Callable) -> None:
     for name, size in LARGER.items():
         more = steps({**SMALL, name: size})
         assert more - few < 2 * (size - SMALL[name]), (
-            f"y is right, but there is a loop over the {LOOPS_OVER[name]}: with {name} = {SMALL[name]} Python took "
-            f"{few} steps, and with {name} = {size} {more}. Let one matrix product do it all"
+            f"y is right, but there is a loop over the {LOOPS_OVER[name]}: Python took {few} steps with {name} = "
+            f"{SMALL[name]}, and {more} with {name} = {size}. Let one matrix product do it all"
         )
 
 
@@ -210,6 +210,8 @@ def task_1_5(answer: Callable) -> None:
         assert columns_bytes != expected[2] * O or O == 1, (
             f"{case}: the columns do not depend on the number of kernels; all kernels read the same ones"
         )
-        assert columns_bytes * 4 != expected[2], f"{case}: the columns have {columns_bytes} numbers, of 4 bytes each"
+        assert columns_bytes * 4 != expected[2], (
+            f"{case}: the columns have {columns_bytes} numbers, of 4 bytes each; return the number of bytes"
+        )
         for name, number, wanted in zip(names, got, expected):
             assert number == wanted, f"{case}: {name} must be {wanted}, got {number}"

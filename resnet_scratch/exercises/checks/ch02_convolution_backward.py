@@ -71,12 +71,12 @@ def task_2_2(answer: Callable) -> None:
         first = convolution_grad_weight(grad_y[:1], x[:1], kernel_size, stride, padding)
         got = np.asarray(answer(x, grad_y, kernel_size, stride, padding))
         case = f"x {shape}, kernel {kernel_size}, stride {stride}, padding {padding}"
-        assert got.shape == expected.shape, f"{case}: it has the weight's shape, {expected.shape}, got {got.shape}"
+        assert got.shape == expected.shape, f"{case}: wanted the weight's shape, {expected.shape}, got {got.shape}"
         if np.allclose(got, expected):
             continue
         assert not np.allclose(got, expected / shape[0]), (
             f"{case}: you took the mean over the batch; all images used the weight, so their parts are added (the "
-            "mean over the batch is part of the loss, and so it is in grad_y already)"
+            "loss takes the mean over the batch, so its factor 1 / N is in grad_y already)"
         )
         assert not np.allclose(got, first), f"{case}: only the first image of the batch was counted"
         assert not np.allclose(got, expected[::-1, ::-1]), (
@@ -115,8 +115,8 @@ def task_2_3(answer: Callable) -> None:
         if np.allclose(got, expected, atol=1e-5):
             continue
         assert not any(np.allclose(got, one, atol=1e-5) for one in (earliest, latest)), (
-            f"{case}: each pixel got one number only, others were lost. Add up (+=, not =), and not into the view of "
-            "all windows: there several numbers are the same memory"
+            f"{case}: each pixel got one number only; the others were lost. Use +=, not =, and do not add into the "
+            "view of all windows, where several elements share the same memory"
         )
         assert not np.allclose(got * np.maximum(counts, 1), expected, atol=1e-5), (
             f"{case}: you took the mean of what comes back to a pixel; the transpose of copying is adding"
@@ -201,7 +201,7 @@ def task_2_5(answer: Callable) -> None:
             "and over positions, not over channels"
         )
         report = gradcheck(layer, x)
-        assert report, f"{case}: the gradient check says (input is x)\n{report}"
+        assert report, f"{case}: the gradient check failed (input is x)\n{report}"
         check_backward(layer, x)
 
 

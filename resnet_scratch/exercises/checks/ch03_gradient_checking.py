@@ -37,7 +37,7 @@ def task_3_1(answer: Callable) -> None:
             "the difference is not divided by 2h": wanted * 2 * h,
             "all numbers were changed together; change one, and keep the others as they are": wanted.sum(),
             "you changed the number by 2h on each side; change it by h": weights * (3 * x**2 + 4 * h**2),
-            "you did not use h: another step was taken": weights * 3 * x**2,
+            "you did not use h, but another step size": weights * 3 * x**2,
         }
         compare(got, wanted, mistakes, f"for a sum of weighted cubes of x {shape} and h = {h}, the result")
     x = np.linspace(-1, 1, 5)
@@ -52,7 +52,7 @@ def task_3_2(answer: Callable) -> None:
     for value, third, eps in cases:
         with np.errstate(all="ignore"):
             h = answer(value, third, eps)
-        case = f"for f = {value}, f''' = {third} and eps = {eps}"
+        case = f"for f = {value}, f''' = {third} and eps = {eps},"
         assert np.isrealobj(h) and np.isfinite(h) and h > 0, (
             f"{case} the step must be a positive number, you return {h}: take the absolute values of f and f'''"
         )
@@ -95,19 +95,21 @@ def task_3_3(answer: Callable) -> None:
         ("bias", layer.bias.value, bias),
     ):
         assert np.array_equal(now, then), f"{name} {changed}"
-    assert np.array_equal(given[1], g), "backward changed your g in place, as this one does on purpose: give it a copy"
+    assert np.array_equal(given[1], g), (
+        "backward changed your g in place; this layer does so on purpose, so give it a copy"
+    )
     right = {"input": g @ weight.T, "weight": x.T @ g, "bias": g.sum(0)}
     for name, numerical in right.items():
         analytic = numerical if name != "bias" else g.mean(0)  # the planted mistake
         pair = got[name]
-        assert isinstance(pair, (tuple, list)) and len(pair) == 2, f"{name!r} must have a pair, (backward, numerical)"
-        told = f"a Linear layer with a wrong gradient of its bias; {name!r}"
+        assert isinstance(pair, (tuple, list)) and len(pair) == 2, f"{name!r} must map to a pair, (backward, numerical)"
+        told = f"for a Linear layer whose bias gradient is wrong on purpose, {name!r}"
         swapped = np.allclose(pair[0], numerical, atol=1e-7) and np.allclose(pair[1], analytic, atol=1e-7)
         if name == "bias":
             assert not swapped, f"{told}: the pair is swapped; the gradient from backward comes first"
         mistakes = {
             "the numerical gradient is zero: the loss did not notice the change. Did you pass a copy?": 0 * numerical,
-            "that is what backward gives; compute it from the forward pass": analytic,
+            "your numerical gradient is that of backward; compute it from the forward pass": analytic,
             "L is the sum of y * g, not their mean": numerical / g.size,
             "L must contain g: with the sum of the outputs alone, every g is 1": _ones(x, weight, g)[name],
             "the sign is wrong": -numerical,
@@ -124,7 +126,7 @@ def task_3_3(answer: Callable) -> None:
     wanted = numerical_gradient(lambda x: float((batch_norm(x, np.ones(2), np.zeros(2), norm.eps) * g).sum()), x)
     mistakes = {"you called forward in evaluation mode; pass training=True, every time": g / (1 + norm.eps) ** 0.5}
     for place, kind in ((0, "from backward"), (1, "numerical")):
-        compare(got["input"][place], wanted, mistakes, f"a batch norm in training; 'input' ({kind})")
+        compare(got["input"][place], wanted, mistakes, f"for a batch norm in training, 'input' ({kind})")
 
 
 def task_3_4(answer: Callable) -> None:
@@ -148,7 +150,7 @@ def task_3_4(answer: Callable) -> None:
         ([[7.0, 7], [1, 1]], [[7.0, 7], [1, 3]], 0.4, {2 / 3: "there is one root mean square for the whole array"}),
         ([[7.0, 1], [7, 1]], [[7.0, 1], [7, 3]], 0.4, {2 / 3: "there is one root mean square for the whole array"}),
         ([0.0, 0], [0.0, 0], 0.0, {}),
-        ([0.0, 0], [0.0, 2], 1.0, {0.0: "only `analytic` is zero everywhere here, and that is wrong"}),
+        ([0.0, 0], [0.0, 2], 1.0, {0.0: "`analytic` is zero where `numerical` is not: that is wrong"}),
         ([1.0, nan], [1.0, 2], inf, {}),
         ([nan, 1.0], [2.0, 1], inf, {}),
         ([inf, 1.0], [1.0, 1], inf, {}),
@@ -164,7 +166,7 @@ def task_3_4(answer: Callable) -> None:
         if got == wanted or math.isclose(got, wanted, rel_tol=1e-9):
             continue
         case = f"for {analytic} and {numerical} you return {got:.4g}"
-        assert wanted != inf, f"{case}: with nan or infinity in either array, return infinity, so that it cannot pass"
+        assert wanted != inf, f"{case}: with nan or infinity in either array, return infinity, so that the check fails"
         assert np.any(analytic) or np.any(numerical), f"{case}: two arrays of zeros agree, so return 0.0"
         for value, message in mistakes.items():
             assert not math.isclose(got, value, rel_tol=1e-9, abs_tol=1e-12), f"{case}: {message}"

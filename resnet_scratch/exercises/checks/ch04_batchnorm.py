@@ -98,7 +98,7 @@ def task_4_2(answer: Callable) -> None:
     for what, wrong in typical.items():
         assert not np.allclose(grad_x, scale * wrong), f"grad_x: {what}"
     for what, factor in (("the weight", weight), ("inverse_std", inverse_std)):
-        assert not np.allclose(grad_x * factor, right["x"], atol=1e-6), f"grad_x: the factor {what} is missing"
+        assert not np.allclose(grad_x * factor, right["x"], atol=1e-6), f"grad_x: {what} is missing as a factor"
     off = np.abs(grad_x - right["x"]).max()
     assert off < 1e-6, f"grad_x differs by up to {off:.2g} from central differences of the forward pass"
 
@@ -122,9 +122,9 @@ def task_4_3(answer: Callable) -> None:
     mean, var = map(np.asarray, answer(np.zeros(2), np.ones(2), x.copy(), 1.0))
     assert mean.shape == var.shape == (2,), f"return one number for each of two channels, got {mean.shape}, {var.shape}"
     means, squares = x.sum(AXES) / 60, ((x - x.sum(AXES) / 60) ** 2).sum(AXES)
-    assert np.allclose(mean, means), f"with momentum 1 the batch's own mean remains: {means}, got {mean}"
+    assert np.allclose(mean, means), f"with momentum 1 the mean is the batch's own: {means}, got {mean}"
     assert not np.allclose(var, squares / 60 * 3 / 2), "M is N * H * W, not N, also in M - 1"
-    assert np.allclose(var, squares / 59), f"with momentum 1 its unbiased variance remains: {squares / 59}, got {var}"
+    assert np.allclose(var, squares / 59), f"with momentum 1 var is the unbiased variance: {squares / 59}, got {var}"
 
 
 def task_4_4(kind: Any) -> None:
@@ -212,6 +212,6 @@ def _check_cache(layer: Any, grad_y: np.ndarray, cache: Any) -> None:
     except (TypeError, ValueError, IndexError) as error:
         kind = "None" if cache is None else type(cache).__name__
         raise AssertionError(
-            f"backward fails with the cache of forward ({kind}): {error}. Does forward return, as the cache, "
-            "what backward takes out of it?"
+            f"backward fails with the cache of forward ({kind}): {error}. Does forward put into the cache "
+            "what backward reads from it?"
         ) from error

@@ -83,9 +83,9 @@ def task_5_2(answer: Callable) -> None:
         "the upper left pixel got the gradient of its window; the largest gets it": (
             [[10, 0, 20, 0, 30, 0, 40, 0], [0] * 8]
         ),
-        "the gradient must be that of the window, not the pixel": (wanted > 0) * x[0, :, :, 0],
+        "pass on the gradient of the window, not the pixel itself": (wanted > 0) * x[0, :, :, 0],
         "multiply by grad_y; these are only the positions of the largest pixels": wanted > 0,
-        "every window gets its own gradient": (wanted > 0) * 100,
+        "every window got the sum of all gradients; each gets only its own": (wanted > 0) * 100,
     }
     compare(grad_x[0, :, :, 0], wanted, mistakes, f"for the pixels\n{x[0, :, :, 0]}\nand grad_y 10, 20, 30, 40, grad_x")
     rng = np.random.default_rng(0)
@@ -108,7 +108,7 @@ def task_5_3(answer: Callable) -> None:
     rows, columns = np.array([[8.0], [10]]), np.array([5.0, 6, 7])
     odds = np.exp(logits)
     mistakes = {
-        "all rows together sum to 1; each row must": odds / 18,
+        "all rows together sum to 1, but each row must sum to 1": odds / 18,
         "the columns sum to 1; the rows must: sum over the classes, axis 1": odds / columns,
         "exp is not divided by its sum": odds,
         "exp is missing": logits / logits.sum(1, keepdims=True),
@@ -158,6 +158,6 @@ def task_5_4(answer: Callable) -> None:
         "1 was subtracted from the labels' columns in all rows": (p - one_hot.any(0)) / 4,
         "this is the gradient with respect to the probabilities; go on through softmax": -one_hot / p / 4,
         "this is the gradient with respect to the probabilities; go on through softmax and the mean": -one_hot / p,
-        "the gradient is not zero for the other classes: their logits are in the sum": np.where(one_hot, p - 1, 0) / 4,
+        "the gradient of other classes is not 0: softmax's sum contains their logits": np.where(one_hot, p - 1, 0) / 4,
     }
     compare(got, wanted, mistakes, f"for the labels {labels} and the probabilities\n{p}\nthe gradient")

@@ -25,9 +25,9 @@ def task_6_1(answer: Callable) -> None:
         "y is the branch only; add x: y = x + relu(x W)": [[1.5, 0], [1.5, 1]],
         "the ReLU is missing: y = x + relu(x W)": [[3.5, -5], [2.5, 2]],
         "x W is the matrix product, `x @ W`, not the product of the elements": [[4, 0], [1.5, 3]],
-        "W is transposed: y = x + relu(x W), with rows of x": [[5, -1], [1, 3.5]],
+        "W is transposed: in y = x + relu(x W), x W is x @ W": [[5, -1], [1, 3.5]],
     }
-    compare(y, [[3.5, -1], [2.5, 2]], mistakes, "for x = [[2, -1], [1, 1]] and W = [[1, -1], [0.5, 2]] y")
+    compare(y, [[3.5, -1], [2.5, 2]], mistakes, "for x = [[2, -1], [1, 1]] and W = [[1, -1], [0.5, 2]], y")
     for shape, seed in (((3, 2), 0), ((5, 4), 1), ((1, 3), 2)):
         rng = np.random.default_rng(seed)
         layer, x = answer(shape[1], rng), rng.standard_normal(shape)
@@ -69,7 +69,7 @@ def task_6_2(answer: Callable) -> None:
         }
         compare(y[..., :C], sums / 4, mistakes, f"the first {C} channels of y")
         single = layer.forward(x.astype(np.float32), True)[0].dtype
-        assert single == np.float32, f"for x of float32 y must be float32, got {single}: make arrays with x.dtype"
+        assert single == np.float32, f"for float32 x, y must be float32, got {single}: make arrays with x.dtype"
         grad_x, quarter = check_backward(layer, x), upstream(y)[..., :C] / 4
         spread = quarter.repeat(2, axis=1).repeat(2, axis=2)
         corner = np.zeros_like(x)
@@ -128,9 +128,9 @@ def task_6_4(answer: Callable) -> None:
         "means add; the square root is for the spread of independent signals": lambda n, a, c: (
             a + math.sqrt(n) * c / root
         ),
-        "the signal had a mean before the first block, `start`": lambda n, a, c: n * c / root,
-        "that is one block; every block adds as much": lambda n, a, c: a + c / root,
-        "the mean does not stay: relu(z) is never negative, so every block raises it": lambda n, a, c: a,
+        "add `start`, the mean before the first block": lambda n, a, c: n * c / root,
+        "that is the mean after one block; every block adds the same amount": lambda n, a, c: a + c / root,
+        "the mean does not stay the same: relu(z) is never negative, so every block raises it": lambda n, a, c: a,
         "this is E[|z|]; relu makes half of the numbers zero": lambda n, a, c: a + 2 * n * c / root,
     }
     root = math.sqrt(2 * math.pi)

@@ -152,7 +152,7 @@ def task_7_5(answer: Callable) -> None:
     for kernel, stride in reversed(windows):
         positions = {position * stride + offset for position in positions for offset in range(kernel)}
     assert len(positions) >= 32, (
-        f"the last stage sees {len(positions)} pixels, wanted 32; strides and layers widen the field"
+        f"the last stage sees {len(positions)} pixels, wanted at least 32; strides and layers widen the receptive field"
     )
 
 

@@ -36,8 +36,8 @@ def task_8_1(answer: Callable) -> None:
     mistakes = {
         "the weight decay is missing from the gradient": momentum * velocity + grad,
         "the derivative of weight_decay / 2 * w**2 is weight_decay * w": momentum * velocity + grad + decay * w**2 / 2,
-        "the decay is added to the gradient, not subtracted": momentum * velocity + grad - decay * w,
-        "your velocity is an average; in the sum the newest gradient has the factor 1": momentum * velocity + 0.2 * g,
+        "the decay must be added to the gradient, not subtracted": momentum * velocity + grad - decay * w,
+        "your velocity is an average; it must be a sum: add the gradient with factor 1": momentum * velocity + 0.2 * g,
         "the old velocity must be multiplied by the momentum": velocity + g,
         "the old velocity is missing": g,
     }
@@ -80,7 +80,7 @@ def task_8_2(answer: Callable) -> None:
             with np.errstate(divide="raise", invalid="raise"):
                 got.append(number(answer(*given)))
         except (ZeroDivisionError, FloatingPointError):
-            raise AssertionError(f"{told} = {given} you divide by zero; there is no warm-up") from None
+            raise AssertionError(f"{told} = {given} you divide by zero: warmup_steps is 0") from None
 
     def curve(rise: Callable, fall: Callable) -> list[float]:
         """The same points with other formulas: rise(step / warmup), fall(t, step / total)."""
@@ -93,7 +93,7 @@ def task_8_2(answer: Callable) -> None:
         return (1 + math.cos(math.pi * t)) / 2
 
     mistakes = {
-        "the rise starts at peak / warmup_steps, not at 0: step + 1": curve(lambda part: part, down),
+        "the warm-up must start at peak / warmup_steps, not at 0: use step + 1": curve(lambda part: part, down),
         "the cosine starts after the warm-up, not at step 0": curve(up, lambda _, part: down(part)),
         "the peak is not used": [rate / given[3] for given, rate in cases],
         "your cosine goes down to -peak; it must end at 0": curve(up, lambda t, _: math.cos(math.pi * t)),
@@ -143,7 +143,7 @@ def task_8_3(answer: Callable) -> None:
             "the row comes first, then the column": squares(-half, half, [(c, r) for r, c in centres]),
             "each image has a square of its own; yours is that of the first": squares(-half, half, centres[:1] * N),
             "each image has one square; yours has those of all images": np.broadcast_to(wanted.max(0), wanted.shape),
-            "at the border the square is cut off, not moved inside": squares(-half, half, moved),
+            "at the border the square must be cut off, not moved inside": squares(-half, half, moved),
         }
         compare(changed.all(-1).astype(int), wanted, mistakes, f"{case} with 1 for hidden pixels, the images")
 
@@ -158,13 +158,13 @@ def task_8_4(answer: Callable) -> None:
         "this is the limit without momentum": lambda h, m: 2 / max(h),
         "momentum raises the limit, it does not lower it": lambda h, m: 2 * (1 - m) / max(h),
         "steps grow by 1 / (1 - momentum) only where the gradient keeps its sign": lambda h, m: 2 / (1 - m) / max(h),
-        "a step may end on the other side of 0, as far from it": lambda h, m: (1 + m) / max(h),
+        "a step may overshoot to the other side of 0, up to the same distance": lambda h, m: (1 + m) / max(h),
     }
     for (curvatures, momentum), rate in zip(cases, got):
         below, above = (_diverges(curvatures, momentum, factor * rate) for factor in (0.99, 1.01))
         if below or not above:
             told = f"for curvatures {curvatures} and momentum {momentum} you return {rate:.4g}, but SGD "
-            told += "diverges 1 % below: too high" if below else "converges 1 % above: too low"
+            told += "still diverges 1 % below it: too high" if below else "still converges 1 % above it: too low"
             for message, formula in mistakes.items():
                 assert not np.allclose(got, [formula(h, m) for h, m in cases]), f"{message}\n{told}"
             raise AssertionError(told)

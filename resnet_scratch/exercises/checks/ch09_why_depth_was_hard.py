@@ -52,14 +52,14 @@ def task_9_2(answer: Callable) -> None:
             continue
         case = f"for {layers} layers, fan_in {fan_in}, weight_std {std:.4g}"
         assert not math.isclose(got, expected**2, rel_tol=1e-9), (
-            f"{case} you return {got:.4g}, the factor of the mean square; the root of it is wanted, {expected:.4g}"
+            f"{case} you return {got:.4g}, the factor of the mean square; take its square root, {expected:.4g}"
         )
         assert not math.isclose(got, expected * 2 ** (layers / 2), rel_tol=1e-9), (
             f"{case} you return {got:.4g}: ReLU sets half of the signal to zero, which halves the mean square at each "
             f"layer; wanted {expected:.4g}"
         )
         assert not math.isclose(got, expected ** (1 / layers), rel_tol=1e-9), (
-            f"{case} you return {got:.4g}, the factor of one layer; factors multiply, so wanted {expected:.4g}"
+            f"{case} you return {got:.4g}, the factor of one layer; the factors multiply to {expected:.4g}"
         )
         raise AssertionError(f"{case} the factor is {expected:.4g}, you return {got:.4g}")
 
@@ -91,7 +91,7 @@ def task_9_3(answer: Callable) -> None:
         "the step is `fraction` long; it must be `fraction` times as long as w": w - step / 5,
         "the velocity must be divided by its norm, so that only its direction counts": w - 13 * step,
         "this is plain SGD, whose step depends on the length of the velocity": w - fraction * velocity,
-        "the quotient of the norms is upside down: multiply by that of w, divide by that of the velocity": (
+        "the quotient of the norms is upside down: multiply by the norm of w, divide by that of the velocity": (
             w - fraction * 13 / 5 * velocity
         ),
         "divide by the norm of the velocity, not by its square: take the root": w - step / 13,
@@ -135,7 +135,7 @@ def task_9_4(answer: Callable) -> None:
                     f"{wanted:.4g}: normalise each filter by itself, not the layer"
                 )
                 assert not math.isclose(found, 1, rel_tol=1e-6), (
-                    f"filter {o} of the direction has norm 1; multiply it by that of the weights' filter, {wanted:.4g}"
+                    f"filter {o} of the direction has norm 1; multiply by the norm of the weights' filter, {wanted:.4g}"
                 )
                 raise AssertionError(
                     f"filter {o} (everything with last index {o}) must have the norm {wanted:.4g} of the weights' "
@@ -169,7 +169,7 @@ def task_9_5(answer: Callable) -> None:
     assert layer.alpha.grad is not None, "backward must set self.alpha.grad"
     assert np.shape(layer.alpha.grad) == (1,), (
         f"self.alpha.grad must have the shape (1,) of alpha, got {np.shape(layer.alpha.grad)}: alpha is one number "
-        "that touches all of y, so sum over all of y"
+        "that affects all of y, so sum over all of y"
     )
     grad_alpha = np.copy(layer.alpha.grad)
     _, cache = layer.forward(branch, shortcut, True)
@@ -180,9 +180,9 @@ def task_9_5(answer: Callable) -> None:
         "is used twice, that belongs to the second use"
     )
     report = gradcheck(layer, branch, shortcut)
-    assert report, f"the gradient check compares backward with forward (input 0 is the branch):\n{report}"
+    assert report, f"backward does not match forward (input 0 is the branch, input 1 the shortcut):\n{report}"
     block = BasicBlock(3, 4, 2, "B", rng)
     block.add = answer()
     block.add.alpha.value[:] = 0.7
     report = gradcheck(block.astype(np.float64), rng.standard_normal((2, 5, 6, 3)))
-    assert report, f"alone the addition is right, but a block with it fails the gradient check:\n{report}"
+    assert report, f"the addition is right by itself, but a block with it fails the gradient check:\n{report}"

@@ -29,9 +29,9 @@ def task_10_1(answer: Callable) -> None:
     mistakes = {
         "low comes first, then high": [pair[::-1] for pair in wanted],
         "this is the simple q +- z * sqrt(q * (1 - q) / total). With all images right it is a single point, as if 10 "
-        "images were proof. The standard deviation belongs to p, so solve the equation for p": simple,
+        "images were proof. Compute the standard deviation from p, not q: solve the equation for p": simple,
         "z must be squared, because the equation was": unsquared,
-        "the interval has the right length, but its middle is not q: it lies nearer to 1/2": centred,
+        "the length is right, but the middle must not be q: it must lie nearer to 1/2": centred,
         "both solutions must be divided by 1 + z**2 / total": undivided,
         "these are percentages; give numbers from 0 to 1": 100 * np.array(wanted),
     }
@@ -59,7 +59,7 @@ def task_10_2(answer: Callable) -> None:
             with np.errstate(divide="ignore", invalid="ignore"):
                 got.append(number(answer(a, b)))
         except ZeroDivisionError:
-            raise AssertionError("the two are right on the same images: n is 0, and the p-value is 1") from None
+            raise AssertionError("A and B are right on the same images: n is 0, and the p-value is 1") from None
         assert (a == _right(kinds)[0]).all(), "right_a was changed in place"
         assert not math.isnan(got[-1]), f"{_told(kinds)} you return nan; if n is 0, the p-value is 1"
         assert got[-1] <= 1, f"{_told(kinds)} you return {got[-1]:.4g}; a p-value is at most 1: cut it off there"
@@ -76,21 +76,21 @@ def task_10_2(answer: Callable) -> None:
 
     chi = [(abs(k[1] - k[2]), math.sqrt(differing(k) or 1)) for k, _ in cases]
     mistakes = {
-        "this is one-sided: A might have been the worse one as well, so double it": [
+        "this is one-sided: A might just as well have been the worse one, so double it": [
             sum(math.comb(differing(k), j) for j in range(fewer(k) + 1)) / 2 ** differing(k) for k, _ in cases
         ],
         "the images on which both are right, or both wrong, say nothing: leave them out": tail(fewer, sum),
-        "as rare as here, OR rarer: the sum includes k = the smaller number": tail(lambda k: fewer(k) - 1, differing),
+        "count results as rare OR rarer: include k = the smaller number": tail(lambda k: fewer(k) - 1, differing),
         "this is the probability of exactly this result; add those of all rarer ones": [
             min(1, 2 * math.comb(differing(k), fewer(k)) / 2 ** differing(k)) for k, _ in cases
         ],
-        "this is the normal (chi-squared) approximation; for few images it is wrong: add up the binomial": [
+        "this is the normal (chi-squared) approximation; for few images it is wrong: add up binomial terms": [
             math.erfc(d / s / math.sqrt(2)) for d, s in chi
         ],
-        "this is the chi-squared approximation; for few images it is wrong: add up the binomial": [
+        "this is the chi-squared approximation; for few images it is wrong: add up binomial terms": [
             math.erfc(max(d - 1, 0) / s / math.sqrt(2)) for d, s in chi
         ],
-        "one-sided, and it depends on which one is the better: take the smaller of the two numbers": tail(
+        "the result depends on which one is better: add up to the smaller of the two numbers": tail(
             lambda k: k[1], differing
         ),
     }
@@ -169,14 +169,14 @@ def task_10_4(answer: Callable) -> None:
         )
         signed = abs((labels == 0).mean() - np.mean(confidences))
         assert bins == 1 or not math.isclose(got, signed, abs_tol=1e-9), (
-            f"{case}: you return {got:.4g}, the difference of the overall accuracy and confidence; too sure in one bin "
-            f"must not make up for not sure enough in another. Wanted {expected:.4g}"
+            f"{case}: you return {got:.4g}, the difference between overall accuracy and confidence; overconfidence in "
+            f"one bin must not make up for underconfidence in another. Wanted {expected:.4g}"
         )
         assert confidences[0] != 1.0 or not math.isclose(got, 0.1375, abs_tol=1e-9), (
             f"{case}: you return {got:.4g}; a confidence of exactly 1 fell into no bin"
         )
         raise AssertionError(
-            f"{case}: wanted {expected:.4g}, got {got:.4g}; each bin counts with its share of the images, and the "
+            f"{case}: wanted {expected:.4g}, got {got:.4g}; each bin is weighted by its share of the images, and the "
             "confidence is the probability of the predicted class alone"
         )
 

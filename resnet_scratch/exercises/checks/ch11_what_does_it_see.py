@@ -60,7 +60,7 @@ def task_11_1(answer: Callable) -> None:
     )
     everything = numerical_gradient(lambda x: model(x[None])[0].sum(), image, 1e-6)
     assert not like(np.abs(everything).max(-1)), (
-        "this is the gradient of the sum of all logits; only that of the class is 1"
+        "this is the gradient of the sum of all logits; start with 1 for the class and 0 elsewhere"
     )
     row, column = np.unravel_index(np.abs(got - np.abs(slope).max(-1)).argmax(), got.shape)
     raise AssertionError(
@@ -77,18 +77,18 @@ def task_11_2(answer: Callable) -> None:
     got = np.asarray(answer(features, weights))
     assert got.shape == (2, 3), f"features (2, 3, 2) make a map (2, 3), got {got.shape}"
     if not np.allclose(got, expected):
-        assert got.min() >= 0, f"negative values must be set to zero, got {got.min():g} (they speak against the class)"
+        assert got.min() >= 0, f"negative values must be set to zero, got {got.min():g} (they count against the class)"
         assert not np.allclose(got, 5 * expected), "the map is not scaled: its largest value must be 1"
         low = (np.array([[2, -2, 1], [5, 0, 1]]) + 2) / 7
-        assert not np.allclose(got, low), "you stretched minimum to 0; ReLU cuts the negative values off instead"
+        assert not np.allclose(got, low), "you stretched the minimum to 0; ReLU sets the negative values to 0 instead"
         raise AssertionError(
             f"features {features.tolist()} with weights [2, -1] make {expected.tolist()}, "
             f"got {np.round(got, 3).tolist()}"
         )
     with np.errstate(all="ignore"):
         got = np.asarray(answer(features, np.array([-1.0, -1.0])))
-    assert np.isfinite(got).all(), f"with nothing positive in it the map divides by zero, got {got.tolist()}"
-    assert (got == 0).all(), f"with nothing positive in it the map is zero everywhere, got {got.tolist()}"
+    assert np.isfinite(got).all(), f"if no value is positive, your map divides by zero: got {got.tolist()}"
+    assert (got == 0).all(), f"if no value is positive, the map must be zero everywhere, got {got.tolist()}"
 
 
 def task_11_3(answer: Callable) -> None:
@@ -112,9 +112,9 @@ def task_11_3(answer: Callable) -> None:
         expected = share.reshape(rows, size, columns, size, 3).sum((1, 3, 4))
         if np.allclose(got, expected):
             continue
-        assert not np.allclose(got, -expected), f"{case}: the sign is the other way round: a falling score is positive"
+        assert not np.allclose(got, -expected), f"{case}: the sign is the other way round: a fall must be positive"
         assert not np.allclose(got, expected.cumsum().reshape(rows, columns)), (
-            f"{case}: the squares add up; start each from a fresh copy of the image"
+            f"{case}: the covered squares add up; cover each in a fresh copy of the image"
         )
         assert not np.allclose(got, score(image[None])[0] - expected), (
             f"{case}: these are the scores of the covered images; the fall, score(image) - score(covered), is wanted"
@@ -144,7 +144,7 @@ def task_11_4(answer: Callable) -> None:
         "you moved by epsilon times the gradient; every number must move by epsilon, so take the sign": slope,
         "the gradient was scaled; every number must move by exactly epsilon: take the sign": slope / abs(slope).max(),
     }
-    assert not np.allclose(got, epsilon * np.sign(slope)), "this is only the movement; add it to the image"
+    assert not np.allclose(got, epsilon * np.sign(slope)), "this is only the perturbation; add it to the image"
     for message, movement in mistakes.items():
         if np.allclose(got, image + epsilon * movement, rtol=1e-4, atol=1e-6):
             assert not message, message
@@ -190,5 +190,5 @@ def task_11_5(answer: Callable) -> None:
             assert not message, message
             return
     raise AssertionError(
-        "after 2 steps the image differs; is the gradient computed anew in each step, of the new image?"
+        "after 2 steps the image is wrong; is the gradient computed anew in each step, for the new image?"
     )

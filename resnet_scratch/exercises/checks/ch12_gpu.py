@@ -27,10 +27,10 @@ class _DeviceArray:
     size = property(lambda self: self.values.size)
 
     def __array__(self, *arguments: Any, **keywords: Any) -> Any:
-        raise TypeError("an array of the GPU is not converted to a NumPy array by itself")
+        raise TypeError("a GPU array is not converted to a NumPy array automatically")
 
     def __array_function__(self, *arguments: Any) -> Any:
-        raise TypeError("a NumPy function cannot take an array of the GPU")
+        raise TypeError("a NumPy function cannot take a GPU array")
 
     def __float__(self) -> float:
         _DeviceArray.waits += 1
@@ -51,7 +51,7 @@ class _DeviceArray:
 def _values(argument: Any) -> Any:
     """What is on the device, of an argument of one of its functions."""
     if isinstance(argument, np.ndarray):
-        raise TypeError("an array of NumPy was given to the GPU")
+        raise TypeError("a NumPy array was passed to a GPU function")
     if isinstance(argument, (list, tuple)):
         return type(argument)(map(_values, argument))
     return argument.values if isinstance(argument, _DeviceArray) else argument
@@ -102,7 +102,7 @@ def task_12_1(answer: Callable) -> None:
         assert np.array_equal(y, expected) or not np.array_equal(y, larger), (
             f"the larger of x and slope * x is right for slopes up to 1 only; slope {slope} and x = -2 give you -2"
         )
-        assert np.array_equal(y, expected), f"for\n{x}\nand slope {slope} it is\n{np.array(expected)}\ngot\n{y}"
+        assert np.array_equal(y, expected), f"for\n{x}\nand slope {slope}, y must be\n{np.array(expected)}\ngot\n{y}"
         assert y.dtype == np.float32, f"float32 went in and {y.dtype} came out: where did a float64 array slip in?"
         with _other_library():
             try:
@@ -112,7 +112,7 @@ def task_12_1(answer: Callable) -> None:
                     f"it works for NumPy's arrays but not for another library's: {error}. Call only functions of "
                     "array_module(x)"
                 ) from error
-        assert isinstance(y, _DeviceArray), "an array of the GPU went in and none came out: it was copied to the host"
+        assert isinstance(y, _DeviceArray), "a GPU array went in and none came out: it was copied to the host"
         assert np.array_equal(y.values, expected), f"on the other library, for\n{x}\nyou return\n{y.values}"
         assert y.dtype == np.float32, f"on the other library, float32 went in and {y.dtype} came out"
 
@@ -137,8 +137,10 @@ def task_12_3(answer: Callable) -> None:
     got = answer(0, 1000, 10)
     assert got == 40_000, f"1000 numbers for each of 10 images are 40,000 bytes in float32, got {got}"
     got = answer(1000, 0, 8)
-    assert got != 4_000 and got != 8_000, f"value, gradient and velocity of each of 1000 parameters: 12,000, got {got}"
-    assert got != 96_000, "the parameters are there once, not once for each image"
+    assert got != 4_000 and got != 8_000, (
+        f"each of 1000 parameters has a value, a gradient and a velocity: 12,000 bytes, got {got}"
+    )
+    assert got != 96_000, "the parameters are stored once, not once for each image"
     assert got == 12_000, f"1000 parameters take 12,000 bytes in float32, whatever the batch size; got {got}"
     got = answer(270_000, 500_000, 128)
     assert got == 259_240_000, f"270,000 parameters, 500,000 activations, batch size 128: 259.24 MB, got {got / 1e6} MB"

@@ -200,6 +200,6 @@ def _peak(job: Callable[[], Any]) -> tuple[Any, int]:
 
 def _no_columns(most: int, columns: int) -> None:
     assert most < columns / 2, (
-        f"you had {most / 1e6:.1f} MB in use, and all columns are {columns / 1e6:.1f} MB; do one position of the "
+        f"you had {most / 1e6:.1f} MB in use, and all columns take {columns / 1e6:.1f} MB; use one position of the "
         "kernel at a time"
     )

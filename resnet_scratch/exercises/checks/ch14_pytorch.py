@@ -28,8 +28,8 @@ def task_14_1(answer: Callable) -> None:
         assert got.shape == wanted, f"{name} of {shape} is {wanted} in PyTorch, got {got.shape}"
         for index in np.ndindex(*shape):
             assert got[place(*index)] == array[index], (
-                f"{name}: the number at {index} belongs at {place(*index)} and is not there. The shape alone does not "
-                "tell: reshape keeps the numbers in their order, transpose moves them"
+                f"{name}: the number at {index} belongs at {place(*index)} and is not there. The right shape is not "
+                "enough: reshape keeps the numbers in their order, transpose moves them"
             )
         assert got.flags.c_contiguous, (
             f"{name}: the numbers do not lie in memory in the order of the axes; make the array contiguous, as files "
@@ -43,8 +43,8 @@ def task_14_2(answer: Callable) -> None:
     ours = {"conv1.weight": np.array([[10.0, -19.0]]), "fc.bias": np.array([0.01, 0.018])}
     name, difference = answer(ours, theirs)
     assert name != "conv1.weight", (
-        "conv1.weight differs by more in absolute terms, 1 and 0.002, but by 5 % relative to its largest number, and "
-        "fc.bias by 10 %"
+        "conv1.weight differs by more in absolute terms (1 against 0.002), but relative to its largest number it "
+        "differs by only 5 %, and fc.bias by 10 %"
     )
     assert name == "fc.bias" and abs(difference - 0.1) < 1e-9, f"wanted ('fc.bias', 0.1), got {(name, difference)}"
     name, difference = answer({"a": np.array([-3.0, -5.0])}, {"a": np.array([2.0, -4.0])})
@@ -59,7 +59,9 @@ def task_14_2(answer: Callable) -> None:
         try:
             answer(wrong, theirs)
         except ValueError as error:
-            assert any(n in str(error) for n in ("conv1.weight", "bn1.bias")), f"the error must name it, got: {error}"
+            assert any(n in str(error) for n in ("conv1.weight", "bn1.bias")), (
+                f"the error must name the array, got: {error}"
+            )
         except KeyError:
             raise AssertionError(f"{what} must raise ValueError, not KeyError") from None
         else:
@@ -109,19 +111,20 @@ def task_14_4(value: Any) -> None:
         assert isinstance(out, value), f"relu must return a new Value, got {type(out).__name__}"
         assert out.data == y, f"relu of {x} is {y}, got {out.data}"
         out.backward()
-        assert out.grad == 1, f"the gradient of the number itself must be 1, got {out.grad}"
+        assert out.grad == 1, f"the gradient of the output itself must be 1, got {out.grad}"
         assert a.grad == dy, f"the derivative of relu at {x} is {dy}, got {a.grad}"
     a, b = value(2.0), value(-3.0)
     (a * b + a).backward()
     assert b.grad == 2, f"d(ab + a)/db is a = 2, got {b.grad}"
-    assert a.grad != 1 and a.grad != -3, f"a was used twice: d(ab + a)/da is b + 1 = -2, got {a.grad}; add, do not set"
+    assert a.grad != 1 and a.grad != -3, f"a was used twice: d(ab + a)/da is b + 1 = -2, got {a.grad}; use +=, not ="
     assert a.grad == -2, f"d(ab + a)/da is b + 1 = -2, got {a.grad}"
     a = value(3.0)
     square = a * a
     fourth = square * square
     (fourth + square).backward()
     assert a.grad == 4 * 27 + 2 * 3, (
-        f"d(a^4 + a^2)/da at 3 is 114, got {a.grad}: was the gradient of a^2 passed on before both uses had come back?"
+        f"d(a^4 + a^2)/da at 3 is 114, got {a.grad}: was the gradient of a^2 passed on before both of its uses "
+        "had added their part?"
     )
     (fourth + square).backward()
     assert a.grad == 114, f"a second backward must start from 0 and give 114 again, got {a.grad}"
@@ -131,8 +134,8 @@ def task_14_4(value: Any) -> None:
         far = (near * three).relu()
         (near + far if swap else far + near).backward()
         assert a.grad == 8, (
-            f"d(2a + relu(2a * 3))/da is 2 + 6 = 8, got {a.grad}. 2a is used near the end and far from it, and waits "
-            "for both; an order by distance from the end (breadth first) does not do that"
+            f"d(2a + relu(2a * 3))/da is 2 + 6 = 8, got {a.grad}. 2a is used near the end and far from it, so it "
+            "must wait for both uses; an order by distance from the end (breadth first) does not wait"
         )
     a = value(1.0)
     x = a

@@ -27,11 +27,11 @@ def task_15_1(answer: Callable) -> None:
         if right.any(0).all():  # every total is in some process
             hint = "\nin the second half of the rounds a total replaces the receiver's piece, and is not added"
             if len(messages.sent) <= k * (k - 1):
-                hint = f"\neach total is in one process only; send the totals around once more, in {k - 1} rounds"
+                hint = f"\neach total is in one process only; send the totals round the ring again, in {k - 1} rounds"
         for r, own in enumerate(got):
             assert np.array_equal(own, wanted), f"{case}: process {r} must have\n{wanted}\ngot\n{own}{hint}"
         away = [(r, t) for r, t, _ in messages.sent if t != (r + 1) % k]
-        assert not away, f"{case}: process {away[0][0]} sent a message to {away[0][1]}, who is not its right neighbour"
+        assert not away, f"{case}: process {away[0][0]} sent to {away[0][1]}, which is not its right neighbour"
         _count(messages, k, 2 * (k - 1), case)
         largest = max((size for *_, size in messages.sent), default=0)
         assert largest <= -(-n // k), f"{case}: {largest} numbers in a message; send one piece, of at most {-(-n // k)}"
@@ -51,7 +51,7 @@ def task_15_2(answer: Callable) -> None:
             _same_sum(case, r, own, wanted, s[:k])
         partners = {(r, r ^ (1 << j)) for r in range(k) for j in range(k.bit_length() - 1)}
         wrong = [(r, t) for r, t, _ in messages.sent if (r, t) not in partners]
-        assert not wrong, f"{case}: process {wrong[0][0]} sent to {wrong[0][1]}, who is never its partner"
+        assert not wrong, f"{case}: process {wrong[0][0]} sent to {wrong[0][1]}, which is never its partner"
         _count(messages, k, k.bit_length() - 1, case)
 
 
@@ -70,7 +70,7 @@ def _same_sum(case: str, r: int, own: np.ndarray, wanted: np.ndarray, s: list[np
         while len(level) > 1:
             level = level[: len(level) // 2] + level[len(level) // 2 :]
         mistakes = {
-            "the largest distance came first; first meet neighbours": level[0],
+            "the largest distance came first; start with neighbours": level[0],
             "you added one part after the other": reduce(np.add, s),
         }
         for message, result in mistakes.items():
@@ -109,12 +109,12 @@ def task_15_3(answer: Callable) -> None:
     means, variances = np.array([own.mean(0) for own in values]), np.array([own.var(0) for own in values])
     got = _two(answer([(len(own), own.mean(0), own.var(0)) for own in values]))
     between = np.average((means - wanted[0]) ** 2, axis=0, weights=counts)
-    mistakes = {"a process with more values counts for more: weigh the means by the counts": means.mean(0)}
+    mistakes = {"a process with more values counts for more: weight the means by the counts": means.mean(0)}
     compare(got[0], wanted[0], mistakes, f"for {counts} values in 4 processes the mean")
     mistakes = {
         "this is the mean of the variances; the means of the processes differ too": wanted[1] - between,
-        "this is the spread of the means only; the values of a process differ too": between,
-        "a process with more values counts for more: weigh the variances by the counts": variances.mean(0),
+        "this is the spread of the means only; the values within a process differ too": between,
+        "a process with more values counts for more: weight the variances by the counts": variances.mean(0),
         "the variances must be biased: divide by the number of all values": wanted[1] * 45 / 44,
     }
     compare(got[1], wanted[1], mistakes, f"for {counts} values in 4 processes the variance")
@@ -125,7 +125,7 @@ def task_15_3(answer: Callable) -> None:
     assert mean.dtype == var.dtype == np.float32, f"float32 must give float32, got {mean.dtype} and {var.dtype}"
     assert np.allclose(var, wanted[1], rtol=0.01), (
         f"for values around 4096 in float32 the variance is {wanted[1].round(4)}, got {var}; the mean of the squares "
-        "minus the square of the mean loses it: add up squared distances from the mean of all"
+        "minus the square of the mean loses it in rounding: add up squared distances from the overall mean"
     )
     assert np.allclose(mean, wanted[0], rtol=1e-6), f"in float32 the mean must be {wanted[0]}, got {mean}"
 
@@ -149,7 +149,7 @@ def task_15_4(answer: Callable) -> None:
     try:
         got = [number(answer(*given)) for given, _ in cases]
     except ZeroDivisionError:
-        raise AssertionError(f"{told} = {cases[4][0]} you divide by zero; there is no warm-up") from None
+        raise AssertionError(f"{told} = {cases[4][0]} you divide by zero: warmup_steps is 0") from None
 
     def rates(curve: Callable) -> list[float]:
         """The rates that another formula gives: `curve(step, k, warmup_steps)`, as multiples of base."""
@@ -161,8 +161,8 @@ def task_15_4(answer: Callable) -> None:
             b * (1 + (k**0.5 - 1) * (min(1, step / w) if w else 1)) for (step, b, k, w), _ in cases
         ],
         "the warm-up is missing": rates(lambda step, k, w: k),
-        "the warm-up starts at base, not at 0": rates(lambda step, k, w: k * min(1, step / w)),
-        "the rate rises by the same amount in every step, not by the same factor": rates(
+        "the warm-up must start at base, not at 0": rates(lambda step, k, w: k * min(1, step / w)),
+        "the rate must rise by the same amount in every step, not by the same factor": rates(
             lambda step, k, w: k ** min(1, step / w)
         ),
         "after the warm-up the rate stays; yours goes on rising": rates(lambda step, k, w: 1 + (k - 1) * step / w),
@@ -199,9 +199,9 @@ def task_15_5(answer: Callable) -> None:
         return float(np.log2(k)) * (a + s / b)
 
     mistakes = {
-        "each process computes a part of the images: divide by k": times(ring, doubling, compute=lambda c, k: c),
+        "each process has only a share of the images: divide by k": times(ring, doubling, compute=lambda c, k: c),
         "this is the slower of the two all-reduces": times(ring, doubling, max),
-        "every message has the latency, not only the first": times(
+        "every message incurs the latency, not only the first": times(
             lambda k, s, a, b: a * (k > 1) + 2 * (k - 1) * s / k / b,
             lambda k, s, a, b: a * (k > 1) + np.log2(k) * s / b,
         ),
@@ -211,7 +211,7 @@ def task_15_5(answer: Callable) -> None:
         "this is doubling only; for long messages the ring is faster, with pieces of size / k bytes": times(
             doubling, doubling
         ),
-        "messages are sent when the gradients are there: add the times": [
+        "messages are sent only after the gradients are computed: add the times": [
             max(c / k, min(ring(k, s, a, b), doubling(k, s, a, b))) for (k, c, s, a, b), _ in cases
         ],
     }

@@ -9,10 +9,10 @@ import numpy as np
 
 
 def compare(got: Any, wanted: Any, mistakes: Mapping[str, Any], what: str, only_mistakes: bool = False) -> None:
-    """Raise AssertionError if an answer is wrong: with the first of the `mistakes` (what to tell the student, and the
-    result of that mistake) that gives the same, and the numbers. `what` says what these are.
+    """Raise AssertionError if an answer is wrong. The message names the first of the `mistakes` (what to tell the
+    student, and the result of that mistake) with the same result, and gives the numbers. `what` says what these are.
 
-    With `only_mistakes`, an answer that is wrong in another way passes: it is looked at more closely later.
+    With `only_mistakes`, an answer that is wrong in another way passes: it is examined more closely later.
     """
     assert np.shape(got) == np.shape(wanted), f"{what} must have the shape {np.shape(wanted)}, got {np.shape(got)}"
     if np.allclose(got, wanted):

@@ -41,7 +41,7 @@ def blame(report: Report, grad_x: np.ndarray, mistakes: Mapping[str, np.ndarray]
     for message, result in mistakes.items():
         assert not _same(grad_x, result), message
     failed = ", ".join(tensor.name for tensor in report.tensors if tensor.problem)
-    raise AssertionError(f"backward does not fit forward: wrong gradient with respect to {failed}.\n{report}")
+    raise AssertionError(f"backward does not match forward: wrong gradient with respect to {failed}.\n{report}")
 
 
 def _same(a: np.ndarray, b: np.ndarray) -> bool:

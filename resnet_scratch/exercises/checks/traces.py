@@ -1,4 +1,4 @@
-"""What an answer did while it ran: whom it called, and how much of Python it needed."""
+"""What an answer did while it ran: what it called, and how many Python instructions it ran."""
 
 from __future__ import annotations
 
