@@ -167,7 +167,7 @@ def _check(
         if not error <= check.error:  # also when it is nan
             check.error, check.where = error, where
     if largest < noise:
-        check.problem = "zero everywhere, or too small beside the outputs, so nothing was compared"
+        check.problem = "zero everywhere, or lost in rounding, so nothing was compared"
     elif check.skipped > MOST_SKIPPED * (check.compared + check.skipped):
         check.problem = f"{check.skipped} of {check.compared + check.skipped} points lie on a kink"
     elif not check.error <= tolerance:
