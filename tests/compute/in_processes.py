@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from dataclasses import replace
 from pathlib import Path
 
@@ -131,6 +132,12 @@ def happen(what: str) -> None:
         time.sleep(1)
 
 
+def _print_at_once(*error: object) -> None:
+    """A traceback in one piece: Python writes it in many, and mpiexec mixes those of several processes."""
+    os.write(2, "".join(traceback.format_exception(*error)).encode())
+
+
 if __name__ == "__main__":
+    sys.excepthook = _print_at_once
     with processes():
         {"weights": weights, "tree": tree, "run": whole_run, "gpus": on_gpus}[sys.argv[1]](*sys.argv[2:])
