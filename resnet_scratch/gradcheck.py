@@ -119,13 +119,13 @@ def _check_all(layer: Layer, inputs: list[Array], training: bool, tolerance: flo
     def loss() -> float:
         return float((forward(*inputs, training=training)[0] * cotangent).sum())
 
-    # the slope that rounding alone can produce where the true one is zero
-    noise = np.finfo(np.float64).eps * max(1.0, float(xp.abs(y * cotangent).sum())) / STEPS[-1]
+    # how much rounding alone can change the loss
+    rounding = np.finfo(np.float64).eps * max(1.0, float(xp.abs(y * cotangent).sum()))
     tensors = list(zip(names, inputs, gradients))
     tensors += [(name, parameter.value, parameter.grad) for name, parameter in layer.named_parameters()]
     # all gradients are copied before the first check runs forward again: a layer may reuse its arrays
     tensors = [(name, x, gradient.copy() if hasattr(gradient, "shape") else None) for name, x, gradient in tensors]
-    checks = [_check(name, x, gradient, loss, noise, tolerance, rng) for name, x, gradient in tensors]
+    checks = [_check(name, x, gradient, loss, rounding, tolerance, rng) for name, x, gradient in tensors]
     report = Report(checks, f"{float64} {FLOAT64}" if float64 else "")
     if (surplus := len(gradients) - len(inputs)) > 0:
         report.tensors[0].problem = f"backward returned too many gradients: {surplus} more than there are inputs"
@@ -142,7 +142,7 @@ def _check(
     x: Array,
     gradient: Array | None,
     loss: Callable[[], float],
-    noise: float,
+    rounding: float,
     tolerance: float,
     rng: np.random.Generator,
 ) -> TensorCheck:
@@ -166,15 +166,16 @@ def _check(
         check.compared += 1
         if not error <= check.error:  # also when it is nan
             check.error, check.where = error, where
-    if largest < noise:
+    kinks = check.skipped > MOST_SKIPPED * (check.compared + check.skipped)
+    disagree = not check.error <= tolerance
+    if largest < rounding / STEPS[-1]:
         check.problem = "zero everywhere, or lost in rounding, so nothing was compared"
-    elif check.skipped > MOST_SKIPPED * (check.compared + check.skipped):
-        check.problem = f"{check.skipped} of {check.compared + check.skipped} points lie on a kink"
-    elif not check.error <= tolerance:
-        check.problem = f"backward and forward disagree by more than {tolerance:.0e}"
-    hidden = 10 * noise * STEPS[-1] / STEPS[0]  # what rounding alone can make of a slope
-    if check.problem and noise <= largest and max(check.error, tolerance) * largest < hidden:
+    elif (kinks or disagree) and max(check.error, tolerance) * largest < 10 * rounding / STEPS[0]:
         check.problem = "the outputs are so large that rounding hides the slopes: check with smaller ones"
+    elif kinks:
+        check.problem = f"{check.skipped} of {check.compared + check.skipped} points lie on a kink"
+    elif disagree:
+        check.problem = f"backward and forward disagree by more than {tolerance:.0e}"
     return check
 
 
@@ -191,11 +192,11 @@ def _directions(shape: tuple[int, ...], rng: np.random.Generator) -> Iterator[tu
 
 
 def _compare(
-    x: Array, direction: np.ndarray, expected: float, rms: float, loss: Callable[[], float], middle: float, most: float
+    x: Array, direction: Array, expected: float, rms: float, loss: Callable[[], float], middle: float, tolerance: float
 ) -> tuple[float, float, bool]:
     """(relative error, numerical slope, whether a kink explains the error), for the best of the step sizes.
 
-    `middle` is the loss where x is now, `most` the error up to which no smaller step is tried."""
+    `middle` is the loss where x is now."""
     origin, best = x.copy(), (np.inf, 0.0, False)
     shift = array_module(x).asarray(direction)
     for step in STEPS:
@@ -211,6 +212,6 @@ def _compare(
         bend = abs(above - 2 * middle + below) / step
         if not error >= best[0]:
             best = (error, numerical, bend >= difference)
-        if error <= most:
+        if error <= tolerance:
             break
     return best

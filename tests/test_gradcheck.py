@@ -110,11 +110,13 @@ def test_the_gradients_of_several_inputs_may_come_as_a_list():
     assert gradcheck(spoil(Add(), lambda layer, gradients, *_: list(gradients)), images(), images())
 
 
-@pytest.mark.parametrize("returned, problem", [(1, "got none"), (3, "returned too many gradients: 1 more than")])
+@pytest.mark.parametrize(
+    "returned, problem", [(1, "got none"), (3, "returned too many gradients: 1 more than there are inputs")]
+)
 def test_every_input_must_have_one_gradient(returned, problem):
     layer = spoil(Add(), lambda layer, gradients, grad_y, cache: (grad_y,) * returned)
     report = gradcheck(layer, images(), images())
-    assert not report and problem in str(report)
+    assert not report and problem in " ".join(str(report).split())  # it may be broken into lines
 
 
 def test_the_report_says_which_tensor_where_and_by_how_much(put):
@@ -366,9 +368,9 @@ def test_a_slope_that_rounding_can_produce_counts_as_zero(offset):
     layer, x = Affine(offset), np.ones((200, 1))
     gradcheck(layer, x)
     terms = max(1, offset * np.abs(layer.cotangent).sum())
-    for times, problem in ((0.9, "zero everywhere, or lost"), (1.1, "")):
+    for times, problem in ((0.9, "zero everywhere, or lost in rounding, so nothing was compared"), (1.1, "")):
         layer.scale = times * np.finfo(float).eps * terms / 1e-7 / np.abs(layer.cotangent).max()
-        assert gradcheck(layer, x, tolerance=0.1).tensors[0].problem[:24] == problem
+        assert gradcheck(layer, x, tolerance=0.1).tensors[0].problem == problem
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def _recipe_list() -> str:
     help="Take batch norm's statistics over every N successive images, as processes that do not share statistics "
     "would. [default: the whole batch's]",
 )
-@option("--seed", default=0, type=Integer(min=0), help="Decides everything random: same seed, same run, to the bit.")
+@option("--seed", default=0, type=Integer(min=0), help="Decides everything random: same seed, same run, bit for bit.")
 @option(
     "--validation",
     default=0,
@@ -102,7 +102,7 @@ def train(context: click.Context, /, device: str, resume: Path | None, data_dir:
     resnet-scratch train --model plain44    and resnet44: see `compare`
     resnet-scratch train --resume runs/shapes-resnet8-...
 
-    --resume continues a run that was stopped. The result is the same, to the bit, as if it had never been interrupted,
+    --resume continues a run that was stopped. The result is the same, bit for bit, as if it had never been interrupted,
     even with another number of --processes: 1, 2, 4 or 8 of them, with the same number of images each and at least 8.
     If your folder of images has moved, --data says where it is.
 

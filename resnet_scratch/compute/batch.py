@@ -175,6 +175,6 @@ class _SumTree:
                     self._waiting[nodes, node] = value
                     return
                 neighbour = self._waiting.pop((nodes, node ^ 1))
-            value = value + neighbour  # a new array, since a part may be a view of the input; a + b == b + a to the bit
+            value = value + neighbour  # a new array: a part may be a view of the input; a + b == b + a bit for bit
             nodes, node = nodes // 2, node // 2
         self.whole = Sum(value)

@@ -11,7 +11,7 @@ from .backend import array_module, to_numpy
 
 
 def all_sum(comm: Any, values: list[Any]) -> list[Any]:
-    """Each of the values (arrays or numbers), added over all processes: in every process the same, to the bit.
+    """Each of the values (arrays or numbers), added over all processes: in every process the same, bit for bit.
 
     This is recursive doubling. Partners exchange what they have, and both add the two: first neighbours, then processes
     at distance 2, 4, ... With v0, v1, ... of processes 0, 1, ... that is ((v0 + v1) + (v2 + v3)) + ..., a binary tree,

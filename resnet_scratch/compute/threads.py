@@ -166,8 +166,8 @@ def _blas() -> Any:
 
 
 def _set_threads(library: Any, threads: int) -> None:
-    """Set the threads of a BLAS, from any of ours. threadpoolctl 3.8 lets only the first thread that did so do it
-    again, and silently ignores all others; but here the last to leave, which restores them, may not be the first."""
+    """Set the threads of a BLAS, from any of ours. threadpoolctl 3.8 obeys only the thread that set them first, and
+    silently ignores all others; but here the last thread to leave, which restores them, may be another."""
     release = getattr(library, "clear_controlling_thread", lambda force: None)
     release(force=True)
     library.set_num_threads(threads)

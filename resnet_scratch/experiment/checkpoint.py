@@ -4,7 +4,7 @@
 
 Every file is complete in itself and written atomically: its name always stands for the whole old file or the whole new
 one. What a file says besides its arrays is one JSON text in its metadata, under one key: safetensors writes several
-keys in no fixed order, and the same run should give the same file to the bit.
+keys in no fixed order, and the same run should give the same file bit for bit.
 """
 
 from __future__ import annotations

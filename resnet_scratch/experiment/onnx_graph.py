@@ -114,7 +114,8 @@ def onnx_model(model: ResNet, about: About) -> Any:
 
 
 class _Traced:
-    """Stands in for a layer in formulas: called like one, it holds the traced layers below it, by name and in order."""
+    """Stands in for a layer in formulas: it is called like the layer, and holds the traced layers below it, by name and
+    in order."""
 
     def __init__(self, formula: Callable[..., str], children: dict[str, Callable[..., str]]) -> None:
         self._formula, self._row = formula, list(children.values())

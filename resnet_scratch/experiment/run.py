@@ -45,7 +45,7 @@ class EarlierLength:
 
 @dataclass(frozen=True)
 class Settings:
-    """All that decides a run: with the same settings, the same run, to the bit."""
+    """All that decides a run: with the same settings, the same run, bit for bit."""
 
     recipe: Recipe
     seed: int = 0
@@ -154,7 +154,7 @@ class Run:
 
     @property
     def way_out(self) -> str:
-        """What to do where the run diverges: resumed, it is the same to the bit."""
+        """What to do where the run diverges: resumed, it is the same bit for bit."""
         return f"resuming would end here again: start again, in another folder, {self._lower}"
 
     @property

@@ -1,6 +1,6 @@
 """A run in its folder: started, saved, resumed, and given another length.
 
-A run that `resume` continues is, to the bit, what it would be without the interruption.
+A run that `resume` continues is bit for bit what it would be without the interruption.
 """
 
 from __future__ import annotations

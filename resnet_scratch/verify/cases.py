@@ -104,6 +104,7 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
     for name, stem, size in [*((name, "cifar", 8) for name in BLOCKS), *stems]:
         # so wide that most kernels are checked in directions: single elements are checked above
         config = ResNetConfig(f"small {name} net, {stem} stem", name, (1, 1), (10, 12), stem, "A", size)
+        # evaluation differs in batch norm only, which has a case above, so one network is enough
         for training in (True, False) if (name, stem) == ("basic", "cifar") else (True,):
             label = f"{config.name}, {'training' if training else 'evaluation'}"
             network = _randomise_norms(build(config, 6, rng=rng), rng)

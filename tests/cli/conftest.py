@@ -13,18 +13,19 @@ from resnet_scratch import data
 from resnet_scratch.cli import main, tools
 
 
+def runner(folder, dataset, patch):
+    """What runs the command in `folder`, where every data set is `dataset`, until `patch` is undone."""
+    patch.chdir(folder)
+    patch.setattr(sys, "argv", ["resnet-scratch"])
+    patch.setattr(data, "load", lambda *_, **__: dataset)
+    patch.setattr(tools, "load", lambda *_, **__: dataset)
+    return lambda *arguments: CliRunner().invoke(main, [str(a) for a in arguments])
+
+
 @pytest.fixture
 def invoke(tmp_path, tiny_dataset, monkeypatch):
     """Run the command in an empty folder, where every data set is the tiny one."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["resnet-scratch"])
-    monkeypatch.setattr(data, "load", lambda *_, **__: tiny_dataset)
-    monkeypatch.setattr(tools, "load", lambda *_, **__: tiny_dataset)
-
-    def run(*arguments: str):
-        return CliRunner().invoke(main, [str(a) for a in arguments])
-
-    return run
+    return runner(tmp_path, tiny_dataset, monkeypatch)
 
 
 @pytest.fixture(scope="session")
@@ -32,10 +33,7 @@ def trained_once(tmp_path_factory, tiny_dataset):
     """What `TRAIN` printed, and the folder that it ran in: the tests get copies of the run."""
     folder = tmp_path_factory.mktemp("trained")
     with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.setattr(sys, "argv", ["resnet-scratch"])
-        patch.setattr(data, "load", lambda *_, **__: tiny_dataset)
-        result = CliRunner().invoke(main, [str(a) for a in TRAIN])
+        result = runner(folder, tiny_dataset, patch)(*TRAIN)
     assert result.exit_code == 0, result.output
     return result.output, folder
 

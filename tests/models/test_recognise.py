@@ -79,5 +79,6 @@ def test_what_is_no_resnet_is_refused():
 
 
 def test_one_array_under_two_names_is_refused():
-    with pytest.raises(UnknownNetworkError, match="would have the same name, such as linear.weight and fc.weight"):
+    message = "two arrays would have the same name, such as linear.weight and fc.weight"
+    with pytest.raises(UnknownNetworkError, match=message):
         torchvision_names({"fc.weight": np.ones((2, 3)), "linear.weight": np.zeros((2, 3))})

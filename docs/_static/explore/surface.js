@@ -2,9 +2,9 @@
 
 import { COLOURS, mean, svg, write } from "./svg.js";
 
-const SIZE = 320;
-const UNIT = 105;
-const TALL = 1.3; // SIZE: pixels of the drawing; UNIT: pixels per unit; TALL: the greatest height, in units
+const SIZE = 320; // pixels of the drawing
+const UNIT = 105; // pixels per unit
+const TALL = 1.3; // the greatest height, in units
 const MARGIN = 15; // pixels around the drawing, for the numbers at the edges
 const TICKS = [-1, 0, 1];
 

@@ -8,7 +8,7 @@ import { ConsoleStdout, Directory, File, OpenFile, PreopenDirectory, WASI } from
 const ARGUMENTS = ["/usr/local/bin/python.wasm"]; // Python looks for its library relative to this
 const ENVIRONMENT = ["PYTHONUNBUFFERED=1", "PYTHONDONTWRITEBYTECODE=1", "HOME=/tmp", "TMPDIR=/tmp", "NO_COLOR=1"];
 const WHEEL = "/usr/local/lib/resnet_scratch.whl";
-const WINDOW = 50, MOST_POSTS = 100; // at most so many messages in so many milliseconds, so that the page keeps up
+const WINDOW = 50, MOST_POSTS = 100; // at most MOST_POSTS messages in WINDOW milliseconds: the page keeps up
 
 // What Python runs before anything else. `_host` is this program's one way to the page: bytes go out, bytes come back.
 const PRELUDE = `

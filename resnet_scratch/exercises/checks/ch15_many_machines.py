@@ -38,7 +38,7 @@ def task_15_1(answer: Callable) -> None:
 
 
 def task_15_2(answer: Callable) -> None:
-    """`doubling_all_reduce`: trees written out, to the bit, and who sent how much to whom."""
+    """`doubling_all_reduce`: trees written out, bit for bit, and who sent how much to whom."""
     rng = np.random.default_rng(2)
     values = (rng.standard_normal((8, 40)) * 10.0 ** rng.integers(-3, 4, (8, 40))).astype(np.float32)
     s = list(values)
