@@ -3,6 +3,7 @@ from __future__ import annotations
 import gc
 import itertools
 import tracemalloc
+import weakref
 
 import numpy as np
 import pytest
@@ -33,6 +34,15 @@ def test_one_step_by_hand(put):
     assert float(step.loss) == pytest.approx(np.log(2))
     assert_same(model.weight.value, np.array([[0.1, -0.1]]), 1e-7)
     assert_same(model.bias.value, np.array([0.05, -0.05]), 1e-7)
+
+
+def test_it_counts_the_images_that_were_right_before_the_update(put):
+    """Logits (x, -x), so the answers are 0, 1, 0 where 0, 0, 1 would be right."""
+    model, optimizer = zero_linear(put)
+    model.weight.value[...] = put([[1, -1]], np.float32)
+    batch = put([[1], [-1], [2]], np.float32), put([0, 0, 1], np.int64)
+    (step,) = train(model, optimizer, [batch], lambda step: 10.0, total_steps=1)
+    assert int(step.correct) == 1
 
 
 def test_it_starts_where_it_is_told_and_stops_after_the_last_step(put):
@@ -75,6 +85,23 @@ def test_leaving_out_the_gradient_of_the_images_trains_as_well(put, rng):
     for a, b, before in zip(ours.parameters(), theirs.parameters(), start, strict=True):
         assert_same(a.value, b.value, 1e-10)
         assert np.abs(to_numpy(a.value) - before.value).max() > 1e-4
+
+
+def test_what_a_step_kept_is_gone_before_the_next_one_begins():
+    """Or training would need twice the memory."""
+    alive = []
+
+    class Keep(Linear):
+        def forward(self, x, training=False):
+            assert not any(reference() is not None for reference in alive)
+            cache = x.copy()
+            alive.append(weakref.ref(cache))
+            return super().forward(x, training)[0], cache
+
+    model = Keep(1, 2, rng=np.random.default_rng(0))
+    batch = np.ones((2, 1), np.float32), np.array([0, 1])
+    list(train(model, SGD(model.parameters()), [batch] * 3, lambda step: 0.1, 3))
+    assert len(alive) == 3
 
 
 def test_many_steps_leak_no_memory():

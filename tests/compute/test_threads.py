@@ -202,3 +202,11 @@ assert total() == 42
 def test_a_child_of_a_fork_has_threads_of_its_own(code):
     result = subprocess.run([sys.executable, "-c", SETUP + code], capture_output=True, text=True, timeout=120)
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_unless_chosen_there_is_a_thread_for_each_processor_that_may_be_used(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {3, 5, 8}, raising=False)
+    monkeypatch.setattr(threads, "_threads", None)
+    monkeypatch.setattr(threads, "_default", None)
+    monkeypatch.delenv(threads.THREADS_VARIABLE, raising=False)
+    assert threads.processors() == {3, 5, 8} and num_threads() == 3

@@ -88,6 +88,23 @@ def test_a_crop_shifts_an_image_by_the_padding_at_most(dataset, padding):
     assert set(rows_of_padding) == set(range(padding + 1))
 
 
+@pytest.mark.parametrize("mirror", [True, False])
+def test_images_are_flipped_where_the_data_set_allows_it(device, mirror):
+    """All are light on the left. Of 230, about half become light on the right, or none."""
+    images, labels = np.zeros((23, 8, 8, 3), np.uint8), np.arange(23) % 2
+    images[:, :, :4] = 200
+    data = Dataset("left", ("a", "b"), images, labels, images, labels, mirror).to(device)
+    batches = take(training_batches(data, 23, seed=0, crop_padding=0), 10)
+    flipped = sum(int((x[:, 0, 0, 0] < x[:, 0, -1, 0]).sum()) for x, _ in batches)
+    assert 80 < flipped < 150 if mirror else flipped == 0
+
+
+def test_every_step_and_every_seed_has_crops_of_its_own(dataset):
+    black = to_numpy(-dataset.mean[0] / dataset.std[0])
+    shown = [x for seed in (0, 1) for x, _ in take(training_batches(dataset, 5, seed), 3)]  # of one epoch
+    assert len({np.isclose(x[..., 0], black).tobytes() for x in shown}) == 6
+
+
 def test_the_thread_ends_with_the_iterator(dataset):
     def workers():
         return [t for t in threading.enumerate() if t.name == "resnet_scratch batches"]

@@ -39,6 +39,16 @@ def test_channels_come_last(folder, outer):
     assert data.mirror and data.classes[0] == "airplane" and data.classes[9] == "truck"
 
 
+def test_the_layout_is_the_published_one():
+    for version, folder, ending, size in [
+        (cifar10.PYTHON, "cifar-10-batches-py", "", 170_498_071),
+        (cifar10.BINARY, "cifar-10-batches-bin", ".bin", 170_052_171),
+    ]:
+        assert version.folder == folder and version.size == size
+        assert version.records == {name.replace(".bin", ending): 10_000 for name in FILES}
+    assert cifar10.CLASSES == tuple("airplane automobile bird cat deer dog frog horse ship truck".split())
+
+
 def test_the_environment_variable_names_the_folder(folder, monkeypatch):
     monkeypatch.setenv("RESNET_SCRATCH_DATA", str(folder))
     assert len(load("cifar10").train_images) == 50_000
@@ -156,3 +166,11 @@ def test_a_batch_of_something_else_is_named(few, tmp_path, change, message):
 def test_the_checksums_are_the_published_ones():
     assert cifar10.BINARY.md5 == "c32a1d4ab5d03f1284b67883e8d87530"
     assert cifar10.PYTHON.md5 == "c58f30108f718f92721af3b95e74349a"
+
+
+def test_a_path_that_is_passed_goes_before_the_environment_variable(few, tmp_path, monkeypatch):
+    monkeypatch.setenv("RESNET_SCRATCH_DATA", str(tmp_path / "nowhere"))
+    folder = archives.unpack(tmp_path, archives.BINARY)
+    assert load("cifar10", data_dir=folder).test_labels.tolist() == [5, 6, 7]
+    with pytest.raises(DataError, match="nowhere, which RESNET_SCRATCH_DATA names; download"):
+        load("cifar10")

@@ -31,6 +31,10 @@ def test_the_layout_is_the_published_one():
         "03b5dce01913d631647c71ecec9e9cb8", "eb9058c3a382ffc7106e4002c42a8d85"
     )):  # fmt: skip
         assert version.md5 == md5 and list(version.records.values()) == [50_000, 10_000]
+    assert [(v.folder, list(v.records), v.size) for v in (cifar100.PYTHON, cifar100.BINARY)] == [
+        ("cifar-100-python", ["train", "test"], 169_001_437),
+        ("cifar-100-binary", ["train.bin", "test.bin"], 168_513_733),
+    ]
     assert len(cifar100.CLASSES) == len(set(cifar100.CLASSES)) == 100 and list(cifar100.CLASSES) == sorted(
         cifar100.CLASSES
     )

@@ -30,6 +30,14 @@ def test_split_divides_the_training_set_and_hides_the_test_set(dataset):
     assert all(label_of[i.tobytes()] == label for i, label in zip(split.train_images, split.train_labels))
 
 
+def test_split_is_drawn_at_random_from_its_seed():
+    """The images lie class by class."""
+    images = np.arange(40, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 3), np.uint8)
+    data = Dataset("sorted", ("a", "b"), images, np.arange(40) // 20, images[:1], np.zeros(1, int), mirror=False)
+    first, again, other = (data.split(10, seed).test_images[:, 0, 0, 0].tolist() for seed in (0, 0, 1))
+    assert first == again != other and set(data.split(10).test_labels.tolist()) == {0, 1}
+
+
 @pytest.mark.parametrize("validation", [0, 20, -1])
 def test_split_leaves_images_in_both_parts(dataset, validation):
     with pytest.raises(ValueError, match=f"validation must be a whole number between 1 and 19, got {validation}"):

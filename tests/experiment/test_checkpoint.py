@@ -35,6 +35,16 @@ def test_loading_gives_back_every_bit(tmp_path, device):
     assert read_about(tmp_path / "w") == {"a": [1, 2]}
 
 
+def test_weights_of_half_precision_become_the_models_dtype(tmp_path):
+    save_weights(tmp_path / "w", lopsided(0), {})
+    halves = {name: array.astype(np.float16) for name, array in load_file(tmp_path / "w").items()}
+    save_file(halves, tmp_path / "h")
+    model = lopsided(1)
+    load_weights(tmp_path / "h", model)
+    assert model.fc.bias.value.dtype == np.float32
+    np.testing.assert_array_equal(model.fc.bias.value, halves["fc.bias"])
+
+
 def test_resnet18_has_torchvisions_names(tmp_path):
     save_weights(tmp_path / "w", build("resnet18", 1000, rng=np.random.default_rng(0)), {})
     shapes = {name: array.shape for name, array in load_file(tmp_path / "w").items()}

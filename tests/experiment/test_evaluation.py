@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from resnet_scratch.cli import main
 from resnet_scratch.errors import UserError
+from resnet_scratch.experiment import evaluation
 from resnet_scratch.experiment.evaluation import Evaluation, evaluate, predict
 from resnet_scratch.experiment.exchange import UNKNOWN
 from resnet_scratch.experiment.weights import About, save_model
@@ -45,6 +46,17 @@ def test_a_grey_image_is_one_with_three_equal_channels(trained):
 def test_other_images_are_refused(trained, shape, dtype, message):
     with pytest.raises(UserError, match=message):
         predict(*trained[:1], np.zeros(shape, dtype), trained[1])
+
+
+def test_the_loss_is_the_mean_over_the_images_however_they_are_divided(trained, monkeypatch):
+    model, about = trained
+    images, labels = np.random.default_rng(0).integers(0, 256, (7, 8, 8, 3), dtype=np.uint8), np.arange(7) % 4
+    whole = evaluate(model, images, labels, *about.normalisation())
+    monkeypatch.setattr(evaluation, "BATCH_SIZE", 3)  # 3, 3 and 1
+    divided = evaluate(model, images, labels, *about.normalisation())
+    np.testing.assert_allclose(divided.probabilities, whole.probabilities, rtol=1e-4)
+    expected = -np.log(whole.probabilities[np.arange(7), labels].astype(np.float64)).mean()
+    assert divided.loss == pytest.approx(expected, rel=1e-4)
 
 
 def test_with_flips_the_logits_are_those_of_an_image_and_its_mirror_image_on_average(trained):

@@ -11,10 +11,13 @@ from safetensors.numpy import load_file, save_file
 from resnet_scratch.cli import main
 from resnet_scratch.errors import UserError
 from resnet_scratch.experiment.checkpoint import CheckpointError, save_weights
-from resnet_scratch.experiment.exchange import export_model, import_model
+from resnet_scratch.experiment.exchange import NORMALISATIONS, export_model, import_model
 from resnet_scratch.experiment.weights import load_model, save_model
 from resnet_scratch.models import build
 from resnet_scratch.models.torch_layout import to_torch
+
+CIFAR = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)  # as most training scripts have them
+IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # as torchvision documents them
 
 
 @pytest.fixture
@@ -37,15 +40,20 @@ def test_a_safetensors_file_becomes_a_run(arrays, tmp_path):
         np.testing.assert_array_equal(back[name.replace("linear.", "fc.")], array)
 
 
-@pytest.mark.parametrize("name, mean", [
-    ("resnet8", (0.4914, 0.4822, 0.4465)),
-    ("resnet8-wide", (0.4914, 0.4822, 0.4465)),  # its first convolution is 4x4
-    ("resnet18", (0.485, 0.456, 0.406)),
+@pytest.mark.parametrize("name, normalisation, size", [
+    ("resnet8", CIFAR, 32),
+    ("resnet8-wide", CIFAR, 32),  # its first convolution is 4x4
+    ("resnet18", IMAGENET, 224),
 ])  # fmt: skip
-def test_the_normalisation_is_imagenet_s_after_a_7x7_convolution_only(tmp_path, name, mean):
+def test_normalisation_and_size_are_imagenet_s_after_a_7x7_convolution_only(tmp_path, name, normalisation, size):
     model = build(name, 4, rng=np.random.default_rng(0))
     save_file({name: to_torch(buffer.value) for name, buffer in model.named_buffers()}, tmp_path / "a.safetensors")
-    assert import_model(tmp_path / "a.safetensors").about.mean == mean
+    about = import_model(tmp_path / "a.safetensors").about
+    assert (about.mean, about.std) == normalisation and about.image_size == (size, size)
+
+
+def test_cifar100_s_normalisation_is_the_usual_one():
+    assert NORMALISATIONS["cifar100"] == ((0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762))
 
 
 def test_a_normalisation_that_no_run_could_have_is_refused(arrays, tmp_path):

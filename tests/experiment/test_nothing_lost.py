@@ -198,3 +198,12 @@ def test_the_best_weights_are_kept(tmp_path, tiny_dataset, monkeypatch):
     go(tmp_path / "run", tiny_dataset)
     assert load_model(tmp_path / "run" / "best.safetensors")[1].step == 12  # the first of equals
     assert load_model(tmp_path / "run")[1].step == 18
+
+
+def test_an_evaluation_flips_only_what_may_be_flipped(tmp_path, tiny_dataset, monkeypatch):
+    evaluate, flips = trainer.evaluate, []
+    monkeypatch.setattr(trainer, "evaluate", lambda *given: flips.append(given[-1]) or evaluate(*given))
+    recipe = dataclasses.replace(RECIPE, epochs=1, flip_in_evaluation=True)
+    for mirror in (True, False):
+        go(tmp_path / f"{mirror}", dataclasses.replace(tiny_dataset, mirror=mirror), recipe=recipe)
+    assert flips == [True, False]

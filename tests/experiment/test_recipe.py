@@ -38,6 +38,11 @@ def test_the_short_recipe_is_one_cycle_of_ten_epochs():
     assert rates(585) == pytest.approx(0.11)  # linear: half of the way up
 
 
+def test_the_quick_recipes_rate_is_highest_after_a_fifth():
+    rates = find("cifar10-quick").learning_rates(1000)
+    assert [rates(0), rates(200), rates(999)] == pytest.approx([0.06, 0.6, 0.0006])
+
+
 def test_another_length_stretches_the_schedule():
     rates = dataclasses.replace(find("paper"), steps=None, epochs=8).learning_rates(800)
     assert [rates(399), rates(400), rates(599), rates(600)] == pytest.approx([0.1, 0.01, 0.01, 0.001])

@@ -67,6 +67,15 @@ def test_crops_are_as_wide_as_the_recipe_says(tmp_path, tiny_dataset):
     assert log(narrow.folder) != log(wide.folder)
 
 
+def test_a_run_reads_its_data_where_they_are_and_remembers_where_they_moved(tmp_path, tiny_dataset, monkeypatch):
+    asked = []
+    monkeypatch.setattr(data, "load", lambda name, **where: asked.append(where["data_dir"]) or tiny_dataset)
+    go(tmp_path / "run", None, recipe=dataclasses.replace(RECIPE, epochs=1), data_dir="/here")
+    for moved in (None, "/there", None):
+        storage.resume(tmp_path / "run", "cpu", data_dir=moved).lock.release()
+    assert asked == ["/here", "/here", "/there", "/there"]
+
+
 def test_a_run_on_growing_images_is_resumed_to_the_bit(tmp_path, tiny_dataset, monkeypatch):
     recipe = dataclasses.replace(RECIPE, image_sizes=(5, 8), larger_at=(0.4,), flip_in_evaluation=True)
     whole, evaluation = go(tmp_path / "whole", tiny_dataset, recipe=recipe)
@@ -131,6 +140,19 @@ def test_the_state_alone_brings_a_folder_back(finished, tiny_dataset):
     resumed = storage.resume(done.folder, "cpu", dataset=tiny_dataset)
     assert resumed.finished and log(done.folder) == expected
     assert finish(resumed).accuracy == finished[1].accuracy  # nothing left to train: only evaluated
+
+
+@pytest.mark.parametrize("seed, changes", [(3, {}), (0, {"label_smoothing": 0.3}), (0, {"augment": False})])
+def test_a_run_is_the_loop_of_train_with_its_seed_and_its_recipes_choices(tmp_path, tiny_dataset, seed, changes):
+    recipe = dataclasses.replace(RECIPE, epochs=1, schedule="constant", **changes)
+    done, _ = go(tmp_path / "run", tiny_dataset, recipe=recipe, seed=seed)
+    model = build("resnet8", 4, rng=np.random.default_rng(seed))
+    optimizer = SGD(model.parameters(), momentum=0.9, weight_decay=1e-4)
+    rate, smoothing = schedules.constant(0.05), changes.get("label_smoothing", 0.0)
+    with closing(data.training_batches(tiny_dataset, 8, seed, augment=changes.get("augment", True))) as batches:
+        list(train(model, optimizer, batches, rate, 6, label_smoothing=smoothing))
+    for ours, expected in zip(done.model.parameters(), model.parameters(), strict=True):
+        np.testing.assert_array_equal(ours.value, expected.value)
 
 
 def by_hand(dataset, lengths):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -12,11 +13,12 @@ from tiny_run import FILES, RECIPE, go, log, press_ctrl_c_at
 
 from resnet_scratch.cli import main, tools
 from resnet_scratch.errors import UserError
-from resnet_scratch.experiment import new_folder, run, storage
+from resnet_scratch.experiment import new_folder, run, storage, trainer
 from resnet_scratch.experiment.log import LogError, read_log, write_log
 from resnet_scratch.experiment.trainer import finish, write_figures
 from resnet_scratch.experiment.weights import load_model
 from resnet_scratch.layers import BatchNorm2d
+from resnet_scratch.train import Step
 
 
 def test_a_run_learns_logs_and_writes_its_files(finished):
@@ -34,6 +36,26 @@ def test_a_run_learns_logs_and_writes_its_files(finished):
     assert {path.name for path in write_figures(done, evaluation)} == FILES
     assert {path.name for path in done.folder.iterdir()} == FILES | {"config.json", ".lock"}
     assert json.loads((done.folder / "config.json").read_text())["recipe"]["learning_rate"] == 0.05
+
+
+def test_the_log_has_the_means_of_each_epoch(tmp_path, tiny_dataset, monkeypatch):
+    """Losses 0, 1, ..., 17; of 8 images 6 are right in each step, and all in the last of an epoch."""
+
+    def steps(*_):
+        for k in range(18):
+            yield Step(k + 1, k / 100, np.float32(k), np.int64(8 if k % 6 == 5 else 6))
+
+    monkeypatch.setattr(trainer, "train", steps)
+    rows = log(go(tmp_path / "run", tiny_dataset)[0].folder)
+    assert [row["train_loss"] for row in rows] == ["2.5", "8.5", "14.5"]
+    assert [row["train_accuracy"] for row in rows] == ["0.791667"] * 3  # 38 of 48
+    assert [row["learning_rate"] for row in rows] == ["0.05", "0.11", "0.17"]  # of the last step
+
+
+def test_a_run_may_be_trained_in_another_thread(tmp_path, tiny_dataset):
+    """Only the main thread receives signals."""
+    with ThreadPoolExecutor(1) as other:
+        assert other.submit(go, tmp_path / "run", tiny_dataset).result()[0].finished
 
 
 def test_the_log_tells_what_the_weights_do(finished, tiny_dataset):
