@@ -29,7 +29,7 @@ import numpy as np
 from .allocator import keep_freed_memory
 from .backend import Array, array_module
 from .processes import from_first_process, number_of_processes, sum_over_processes
-from .threads import in_parallel, inside_parallel
+from .threads import as_part, in_parallel, inside_parallel
 
 CHUNK_BYTES = 5 << 19  # of a kernel's working set; measured: see docs/performance.md
 FEWEST_CHUNKS, FEWEST_IMAGES = 8, 8  # of a batch, if each chunk can have that many images: see `_number_of_chunks`
@@ -61,7 +61,7 @@ def over_batch(kernel: Callable[..., Any], *batches: Array, footprint: float = 2
     if images == 0 or any(len(batch) != images for batch in batches):
         raise ValueError(f"batches must have the same number of images, at least 1, got {[b.shape for b in batches]}")
     if array_module(batches[0]) is not np:
-        return _finished(_computed(kernel, batches))
+        return _finished(as_part(lambda: _computed(kernel, batches)))
     keep_freed_memory()
     chunks = _number_of_chunks(images, footprint * max(batch.nbytes for batch in batches))
     results = _Results(images, chunks)

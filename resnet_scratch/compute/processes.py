@@ -141,7 +141,7 @@ def _end_all(comm: Any, error: BaseException) -> NoReturn:
     if comm.size > 1:
         print(f"\nprocess {comm.rank} of 0 to {comm.size - 1} ends all of them:", file=sys.stderr)
     if isinstance(error, (UserError, OSError, KeyboardInterrupt)):
-        print(f"Error: {error or type(error).__name__}", file=sys.stderr)
+        print(f"Error: {str(error) or type(error).__name__}", file=sys.stderr)
     else:
         traceback.print_exception(error)
     sys.stderr.flush()

@@ -8,14 +8,15 @@ import threading
 from collections.abc import Callable
 from contextlib import nullcontext
 from contextvars import copy_context
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from numbers import Integral
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import UserError
 
 THREADS_VARIABLE = "RESNET_SCRATCH_THREADS"
+T = TypeVar("T")
 
 _threads: int | None = None  # as chosen
 _default: int | None = None  # where none was chosen
@@ -65,8 +66,18 @@ def share_processors(processes: int) -> None:
 
 
 def inside_parallel() -> bool:
-    """Whether the caller is itself `work` of `in_parallel`."""
+    """Whether the caller is itself `work` of `in_parallel` or `as_part`."""
     return getattr(_this_thread, "busy", False)
+
+
+def as_part(work: Callable[[], T]) -> T:
+    """`work()`, as a part of something larger: in it, `inside_parallel` is true."""
+    before = inside_parallel()
+    _this_thread.busy = True
+    try:
+        return work()
+    finally:
+        _this_thread.busy = before
 
 
 def in_parallel(work: Callable[[], None], most: int) -> None:
@@ -78,22 +89,14 @@ def in_parallel(work: Callable[[], None], most: int) -> None:
     """
     if inside_parallel():
         return work()
-
-    def busy_work() -> None:
-        _this_thread.busy = True
-        try:
-            work()
-        finally:
-            _this_thread.busy = False
-
     threads = num_threads()  # asked once: it may change meanwhile
     helpers = min(threads, most) - 1
     with _one_thread_for_blas:
         done: SimpleQueue = SimpleQueue()
         for _ in range(helpers):
-            _helpers(threads).put((copy_context(), busy_work, done))
+            _helpers(threads).put((copy_context(), partial(as_part, work), done))
         try:
-            busy_work()
+            as_part(work)
         finally:
             errors = [done.get() for _ in range(helpers)]
     for error in errors:
@@ -115,12 +118,14 @@ def _helpers(threads: int) -> SimpleQueue:
     def help_out() -> None:
         while True:
             context, work, done = tasks.get()
+            error: BaseException | None = None
             try:
                 context.run(work)
-            except BaseException as error:  # handed over, to be raised in the thread that asked
-                done.put(error)
-            else:
-                done.put(None)
+            except BaseException as raised:  # handed over, to be raised in the thread that asked
+                error = raised
+            del context, work  # or a thread that waits would keep the arrays that it worked on last
+            done.put(error)
+            del done, error
 
     for k in range(threads - 1):
         threading.Thread(target=help_out, name=f"resnet_scratch {k + 1}", daemon=True).start()

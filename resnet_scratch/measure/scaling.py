@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
-from ..compute import messages
+from ..compute import batch
 from ..compute.processes import alone, is_first_process, number_of_processes, part_of_batch, wait_for_all
 from ..compute.threads import num_threads, processors, set_num_threads
 from .bench import Job, Workload, numpy_jobs
@@ -73,19 +73,19 @@ def scaling(workload: Workload, repeats: int) -> list[Scaling]:
 def _timed_messages() -> Iterator[list[float]]:
     """A list to which the seconds of every exchange of messages are added."""
     seconds: list[float] = []
-    before = messages.all_sum, messages.broadcast
+    before = {name: vars(batch)[name] for name in ("sum_over_processes", "from_first_process")}
 
-    def timed(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-        def call(comm: Any, values: Any) -> Any:
+    def timed(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def call(value: Any) -> Any:
             start = time.perf_counter()
-            result = function(comm, values)
+            result = function(value)
             seconds.append(time.perf_counter() - start)
             return result
 
         return call
 
-    messages.all_sum, messages.broadcast = map(timed, before)  # type: ignore[assignment]
+    vars(batch).update({name: timed(function) for name, function in before.items()})
     try:
         yield seconds
     finally:
-        messages.all_sum, messages.broadcast = before
+        vars(batch).update(before)

@@ -87,6 +87,13 @@ def test_a_kernels_own_sums_are_those_of_its_chunk(pretend, small_chunks, set_th
     assert y.tolist() == [0, 1, 2, 3]
 
 
+def test_on_a_gpu_a_kernels_own_sums_are_those_of_its_process(pretend, gpu):
+    """There the batch of a process is a single chunk. No messages are sent here either."""
+    pretend(0, 2)
+    y = over_batch(lambda x: x * over_batch(lambda x: Sum(x.sum()), x), gpu.arange(4.0))
+    assert y.tolist() == [0, 6, 12, 18]
+
+
 def test_alone(pretend):
     pretend(1, 2)
     with processes.alone():
@@ -154,3 +161,11 @@ def test_values_of_all_kinds_in_one_message_keep_type_shape_and_device(xp, rank)
     ]  # fmt: skip
     assert total[0].dtype == np.uint8 and total[1].dtype == np.float64 and total[1].shape == (2, 1)
     assert ours[0].tolist() == [1, 2, 3]  # as before
+
+
+@pytest.mark.parametrize("error, text", [(KeyboardInterrupt(), "KeyboardInterrupt"), (OSError("full"), "full")])
+def test_a_process_says_what_ends_it_and_all_others(capsys, error, text):
+    comm = SimpleNamespace(rank=1, size=2, Abort=lambda status: None)
+    with pytest.raises(type(error)):
+        processes._end_all(comm, error)
+    assert capsys.readouterr().err == f"\nprocess 1 of 0 to 1 ends all of them:\nError: {text}\n"

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+import weakref
 from contextlib import contextmanager
 
 import numpy as np
@@ -32,6 +33,16 @@ def test_as_many_threads_as_asked_for_work_at_the_same_time(set_threads, number,
 
     in_parallel(work, most)
     assert len(seen) == expected
+
+
+def test_a_thread_that_waits_keeps_no_array(set_threads):
+    set_threads(3)
+    all_in = threading.Barrier(3, timeout=20)
+    x = np.ones(4)
+    reference = weakref.ref(x)
+    in_parallel(lambda x=x: all_in.wait(), 3)
+    del x
+    assert reference() is None
 
 
 def test_the_caller_s_errstate_is_that_of_every_thread(set_threads):
