@@ -51,9 +51,10 @@ class Optimizer:
             if parameter.grad is None:
                 raise ValueError(f"parameters[{k}], of shape {parameter.value.shape}, has no gradient: call backward "
                                  "before step; a backward of your own must set the grad of each parameter")  # fmt: skip
-            if parameter.grad.shape != parameter.value.shape:
+            shape = getattr(parameter.grad, "shape", None)
+            if shape != parameter.value.shape:
                 raise ValueError(f"parameters[{k}]'s gradient must be {parameter.value.shape} like its value, "
-                                 f"got {parameter.grad.shape}")  # fmt: skip
+                                 f"got {brief(parameter.grad) if shape is None else shape}")  # fmt: skip
         learning_rate = float(learning_rate)  # a NumPy float64 would turn float32 arrays into float64
         for parameter, state in zip(self.parameters, self.states, strict=True):
             self.update(parameter.value, parameter.grad, state, learning_rate)

@@ -176,6 +176,14 @@ def test_nothing_to_learn_and_nothing_to_learn_from(kind):
     assert first.value == 1 and not any(optimizer.scalars.values())  # nothing is changed by half
 
 
+@pytest.mark.parametrize("gradient, got", [(np.ones(2), r"\(2,\)"), (0.5, r"0\.5")])
+def test_a_gradient_of_another_shape_is_refused(gradient, got):
+    parameter = Parameter(np.ones(1))
+    parameter.grad = gradient
+    with pytest.raises(ValueError, match=rf"parameters\[0\]'s gradient must be \(1,\) like its value, got {got}$"):
+        SGD([parameter]).step(0.1)
+
+
 def test_a_parameter_that_came_later_is_refused():
     parameters = [Parameter(np.ones(1)), Parameter(np.ones(1))]
     for parameter in parameters:

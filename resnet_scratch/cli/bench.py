@@ -10,6 +10,7 @@ import numpy as np
 from ..compute.backend import describe
 from ..compute.processes import number_of_processes
 from ..compute.threads import num_threads
+from ..data.shapes import TRAIN_IMAGES
 from ..measure import bench
 from ..measure.memory import peak_memory
 from ..measure.scaling import scaling
@@ -19,7 +20,6 @@ from .options import DEVICE_HELP, MODEL, MODELS, CommandError, Integer, command_
 from .processes import across_processes
 
 OURS = "resnet_scratch"
-TORCH = ("torch NCHW", "torch channels_last")
 
 
 @click.command("bench", short_help="How fast a network trains and infers.", epilog=MODELS)
@@ -67,13 +67,13 @@ def bench_command(
     click.echo(f"{model}, batches of {batch_size} images of {size}x{size}, float32, medians of {repeats};\non {where}")
     peak = bench.sgemm_peak(device=device)
     click.echo(f"one large matrix product (sgemm): {2 * peak / 1e9:.0f} GFLOP/s\n")
-    libraries = (OURS, *(TORCH if against else ()))
+    libraries = tuple(bench.LIBRARIES) if against else (OURS,)
     try:
         jobs = {library: bench.LIBRARIES[library](workload) for library in libraries}
     except ImportError as error:
         raise click.UsageError(str(error)) from error
     click.echo(_speeds(workload, jobs, repeats, peak))
-    if size == 32:
+    if size == 32 and batch_size <= TRAIN_IMAGES:
         share = bench.waiting_share(workload, repeats)
         click.echo(f"waiting for the next batch of the built-in data set: {share:.1%} of training")
     if memory:

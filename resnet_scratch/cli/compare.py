@@ -10,14 +10,13 @@ import click
 from ..errors import UserError, printable
 from ..experiment import plots
 from ..experiment.log import LOG_FILE, History, LogError, read_log
-from ..experiment.new_folder import SETTINGS_FILE
-from ..experiment.weights import recorded_settings
+from ..experiment.weights import SETTINGS_FILE, recorded_settings
 from ..table import format_table, short_names, wrap
 from .options import FigureFile, option
 
 CHOICES = (  # what an option of `train` sets or changes; the rest of a recipe goes with its name
-    "recipe", "model", "dataset", "image_size", "mirror", "epochs", "steps", "batch_size", "batch_norm_group",
-    "optimizer", "learning_rate", "momentum", "nesterov", "weight_decay", "seed", "validation",
+    "recipe", "model", "dataset", "image_size", "mirror", "epochs", "steps", "length", "batch_size",
+    "batch_norm_group", "optimizer", "learning_rate", "momentum", "nesterov", "weight_decay", "seed", "validation",
 )  # fmt: skip
 
 
@@ -64,10 +63,15 @@ def _history(folder: Path) -> History:
     return history
 
 
+def _length(recorded: dict[str, Any]) -> str:
+    """Learning rates depend on the length that a run had at the time."""
+    return "changed on the way" if recorded.get("earlier_lengths") else "as planned"
+
+
 def _differences(settings: dict[str, dict[str, Any]]) -> list[str]:
     """A line for each choice that is not the same in all runs, such as "seed: 1 in c; 0 in the other 3"."""
     choices = {
-        run: {**recorded, **recipe, "recipe": recipe.get("name")}
+        run: {**recorded, **recipe, "recipe": recipe.get("name"), "length": _length(recorded)}
         for run, recorded in settings.items()
         if isinstance(recipe := recorded.get("recipe"), dict)
     }

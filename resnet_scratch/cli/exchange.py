@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ..errors import UserError
+from ..errors import UserError, printable
 from ..experiment.exchange import NORMALISATIONS, Normalisation, export_model, import_model
 from ..experiment.weights import LARGEST_IMAGE, WEIGHTS_FILE, load_model, save_model
 from .options import File, Folder, Integer, command_line, option, weights_argument
@@ -126,6 +126,8 @@ def _read_names(path: Path) -> list[str]:
         raise UserError(f"{path} must be a text file in UTF-8 ({error})") from None
     if not (names := [line.strip() for line in lines if line.strip()]):
         raise UserError(f"{path} must have a class's name per line, got none")
+    if odd := [name for name in names if printable(name) != name]:
+        raise UserError(f"{path} must have names without control characters, got {odd[0]!r}")
     return names
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from ..data import NAMES, UnknownDataError, load
 from ..data.folder import left_out
 from ..data.image_files import ImageFileError, find_image_files, read_image_file
-from ..errors import UserError, printable
+from ..errors import printable
 from ..experiment import plots
 from ..experiment.evaluation import Evaluation, evaluate, predict
 from ..experiment.exchange import UNKNOWN
@@ -167,12 +167,7 @@ def summary_command(model: str, classes: int, image_size: int | None, batch_size
     """
     network = build(model, classes, rng=np.random.default_rng(0))
     size = image_size or network.config.image_size
-    try:
-        rows = summarise(network, size)
-    except UserError:
-        raise
-    except ValueError as error:
-        raise click.UsageError(f"image size {size} does not suit {model}: {error}") from error
+    rows = summarise(network, size)
     click.echo(format_summary(rows))
     step = training_memory(rows, batch_size)
     click.echo("mult-adds, in millions, and kept memory are those of one image")

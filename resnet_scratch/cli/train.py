@@ -138,7 +138,7 @@ def train(context: click.Context, /, device: str, resume: Path | None, data_dir:
         f"Final {run.evaluated_on} accuracy {evaluation.accuracy:.2%} "
         f"(loss {evaluation.loss:.4f}) after {duration(run.seconds)}"
     )
-    if recipe == RECIPES.get(recipe.name):
+    if recipe == RECIPES.get(recipe.name) and not (run.settings.validation or run.settings.earlier_lengths):
         click.echo(wrap(f"This recipe should reach: {recipe.expect}"))
     with _way_to_continue(run):
         paths = by_first_process(lambda: write_figures(run, evaluation))

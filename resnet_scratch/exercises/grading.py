@@ -74,7 +74,7 @@ def grade_hand_ins(folders: Sequence[Path], chapters: Iterable[int] = (), second
     for folder, student in zip(folders, students):
         if not any(_answers(number, files[folder]) for number in numbers):
             there = ", ".join([path.name for path in sorted(folder.rglob("*")) if path.is_file()][:9])
-            held = f"the hand-in contains no answer, only: {there}" if there else "the hand-in is empty"
+            held = f"the hand-in contains no answer to these tasks, only: {there}" if there else "the hand-in is empty"
             student.marks[numbers[0]] = Mark("missing", held)
     return students
 

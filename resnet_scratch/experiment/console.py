@@ -80,7 +80,8 @@ class ProgressBar:
         self._bar.set_description_str(f"epoch {len(run.history) + 1}/{run.epochs}", refresh=False)
         self._bar.set_postfix_str("", refresh=False)
         self._bar.reset()
-        self._bar.initial = self._bar.n = run.step % run.steps_per_epoch * run.settings.recipe.batch_size
+        begin = run.step % run.steps_per_epoch * run.settings.recipe.batch_size
+        self._bar.initial = self._bar.n = self._bar.last_print_n = begin  # or the rate would count what came before
 
     def advance(self, run: Run) -> None:
         """Move on by one batch."""

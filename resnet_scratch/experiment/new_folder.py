@@ -10,9 +10,8 @@ from ..table import command_text
 from .log import LOG_FILE
 from .recipe import RECIPES, Recipe
 from .run import STATE_FILE, RunError
-from .weights import BEST_FILE, WEIGHTS_FILE
+from .weights import BEST_FILE, SETTINGS_FILE, WEIGHTS_FILE
 
-SETTINGS_FILE = "config.json"
 FIGURES = ("curves.png", "confusion.png", "predictions.png")  # `trainer.write_figures` draws them
 
 

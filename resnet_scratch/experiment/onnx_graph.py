@@ -64,7 +64,7 @@ def _linear(layer: Linear) -> list[Op]:
 def _subsample_pad(layer: SubsamplePad) -> list[Op]:
     """Every stride-th row and column, then zeros for the channels before and after."""
     slices = {"starts": [0, 0], "ends": [2**31, 2**31], "axes": [2, 3], "steps": [layer.stride, layer.stride]}
-    before, after = layer.channels.start, layer.out_channels - layer.channels.stop
+    before, after = layer.old_channels.start, layer.out_channels - layer.old_channels.stop
     return [Op("Slice", slices), Op("Pad", {"pads": [0, before, 0, 0, 0, after, 0, 0]})]
 
 

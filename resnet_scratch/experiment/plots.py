@@ -60,7 +60,7 @@ def curves(history: History, evaluated_on: str = "test") -> Figure:
 
 @_names_as_they_are()
 def compare(histories: Mapping[str, History], evaluated_on: str = "test") -> Figure:
-    """Errors of several runs over the epochs, on training images and on the others: the form of figure 6 of He et al.
+    """Errors of several runs over the epochs, on training images and on the others: the form of figure 1 of He et al.
     2015, in which a deep plain net trains worse than a shallow one. Raises ValueError for an empty history."""
     figure = _figure(9.5, max(4.2, 1.4 + 0.225 * len(histories)))  # in inches: as tall as its legends
     left, right = figure.subplots(1, 2, sharey=True)

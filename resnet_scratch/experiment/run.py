@@ -130,7 +130,7 @@ class Run:
         steps, loss, correct = self.sums.to_array().tolist()
         if not math.isfinite(loss):
             first = self.step - self.sums.steps + int(self.sums.finite_steps) + 1
-            raise self._diverged(f"the loss has not been finite since step {first}", first)
+            raise self.diverged(f"the loss has not been finite since step {first}", first)
         return loss / steps, correct / (steps * self.settings.recipe.batch_size)
 
     def check_finite(self) -> None:
@@ -139,27 +139,21 @@ class Run:
             self.training_means()
         if names := not_finite(self.model, self.optimizer):
             more = f" and {len(names) - 1} more arrays are" if len(names) > 1 else " is"
-            raise self._diverged(f"{names[0]}{more} not finite after step {self.step}", self.step)
+            raise self.diverged(f"{names[0]}{more} not finite after step {self.step}", self.step)
 
-    def _diverged(self, what: str, step: int) -> RunError:
+    def diverged(self, what: str, step: int) -> RunError:
+        """The error that says what is not finite since that step, and what to do."""
         highest = self.settings.recipe.learning_rate
         rate = self.settings.recipe.learning_rates(self.total_steps)(step - 1)
-        saved = (self.folder / STATE_FILE).exists()
-        kept = (
-            f"{self.folder} keeps the state that was saved before; {self.way_out}"
-            if saved
-            else f"nothing was saved; start again {self._lower}"
+        way_out = "nothing was saved; start again"
+        if (self.folder / STATE_FILE).exists():  # resumed, it would be the same bit for bit
+            way_out = (
+                f"{self.folder} keeps the state that was saved before; resuming would end here again: start again, in "
+                "another folder,"
+            )
+        return RunError(
+            f"{what} (learning rate {rate:.3g}, of at most {highest:.3g}); {way_out} with --lr {highest / 3:.2g}"
         )
-        return RunError(f"{what} (learning rate {rate:.3g}, of at most {highest:.3g}); {kept}")
-
-    @property
-    def way_out(self) -> str:
-        """What to do where the run diverges: resumed, it is the same bit for bit."""
-        return f"resuming would end here again: start again, in another folder, {self._lower}"
-
-    @property
-    def _lower(self) -> str:
-        return f"with --lr {self.settings.recipe.learning_rate / 3:.2g}"
 
 
 def build_run(settings: Settings, lock: FolderLock, device: str, dataset: data.Dataset | None) -> Run:

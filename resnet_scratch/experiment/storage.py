@@ -17,11 +17,11 @@ from ..compute.processes import by_first_process
 from .checkpoint import State, load_state, read_state, save_state, save_weights
 from .files import FolderLock, atomic_write, remove_unfinished
 from .log import write_log
-from .new_folder import SETTINGS_FILE, check_new, make_folder
+from .new_folder import check_new, make_folder
 from .recipe import Recipe
 from .run import STATE_FILE, EarlierLength, Run, RunError, Settings, build_run
 from .sums import EpochSums
-from .weights import BEST_FILE, WEIGHTS_FILE, About
+from .weights import BEST_FILE, SETTINGS_FILE, WEIGHTS_FILE, About
 
 
 def start(

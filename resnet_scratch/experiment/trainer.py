@@ -23,7 +23,7 @@ from .console import ProgressBar, epoch_line, heading
 from .evaluation import Evaluation, evaluate
 from .files import atomic_write
 from .log import LOG_FILE
-from .run import STATE_FILE, Run, RunError
+from .run import STATE_FILE, Run
 from .storage import save
 from .sums import EpochSums
 from .weights import BEST_FILE, WEIGHTS_FILE
@@ -117,8 +117,7 @@ def _evaluate(run: Run) -> Evaluation:
         recipe.flip_in_evaluation and dataset.mirror,
     )
     if not math.isfinite(evaluation.loss):
-        raise RunError(f"after step {run.step} the {run.evaluated_on} loss is {evaluation.loss}: the network's numbers "
-                       f"are too large; {run.way_out}, a third of this run's")  # fmt: skip
+        raise run.diverged(f"after step {run.step} the {run.evaluated_on} loss is {evaluation.loss}", run.step)
     return evaluation
 
 
@@ -162,7 +161,7 @@ def _signals() -> Iterator[list[signal.Signals]]:
 
 
 def write_figures(run: Run, evaluation: Evaluation) -> list[Path]:
-    """Draw the run's figures into its folder; returns the paths of all that the run has written there."""
+    """Draw the run's figures into its folder; returns the paths of its results there: all files but config.json."""
     dataset = run.dataset
     figures = {
         "curves.png": plots.curves(run.history, run.evaluated_on),

@@ -19,6 +19,7 @@ from .checkpoint import CheckpointError, count_numbers, load_weights, read_about
 
 WEIGHTS_FILE = "model.safetensors"  # its name in a run's folder
 BEST_FILE = "best.safetensors"  # the same, as it was after the epoch with the highest accuracy on evaluation
+SETTINGS_FILE = "config.json"  # beside them: the settings of the run, for people
 ANY_NETWORK = "save_weights and load_weights of resnet_scratch.experiment.checkpoint are for any network"
 SETTINGS = ("kernel_size", "stride", "padding", "eps")  # of layers, as far as evaluation depends on them
 LARGEST_IMAGE = 2048  # pixels of height or width: what a file may ask `predict` for
@@ -154,7 +155,7 @@ def recorded_settings(path: str | Path) -> dict[str, Any]:
     """What the config.json beside these weights (a file or the run's folder) holds; {} where none can be read."""
     path = Path(path)
     try:
-        settings = json.loads(((path if path.is_dir() else path.parent) / "config.json").read_text("utf-8"))
+        settings = json.loads(((path if path.is_dir() else path.parent) / SETTINGS_FILE).read_text("utf-8"))
     except (OSError, ValueError, RecursionError):
         return {}  # weights without their run
     return settings if isinstance(settings, dict) else {}

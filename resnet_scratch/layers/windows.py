@@ -33,6 +33,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..compute.backend import Array, array_module
+from ..errors import UserError
 
 Pair = tuple[int, int]
 
@@ -47,10 +48,10 @@ def as_pair(name: str, value: int | Pair, minimum: int) -> Pair:
 
 
 def output_size(size: Pair, kernel_size: Pair, stride: Pair, padding: Pair) -> Pair:
-    """(OH, OW): how many windows fit. Raises ValueError when the padded image is smaller than the kernel."""
+    """(OH, OW): how many windows fit. Raises UserError when the padded image is smaller than the kernel."""
     fits = [(s + 2 * p - k) // step + 1 for s, k, step, p in zip(size, kernel_size, stride, padding)]
     if min(fits) < 1:
-        raise ValueError(f"kernel_size {kernel_size} does not fit into an image of {size} padded by {padding}")
+        raise UserError(f"kernel_size {kernel_size} does not fit into an image of {size} padded by {padding}")
     return fits[0], fits[1]
 
 
@@ -103,7 +104,7 @@ def im2col(x: Array, kernel_size: int | Pair, stride: int | Pair = 1, padding: i
     padding = as_pair("padding", padding, 0)
     view = windows(pad(x, padding), kernel_size, stride)
     N, OH, OW, KH, KW, C = view.shape
-    return view.reshape(N * OH * OW, KH * KW * C)  # this copies, unless the kernel is 1x1
+    return view.reshape(N * OH * OW, KH * KW * C)  # this copies, unless the windows are 1x1 and the stride is 1
 
 
 def col2im(

@@ -49,7 +49,7 @@ def recognise(shapes: Mapping[str, Shape]) -> ResNetConfig:
     """
     blocks = _count_blocks(shapes)
     bottleneck = "layer1.0.conv3.weight" in shapes
-    widths = tuple((*shapes[f"layer{stage}.0.conv2.weight"], 0)[0] for stage in range(1, len(blocks) + 1))
+    widths = tuple((*shapes.get(f"layer{stage}.0.conv2.weight", ()), 0)[0] for stage in range(1, len(blocks) + 1))
     for stage, (width, count) in enumerate(zip(widths, blocks), start=1):
         for k in range(count):
             _demand(shapes, f"layer{stage}.{k}.conv2.weight", (width, width, 3, 3))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import errno
 import json
 import shutil
@@ -18,6 +19,7 @@ from resnet_scratch import data
 from resnet_scratch.cli import main, options, tools
 from resnet_scratch.compute import backend
 from resnet_scratch.experiment import checkpoint, log, trainer
+from resnet_scratch.experiment.recipe import RECIPES
 from resnet_scratch.experiment.weights import load_model, save_model
 from resnet_scratch.gradcheck import Report, TensorCheck
 from resnet_scratch.layers import ReLU
@@ -182,6 +184,14 @@ def test_the_best_weights_are_a_file_to_use(trained, invoke):
     assert "20 test images: accuracy" in invoke("evaluate", "run/best.safetensors").output
 
 
+def test_what_a_recipe_should_reach_is_said_of_the_whole_recipe_only(invoke, monkeypatch):
+    short = dataclasses.replace(RECIPES["shapes"], epochs=1, batch_size=8, expect="a third")
+    monkeypatch.setitem(RECIPES, "shapes", short)
+    assert "This recipe should reach: a third\n" in invoke("train", "--run-dir", "all").stdout
+    assert "should reach" not in invoke("train", "--validation", 8, "--run-dir", "fewer").stdout
+    assert "should reach" not in invoke("train", "--epochs", 2, "--run-dir", "longer").stdout
+
+
 def test_compare_says_in_what_runs_differ_and_which_it_leaves_out(trained, invoke, tmp_path):
     other = [{"run": "other", 0.05: 0.01, 3: 1}.get(word, word) for word in TRAIN]
     assert invoke(*other, "--validation", 8).exit_code == 0
@@ -197,6 +207,14 @@ def test_compare_says_in_what_runs_differ_and_which_it_leaves_out(trained, invok
     assert result.stderr.startswith("Left out: begun has no finished epoch yet; empty is not the folder of a run")
     assert "  validation error\n" in invoke("compare", "other").stdout
     assert is_one_message(invoke("compare", "begun"), "begun has no finished epoch yet")
+
+
+def test_compare_says_that_a_run_changed_its_length(trained, invoke):
+    assert invoke("train", "--resume", "run", "--epochs", 4).exit_code == 0
+    straight = [{"run": "straight", 3: 4}.get(word, word) for word in TRAIN]
+    assert invoke(*straight).exit_code == 0
+    differences = invoke("compare", "run", "straight").stdout.splitlines()
+    assert "length: changed on the way in run; as planned in straight" in differences
 
 
 def test_compare_needs_no_settings(trained, invoke):

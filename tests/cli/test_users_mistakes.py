@@ -40,6 +40,12 @@ def test_a_batch_in_which_a_channel_has_one_value(invoke):
     assert "more than one value per channel" in result.output and "take more images at a time" in result.output
 
 
+def test_an_image_that_a_kernel_does_not_fit_into(invoke):
+    assert is_one_message(invoke("summary", "resnet8-wide", "--image-size", 1), "does not fit into an image of (1, 1)")
+    result = invoke("bench", "resnet8-wide", "--image-size", 1)  # it has printed a heading before
+    assert result.exit_code == 2 and "Error: kernel_size (4, 4) does not fit" in result.output
+
+
 def test_an_argument_is_called_by_the_name_of_its_option():
     assert is_one_message(CliRunner().invoke(main, ["data", "--data-dir", "x"]), "--data-dir says where cifar10 and")
 

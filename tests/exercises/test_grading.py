@@ -77,7 +77,7 @@ def test_the_messages_say_what_is_wrong_and_where(graded):
     two = ", ".join(str(hand_ins / "emil" / name / "ch00_start.py") for name in ("new", "old"))
     assert of["emil"] == [f"there is more than one file for it: {two}"] * 3
     assert of["anna"] == ["", "", ""] and of["gus"][0] == "an assertion without a message failed"
-    assert of["fay"] == ["the hand-in contains no answer, only: ch00_start (1).py", "", ""]
+    assert of["fay"] == ["the hand-in contains no answer to these tasks, only: ch00_start (1).py", "", ""]
 
 
 def test_the_grades_and_messages_are_written_into_files(graded, tmp_path):

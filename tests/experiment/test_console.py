@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import sys
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -91,3 +92,18 @@ def test_times_are_readable():
         "1 h 0 min",
         "2 h 3 min",
     ]
+
+
+def test_the_speed_of_a_run_that_was_resumed_within_an_epoch_is_that_of_its_new_steps(
+    tmp_path, tiny_dataset, monkeypatch
+):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    started = storage.start(Settings(RECIPE), tmp_path / "run", "cpu", tiny_dataset)
+    started.step = 5
+    bar = console.ProgressBar(started)
+    bar.begin_epoch(started)
+    time.sleep(0.2)
+    bar.advance(started)
+    bar.close()
+    shown = re.findall(r"([\d.]+) images/s", sys.stderr.getvalue())
+    assert 0 < float(shown[-1]) <= 8 / 0.2  # one batch of 8 images in at least 0.2 seconds

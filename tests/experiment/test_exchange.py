@@ -76,6 +76,8 @@ def test_names_of_classes_from_a_file(arrays, tmp_path, monkeypatch):
 
     assert run("é\r\nb\n\nc\nd\n".encode("utf-8-sig"), "run")[0] == 0  # as Windows' editor writes it
     assert load_model("run")[1].classes == ("é", "b", "c", "d")
+    code, message = run(b"n01440764\ttench\nb\nc\nd\n", "no-run")
+    assert code == 2 and "names.txt must have names without control characters, got 'n01440764\\ttench'" in message
     for content in ("é\nb\nc\nd".encode("utf-16"), "é\nb\nc\nd".encode("latin-1")):
         status, output = run(content, "other")
         assert status == 2 and "names.txt must be a text file in UTF-8" in output

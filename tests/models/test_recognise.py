@@ -63,6 +63,7 @@ def test_names_become_torchvision_s():
     ("layer2.0.conv2.weight", (10**6, 128, 3, 3), "layer2.0.conv2.weight must have the shape"),
     ("layer2.7.conv2.weight", (128, 128, 3, 3), "names such as"),  # and no layer2.2 to 6
     ("layer6.0.conv2.weight", (128, 128, 3, 3), "names such as"),
+    ("layer05.0.conv2.weight", (512, 512, 3, 3), "layer5.0.conv2.weight must have the shape"),
     ("fc.weight", (1000, 500), r"fc.weight must have the shape \(1000, 512\)"),
     ("fc.weight", (), "fc.weight must have the shape"),
 ])  # fmt: skip
