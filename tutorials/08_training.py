@@ -637,9 +637,8 @@ show_images(axes, [star[0], *copies], ["original"] + [""] * 8)
 plt.show()
 
 # %% [markdown]
-# A crop needs no loop over the images. `as_strided` makes a view from a shape and strides, as `windows` does (01): this
-# one shows all $9 \cdot 9$ crops of every padded image without copying a pixel. The last line copies one of them for
-# each image:
+# A crop needs no loop over the images. For a kernel as large as the image, `windows` (01) is a view of all $9 \cdot 9$
+# crops of every padded image, without a copied pixel. The last line copies one of them for each image:
 
 # %%
 print(inspect.getsource(random_crop))

@@ -37,7 +37,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from resnet_scratch.data import load, test_batches, training_batches
-from resnet_scratch.data.cifar10 import DATA_VARIABLE, downloaded
+from resnet_scratch.data.cifar import DATA_VARIABLE
+from resnet_scratch.data.cifar10 import CIFAR10
 from resnet_scratch.exercises import task
 from resnet_scratch.experiment import metrics, plots
 from resnet_scratch.experiment.evaluation import evaluate
@@ -66,7 +67,7 @@ RUN = os.environ.get("RESNET_SCRATCH_RUN")  # the folder of a finished run; with
 if RUN:
     model, about = load_model(RUN)
     dataset = load(about.dataset, data_dir=recorded_data_dir(RUN), image_size=about.image_size[0])
-elif DATA_VARIABLE in os.environ or downloaded():
+elif DATA_VARIABLE in os.environ or CIFAR10.downloaded():
     dataset = load("cifar10")
 else:
     dataset = load("shapes")

@@ -12,6 +12,8 @@ import numpy as np
 from ..checks import check_array, check_floats, check_rng, check_whole
 from ..compute.backend import Array, array_module
 from ..compute.batch import over_batch
+from ..compute.channels import per_channel
+from ..layers.windows import pad, windows
 
 IMAGES = ("N", "H", "W", "C")
 
@@ -26,15 +28,9 @@ def random_crop(images: Array, padding: int, rng: np.random.Generator) -> Array:
     check_whole("padding", padding, 0)
     check_rng(rng)
     xp = array_module(images)
-    N, H, W, C = images.shape
-    padded = xp.zeros((N, H + 2 * padding, W + 2 * padding, C), images.dtype)
-    padded[:, padding : padding + H, padding : padding + W] = images
+    N, H, W, _ = images.shape
     tops, lefts = (xp.asarray(rng.integers(0, 2 * padding + 1, N)) for _ in range(2))
-    image, row, column, channel = padded.strides
-    positions = 2 * padding + 1
-    crops = xp.lib.stride_tricks.as_strided(  # all of them; CuPy's sliding_window_view would wait for the GPU
-        padded, (N, positions, positions, H, W, C), (image, row, column, row, column, channel)
-    )
+    crops = windows(pad(images, (padding, padding)), (H, W), (1, 1))  # all of them, as a view
     return xp.ascontiguousarray(crops[xp.arange(N), tops, lefts])
 
 
@@ -63,10 +59,8 @@ def normalise(images: Array, mean: Array, std: Array) -> Array:
     if not (std > 0).all():
         raise ValueError(f"std must be above 0 in every channel, got {std}")
     xp = array_module(images)
-    scale = xp.asarray(1 / (255 * std), dtype=xp.float32)
-    shift = xp.asarray(-mean / std, dtype=xp.float32)
-    scale_of_a_row = xp.tile(scale, images.shape[2]).reshape(-1, len(scale))  # (W, C): NumPy then multiplies long runs
-    return images * scale_of_a_row + shift
+    scale, shift = (xp.asarray(values, dtype=xp.float32) for values in (1 / (255 * std), -mean / std))
+    return images * per_channel(scale, images.shape) + per_channel(shift, images.shape)
 
 
 def resize(images: Array, size: int) -> Array:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 
-from .cifar import DATA_VARIABLE, Cifar, Version
+from .cifar import Cifar, Version
 from .dataset import Dataset
-
-__all__ = ["BINARY", "CIFAR10", "DATA_VARIABLE", "PYTHON", "downloaded", "load_cifar10"]
 
 # CIFAR-10's own server has taken 40 minutes since June 2026 (pytorch/vision issue 9536), and only the python version
 # has mirrors that others have found to be the same to the byte. So that one is tried first.
@@ -45,8 +43,3 @@ def load_cifar10(data_dir: str | os.PathLike | None = None) -> Dataset:
     damaged, or if the download fails.
     """
     return CIFAR10.load(data_dir)
-
-
-def downloaded() -> list[Version]:
-    """The versions whose archives are in the user's cache."""
-    return CIFAR10.downloaded()

@@ -50,8 +50,6 @@ def own_conv2d(convolution: Callable, weight_gradient: Callable, add_back: Calla
             weight = self.weight.value.reshape(-1, self.out_channels)
             return np.asarray(add_back(grad_y.reshape(-1, self.out_channels) @ weight.T, x.shape, *geometry))
 
-        backward_to_parameters = Layer.backward_to_parameters
-
     return OwnConv2d
 
 

@@ -16,7 +16,7 @@ from .style import BLACK, BLUE, FORWARD, PURPLE, SHORTCUT, SKY, YELLOW
 
 COLOURS = {"Conv2d": BLUE, "MaxPool2d": YELLOW, "GlobalAvgPool2d": YELLOW, "Linear": PURPLE}  # the layers with a box
 MOST = 4  # blocks that are drawn of a stage
-BOX, GAP, DOWN, CUBE, PLUS = 1.75, 0.45, 2.1, 1.25, 0.17  # a box's width, between boxes, between rows; radius of the +
+BOX, GAP, DOWN, CUBE, PLUS = 1.75, 0.45, 2.1, 1.25, 0.17  # a box, between boxes, between rows; a cuboid; a +
 Point = tuple[float, float]
 
 

@@ -16,7 +16,7 @@ from .style import BACKWARD, BLACK, BLUE, FORWARD, GREEN, GREY, ORANGE, PURPLE, 
 LINES = ((BLUE, GREEN, ORANGE), ("-", "--", "-."))  # told apart by their dashes, too
 WHITE = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}  # the background of a text on a line
 RIGHT = 2.0  # where the branch is; the shortcut is at 0
-TINTS = {"conv": SKY, "bn": YELLOW, "relu": PURPLE}  # what a layer's name begins with, and the colour of its box
+TINTS = {"conv": SKY, "bn": YELLOW, "relu": PURPLE}  # what a layer's name contains, and the colour of its box
 BASIC = ("conv1", "bn1", "relu1", "conv2", "bn2")
 STEPS = {
     "x": "x (N, H, W, C), used twice",

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from ..layers.windows import output_size
-from .numbers import draw_numbers
+from .numbers import draw_frame, draw_numbers
 from .style import BLUE, GREY, ORANGE
 
 MARKS = ((BLUE, "-"), (ORANGE, "--"))  # of a first and a second window: told apart by colour and by line
@@ -24,7 +24,7 @@ def draw_gliding(image: np.ndarray, kernel: np.ndarray, y: np.ndarray) -> Figure
     draw_numbers(axes[0], kernel, "kernel")
     for ax, (i, j) in zip(axes[1:-1], np.ndindex(y.shape)):
         draw_numbers(ax, image, f"window ({i}, {j}): sum {y[i, j]:g}")
-        _frame(ax, (i, j, *kernel.shape))
+        draw_frame(ax, (i, j, *kernel.shape), BLUE)
     draw_numbers(axes[-1], y, "result")
     return fig
 
@@ -46,18 +46,10 @@ def draw_im2col(
     axes[1].set_yticks(range(OH * OW), [f"({i}, {j})" for i, j in np.ndindex(OH, OW)], fontsize=8, minor=True)
     axes[1].tick_params(which="minor", length=0)
     for (i, j), mark in zip(marked, MARKS):
-        _frame(axes[0], (i, j, KH, KW), *mark)
-        _frame(axes[1], (i * OW + j, 0, 1, KH * KW), *mark)
-        _frame(axes[3], (i, j, 1, 1), *mark)
+        draw_frame(axes[0], (i, j, KH, KW), *mark)
+        draw_frame(axes[1], (i * OW + j, 0, 1, KH * KW), *mark)
+        draw_frame(axes[3], (i, j, 1, 1), *mark)
     return fig
-
-
-def _frame(ax: Axes, cells: tuple[int, int, int, int], colour: str = BLUE, line: str = "-") -> None:
-    """Draw a frame around some cells (first row, first column, rows, columns) of a matrix drawn by `draw_numbers`."""
-    row, column, height, width = cells
-    corner = (column - 0.5, row - 0.5)
-    frame = Rectangle(corner, width, height, fill=False, edgecolor=colour, linestyle=line, linewidth=3, zorder=3)
-    ax.add_patch(frame).set_clip_on(False)
 
 
 def draw_windows(ax: Axes, size: int, kernel: int, stride: int, padding: int) -> None:

@@ -8,22 +8,21 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-Frame = tuple[tuple[int, int, int, int], str]
+Cells = tuple[int, int, int, int]  # first row, first column, rows, columns
 
 
 def draw_numbers(
     ax: Axes,
     array: np.ndarray,
     title: str = "",
-    frames: Sequence[Frame] = (),
+    frames: Sequence[tuple[Cells, str]] = (),
     shade: bool = False,
     gradient: bool = False,
 ) -> None:
     """Draw a matrix (rows, columns), each number written into its cell.
 
-    `frames` are outlines around some cells: ((first row, first column, rows, columns), colour). With `shade`, a
-    cell is darker the larger its number is, regardless of sign: blue for values of the forward pass, orange for a
-    `gradient`.
+    `frames` are outlines around some cells, and their colours. With `shade`, a cell is darker the larger its number is,
+    regardless of sign: blue for values of the forward pass, orange for a `gradient`.
     """
     for (row, column), value in np.ndenumerate(array):
         ax.text(column, row, f"{value:g}", ha="center", va="center", fontsize=9)
@@ -35,6 +34,13 @@ def draw_numbers(
     ax.tick_params(length=0)
     ax.grid(color="#cccccc")
     ax.set_title(title, fontsize=10)
-    for (row, column, height, width), colour in frames:
-        frame = Rectangle((column - 0.5, row - 0.5), width, height, fill=False, edgecolor=colour, linewidth=3, zorder=3)
-        ax.add_patch(frame).set_clip_on(False)
+    for cells, colour in frames:
+        draw_frame(ax, cells, colour)
+
+
+def draw_frame(ax: Axes, cells: Cells, colour: str, line: str = "-") -> None:
+    """Draw an outline around some cells of a matrix that `draw_numbers` has drawn."""
+    row, column, height, width = cells
+    corner = (column - 0.5, row - 0.5)
+    frame = Rectangle(corner, width, height, fill=False, edgecolor=colour, linestyle=line, linewidth=3, zorder=3)
+    ax.add_patch(frame).set_clip_on(False)

@@ -58,7 +58,7 @@ class SubsamplePad(Layer):
             raise ValueError(f"out_channels must be at least in_channels {in_channels}, got {out_channels}")
         self.in_channels, self.out_channels, self.stride = int(in_channels), int(out_channels), int(stride)
         before = (out_channels - in_channels) // 2
-        self.channels = slice(before, before + in_channels)
+        self.old_channels = slice(before, before + in_channels)
 
     def forward(self, x: Array, training: bool = False) -> tuple[Array, tuple]:
         """x (N, H, W, in_channels) -> y (N, OH, OW, out_channels). The cache is the shapes of x and y."""
@@ -68,7 +68,7 @@ class SubsamplePad(Layer):
         def shortcut(x: Array) -> Array:
             pixels = x[:, :: self.stride, :: self.stride]
             y = xp.zeros((*pixels.shape[:3], self.out_channels), x.dtype)
-            y[..., self.channels] = pixels
+            y[..., self.old_channels] = pixels
             return y
 
         y = over_batch(shortcut, x)
@@ -83,7 +83,7 @@ class SubsamplePad(Layer):
 
         def gradient(grad_y: Array) -> Array:
             grad_x = xp.zeros((len(grad_y), *x_shape[1:]), grad_y.dtype)
-            grad_x[:, :: self.stride, :: self.stride] = grad_y[..., self.channels]
+            grad_x[:, :: self.stride, :: self.stride] = grad_y[..., self.old_channels]
             return grad_x
 
         return over_batch(gradient, grad_y)

@@ -33,7 +33,7 @@ def _conv(nn: Any, layer: Conv2d) -> Any:
 def _subsample_pad(nn: Any, layer: SubsamplePad) -> Any:
     from torch.nn.functional import pad
 
-    step, before, after = layer.stride, layer.channels.start, layer.out_channels - layer.channels.stop
+    step, before, after = layer.stride, layer.old_channels.start, layer.out_channels - layer.old_channels.stop
     return _module(lambda shortcut, x: pad(x[:, :, ::step, ::step], (0, 0, 0, 0, before, after)))
 
 

@@ -161,10 +161,8 @@ def relu_in_place(layer: ReLU, right: Backward, grad_y: Array, y: Array) -> Arra
 
 @_mistake(MaxPool2d, "every pixel of a window gets the gradient", "it was written like the average")
 def maxpool_gradient_to_all(layer: MaxPool2d, right: Backward, grad_y: Array, cache: Any) -> Array:
-    same = AvgPool2d(layer.kernel_size, layer.stride, layer.padding)
-    _, spread = same.forward(right(grad_y, cache))
-    KH, KW = layer.kernel_size
-    return same.backward(grad_y, spread) * (KH * KW)
+    (_, shape), (KH, KW) = cache, layer.kernel_size
+    return AvgPool2d(layer.kernel_size, layer.stride, layer.padding).backward(grad_y, shape) * (KH * KW)
 
 
 @_mistake(AvgPool2d, "the gradient is not divided by the window's size", "forward divides already")
@@ -188,12 +186,12 @@ def linear_grad_bias_averaged(layer: Linear, right: Backward, grad_y: Array, x: 
 
 
 @_mistake(Add, "each input gets half of the gradient", "it seems that the gradient has to be divided among them")
-def add_halves_gradient(layer: Add, right: Backward, grad_y: Array, cache: None) -> tuple[Array, Array]:
+def add_halves_gradient(layer: Add, right: Backward, grad_y: Array, cache: tuple) -> tuple[Array, Array]:
     return grad_y / 2, grad_y / 2
 
 
 @_mistake(Add, "no gradient flows through the shortcut", "the branch is where the weights are")
-def add_forgets_shortcut(layer: Add, right: Backward, grad_y: Array, cache: None) -> tuple[Array, Array]:
+def add_forgets_shortcut(layer: Add, right: Backward, grad_y: Array, cache: tuple) -> tuple[Array, Array]:
     return grad_y, grad_y * 0
 
 

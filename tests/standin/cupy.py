@@ -287,10 +287,6 @@ def ascontiguousarray(a: ndarray, dtype: Any = None) -> ndarray:
     return _computed(_np.ascontiguousarray(host, dtype))
 
 
-def tile(A: ndarray, reps: Any) -> ndarray:  # CuPy's name
-    return _computed(_np.tile(_operand(A), reps))
-
-
 def where(condition: ndarray, x: Any, y: Any) -> ndarray:
     return _computed(_np.where(_operand(condition), _operand(x), _operand(y)))
 
