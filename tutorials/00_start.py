@@ -77,8 +77,9 @@ plt.show()
 # ## The network
 #
 # ResNet-8 is one convolution, then three blocks of two convolutions, each with a shortcut around it, then a linear
-# layer. An image goes in and ten numbers come out, one for each class. The largest number is the network's answer.
-# (The 8 in the name counts the convolutions and the linear layer. The next cell counts every layer.)
+# layer. An image goes in and ten numbers come out, one for each class. The largest number is the network's answer. (The
+# 8 in the name counts the convolutions and the linear layer. The next cell counts every layer, and the *multiply-adds*:
+# a multiplication and the addition of its product.)
 
 # %%
 model = build("resnet8", len(dataset.classes), rng=np.random.default_rng(0))
@@ -184,8 +185,9 @@ assert report, "the library's own convolution passes; if it does not, somebody h
 #
 # The backward pass of a convolution needs its kernel flipped along both axes. The forward pass does not, so the flip is
 # easy to forget. A network with this mistake still learns: trained as above, with the same seed and all 936 steps, it
-# ends at about 34 % instead of 96 %. If you had never seen the 96 %, you might blame the recipe. The gradient check
-# tells you where the mistake is:
+# ends at about 34 % instead of 96 %. (To see that, build the network again and train it within
+# `with planted("conv-kernel-not-flipped"):`.) If you had never seen the 96 %, you might blame the recipe. The gradient
+# check tells you where the mistake is:
 
 # %%
 with planted("conv-kernel-not-flipped") as mistake:

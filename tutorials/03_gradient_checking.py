@@ -417,8 +417,9 @@ assert SMALL == 256 and MOST_SKIPPED == 1 / 4, "the two limits that the text sta
 # you meant: if both use the wrong padding, the check passes. For the forward you need an independent reference, such as
 # a hand-worked example, slow loops, or another library.
 #
-# The forward must also be the same function every time. If it draws random numbers, as dropout does, it must draw the
-# same ones in every call. `gradcheck` calls it twice with the same input, and fails it if the outputs differ.
+# The forward must also be the same function every time. If it draws random numbers, as dropout does, a layer that sets
+# random numbers to zero in training, it must draw the same ones in every call. `gradcheck` calls it twice with the same
+# input, and fails it if the outputs differ.
 #
 # ## Portraits of mistakes
 #

@@ -331,7 +331,7 @@ print(inspect.getsource(BatchNorm2d.backward))
 # $\varepsilon$). They are perpendicular, because $\sum_i \hat{x}_i = 0$. So the bracket is a **projection**: it removes
 # the part of a vector along $\mathbf{1}$ and the part along $\hat{x}$, and leaves the rest as it is. $J$ is symmetric,
 # so backward, which multiplies by $J^T$, does the same. **Predict, then run:** what is $J \mathbf{1}$? What is
-# $J \hat{x}$, almost? What are the eigenvalues of the bracket?
+# $J \hat{x}$, almost? What are the eigenvalues of the bracket, the numbers by which it multiplies some vector?
 
 # %%
 M = len(x)
@@ -562,7 +562,7 @@ assert running_loss[-1] < 0.1 < slow_loss[-1], "at the end, the averages with mo
 #
 # With a momentum of 0.01, the start still has a weight of $0.99^{120}$, or 30 %, when the training ends. The network
 # has learned the task, and yet its loss in evaluation is still high. So *good in training, bad in evaluation* need not
-# be overfitting.
+# be overfitting, which is learning the training images by heart.
 #
 # ## What goes wrong with small batches
 #

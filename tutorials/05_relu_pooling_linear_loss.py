@@ -267,10 +267,10 @@ task("5.4")
 #
 # $$ \boxed{\frac{\partial L}{\partial z_k} = p_k - [k = t]} $$
 #
-# It is what the network thinks, minus what is true. (For a batch, whose loss is a mean, it is divided by N.) The chain
-# rule gives the same, in two factors. The logarithm has the gradient $\partial L / \partial p_k = -[k = t] / p_t$, and
-# softmax the Jacobian $\partial p_k / \partial z_j = p_k ([k = j] - p_j)$. Their product is $-([j = t] - p_j)$: the
-# $p_t$ cancels.
+# It is what the network thinks, minus what is true: the **one-hot** label, 1 for the true class and 0 for the others.
+# (For a batch, whose loss is a mean, it is divided by N.) The chain rule gives the same, in two factors. The logarithm
+# has the gradient $\partial L / \partial p_k = -[k = t] / p_t$, and softmax the Jacobian
+# $\partial p_k / \partial z_j = p_k ([k = j] - p_j)$. Their product is $-([j = t] - p_j)$: the $p_t$ cancels.
 
 # %%
 fig, ax = plt.subplots(figsize=(7.5, 2.2), layout="constrained")
@@ -304,9 +304,10 @@ assert np.isclose(grad.sum(), 0), "p sums to 1 and so does the label: the gradie
 print(inspect.getsource(losses.softmax_cross_entropy))
 
 # %% [markdown]
-# The mathematics is in `kernel`. With `label_smoothing` at 0, `q` is the one-hot label. Of the three values that it
-# returns, the first is the loss and the second the gradient, your answer to task 5.4. Both come from one `log_p`, and
-# both are divided by $N$, the third, at the very end.
+# The mathematics is in `kernel`, the function that `over_batch` calls (13), not a kernel of weights. With
+# `label_smoothing` at 0, `q` is the one-hot label. Of the three values that it returns, the first is the loss and the
+# second the gradient, your answer to task 5.4. Both come from one `log_p`, and both are divided by $N$, the third, at
+# the very end.
 #
 # The gradient is also largest where the answer is most wrong. A sigmoid with a squared error does not have that
 # property:

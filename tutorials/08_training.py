@@ -89,7 +89,8 @@ assert abs(loss - math.log(10)) < 0.5, "a first loss far from log(classes): logi
 
 # %% [markdown]
 # The fifth step moves every weight a little against its gradient: $w \leftarrow w - \eta \, \nabla L$, where $\eta$ is
-# the learning rate. To first order, the loss falls by the product of the gradient and the step:
+# the learning rate, and $\nabla L$ the gradient with respect to all weights, as one vector. Its length is
+# $\|\nabla L\|$. To first order, the loss falls by the product of the gradient and the step:
 #
 # $$ L(w - \eta \nabla L) \approx L(w) - \eta \, \|\nabla L\|^2 $$
 #
@@ -123,16 +124,16 @@ assert 1e-3 in right and 1.0 not in right, "the prediction must hold for small s
 # batch size does not divide the number of images, the library skips the few that are left over.
 
 # %%
-for name, images in (("shapes", 10_000), ("paper", 45_000)):
+for name, images in (("shapes", 10_000), ("paper", 50_000)):
     recipe = RECIPES[name]
     epoch = images // recipe.batch_size
     print(f"{name:6}: {images:6,} images in batches of {recipe.batch_size} are {epoch} steps per epoch; "
           f"{recipe.total_steps(epoch):6,} steps are {recipe.total_steps(epoch) / epoch:.0f} epochs")  # fmt: skip
 
 # %% [markdown]
-# (The paper chose its 64,000 steps with 45,000 of CIFAR-10's 50,000 training images, and kept 5,000 for validation:
-# section 4.2.) Other papers give the length of a run in epochs, and the schedules here count steps. Always say which
-# one you mean.
+# (The paper chose the 64,000 steps with 45,000 of these images, and kept 5,000 for validation. Its results are from
+# runs on all 50,000: section 4.2.) Other papers give the length of a run in epochs, and the schedules here count steps.
+# Always say which one you mean.
 #
 # ## Overfit one batch first
 #
@@ -254,9 +255,11 @@ task("8.4")
 # $$ w_{t+1} = (1 + \mu - \eta\lambda) \, w_t - \mu \, w_{t-1}, \qquad\text{and}\quad w_t = z^t \quad\text{solves it if}
 # \quad p(z) = z^2 - (1 + \mu - \eta\lambda) \, z + \mu = 0. $$
 #
-# The product of the roots is $\mu < 1$, so a pair of complex roots stays inside the unit circle, and a real root can
-# leave it only through $1$ or $-1$. But $p(1) = \eta\lambda > 0$, and $p(-1) = 2 (1 + \mu) - \eta\lambda$ is positive
-# exactly if
+# Every solution is a combination of powers of the two roots, so $w_t$ tends to 0 from every start exactly if $|z| < 1$
+# for both. For a small $\eta$ that holds. When does a root leave the unit circle, $|z| = 1$, as $\eta$ grows? The
+# product of the roots is $\mu < 1$. So two complex roots, which have the same absolute value, stay inside, and a real
+# root can leave only through $1$ or $-1$. But $p(1) = \eta\lambda > 0$, and $p(-1) = 2 (1 + \mu) - \eta\lambda$ is
+# positive exactly if
 #
 # $$ \boxed{\eta < \frac{2 (1 + \mu)}{\lambda}} $$
 #
@@ -620,7 +623,9 @@ for name, parameter in convolutions.items():
 # How large should the random numbers be? Let the weights be independent, with mean 0 and variance $\sigma^2$. Then the
 # mean square of a weighted sum over $n$ inputs is $n \sigma^2$ times that of the inputs, and ReLU halves the mean
 # square. So $\sigma^2 = 2 / n$ keeps the size of the signal (He et al. 2015, "Delving Deep into Rectifiers", equation
-# 10). Tutorial 09 follows this through fifty layers, forward and backward.
+# 10). The library's convolutions take for $n$ the number of outputs that an input reaches, $K^2 O$, as torchvision's
+# ResNets do. That keeps the size of the gradients (equation 14), and is the same where $C = O$. Tutorial 09 follows
+# this through fifty layers, forward and backward.
 #
 # ## Augmentation
 #

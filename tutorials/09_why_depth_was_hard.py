@@ -247,15 +247,16 @@ task("9.2")
 #
 # $$ E[h_{\text{next}}^2] = \frac{n \sigma^2}{2} E[h^2] $$
 #
-# Backward, the gradient passes through the same weights and the same ReLU, and gets the same factor (if a layer has as
-# many output channels as input channels):
+# Backward, the gradient passes through the same weights and the same ReLU. That of each sum goes back to its $n$
+# inputs, so the squared norm gets the same factor:
 #
 # $$ \left\| \frac{\partial L}{\partial h} \right\|^2 = \frac{n \sigma^2}{2}
 #    \left\| \frac{\partial L}{\partial h_{\text{next}}} \right\|^2 $$
 #
-# With $\sigma^2 = 2/n$ both factors are one (He et al. 2015, "Delving Deep into Rectifiers", section 2.2). With weights
-# that are $s$ times as large, each layer multiplies the norm by $s$, and D layers multiply it by $s^D$. So the gradient
-# does vanish or explode exponentially, but the reason is the initialisation.
+# With $\sigma^2 = 2/n$ both factors are one (He et al. 2015, "Delving Deep into Rectifiers", section 2.2). The library
+# draws with $\sigma^2 = 2 / (9O)$ for $O$ output channels, which is the same but for the two layers that double the
+# channels. With weights that are $s$ times as large, each layer multiplies the norm by $s$, and D layers multiply it by
+# $s^D$. So the gradient does vanish or explode exponentially, but the reason is the initialisation.
 #
 # In small images one more thing counts: at the border, a part of the window lies on the zeros of the padding. Along an
 # axis of $H$ pixels, the $H$ windows, each three pixels wide, cover $3H$ positions in all, and $3H - 2$ of them are
@@ -365,9 +366,12 @@ assert growing[0] > 2 * growing[-1], "in the residual network it must grow at s 
 # It also ignores the padding. After a ReLU the mean is not 0, so the zeros around an image add a frame to each channel
 # (06). The frame adds to the variance, and batch norm divides by that, too. Let $P$ be the share of positions at which
 # a weight meets a pixel inside the image: 1 for the weight at the centre of the window, and $((H - 1) / H)^2$ at its
-# corners. Summed over the nine weights, the factor becomes
+# corners. What a weight meets has the mean square $P / 2$ and the mean $P / \sqrt{2\pi}$, so the variance
+# $P / 2 - P^2 / (2\pi)$. Backward, the share $P$ of its gradient goes to a pixel, and ReLU passes half of the square.
+# Summed over the nine weights, the factor is
 #
-# $$ \frac{\pi \sum P}{\pi \sum P - \sum P^2} $$
+# $$ \frac{\frac12 \sum P}{\sum \left( \frac12 P - \frac1{2\pi} P^2 \right)}
+#    = \frac{\pi \sum P}{\pi \sum P - \sum P^2} $$
 
 
 # %%

@@ -38,7 +38,7 @@ from resnet_scratch.data import load, normalise, training_batches
 from resnet_scratch.exercises import task
 from resnet_scratch.experiment.evaluation import evaluate
 from resnet_scratch.experiment.recipe import find
-from resnet_scratch.experiment.weights import load_model
+from resnet_scratch.experiment.weights import load_model, recorded_data_dir
 from resnet_scratch.figures.functions import plot_functions
 from resnet_scratch.figures.seeing import show_heats, show_maps, show_row
 from resnet_scratch.insight.features import activations
@@ -62,7 +62,7 @@ RUN = os.environ.get("RESNET_SCRATCH_RUN")  # the folder of a finished run; with
 # %%
 if RUN:
     model, about = load_model(RUN)
-    dataset = load(about.dataset)
+    dataset = load(about.dataset, data_dir=recorded_data_dir(RUN), image_size=about.image_size[0])
     mean, std = about.normalisation()
 else:
     dataset = load()

@@ -144,7 +144,7 @@ task("12.2")
 #     print(time.perf_counter() - start)
 #
 # Correct timing waits for the result before it stops the clock. It also warms up first, because CuPy compiles each
-# kernel at its first use.
+# kernel, which on a GPU is a function that it runs, at its first use.
 
 
 # %%
@@ -223,7 +223,8 @@ task("12.4")
 # %% [markdown]
 # The *roofline model* (Williams et al. 2009) draws this as a figure: the best possible speed against the arithmetic
 # intensity. On the left the line rises, because memory is the limit. On the right it is flat, because arithmetic is.
-# Here are the two limits of one core of the processor in front of you:
+# Here are the two limits of one core of the processor in front of you. GFLOP/s are billions of floating-point
+# operations per second, and a multiply-add counts as two of them (07 counts it as one):
 
 # %%
 threads = num_threads()

@@ -14,7 +14,7 @@
 # into the memory of one machine, so the network is divided, too. That is not part of this tutorial.)
 #
 # You need only one machine. The processes of most cells are entries of a list, so you can look into all of them. One
-# cell starts real processes, if MPI is installed.
+# cell starts real processes, if MPI, the usual library for messages between processes, is installed.
 #
 # At the end you will be able to
 #
@@ -382,9 +382,9 @@ assert hashes["ring"][0] == hashes["ring"][1] and len(set(hashes["ring"])) == 3,
 # $a + b$, and these are equal bit for bit. With four, the terms are grouped differently: piece 0 is
 # $((p_0 + p_1) + p_2) + p_3$, where the tree has $(p_0 + p_1) + (p_2 + p_3)$.
 #
-# Does it matter? Both results are about equally accurate. But a run that gives the same bits on one machine and on eight
-# can be checked, continued elsewhere and debugged. That is why the library uses doubling on processors. (Arrays on GPUs
-# are added by NCCL, which chooses its own order.)
+# Does it matter? Both results are about equally accurate. But a run that gives the same bits on one machine and on
+# eight can be checked, continued elsewhere and debugged. That is why the library uses doubling on processors. (Arrays
+# on GPUs are added by NCCL, NVIDIA's library for messages between GPUs, which chooses its own order.)
 
 # %%
 print(inspect.getsource(all_sum))

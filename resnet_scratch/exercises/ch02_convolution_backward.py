@@ -88,9 +88,9 @@ def input_gradient(grad_y: np.ndarray, weight: np.ndarray, padding: int) -> np.n
         `im2col(x, (KH, KW))`.
     QUESTION: The tutorial's formula is for one channel and one dimension. What is the padding along each axis? And
         which of the channel axes C and O does the new convolution sum over?
-    POINTER: Flip the kernel along both of its axes, and swap its channel axes: `weight[::-1, ::-1].swapaxes(2, 3)` is
-        (KH, KW, O, C). Pad `grad_y` by KH - 1 - padding rows and KW - 1 - padding columns. Then convolve as in task
-        1.4: `im2col`, one matrix product, reshape.
+    POINTER: Flip the kernel along both of its axes (a slice may have a step of -1), and swap its channel axes (with
+        `swapaxes`), so that it is (KH, KW, O, C). The padding is the formula's K - 1 - P along each axis. Then convolve
+        as in task 1.4: `im2col`, one matrix product, reshape.
     """
     ### BEGIN SOLUTION
     KH, KW, C, O = weight.shape

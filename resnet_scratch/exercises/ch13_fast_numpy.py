@@ -102,10 +102,10 @@ def shifted_gradients(
     QUESTION: One step of the forward pass is `y += pixels @ weight[kh, kw]`, where `pixels` is a slice of the padded
         images. What are the gradients of a matrix product with respect to its two factors (tutorial 02, "transpose
         every step", and task 2.2)?
-    POINTER: With respect to the pixels it is `grad_y @ weight[kh, kw].T`, which is added to the same slice of a padded
-        grad_x: a pixel gets a gradient from every position that it was read at. With respect to the matrix it is the
-        transposed pixels times `grad_y`, with all images and positions in one long axis:
-        `pixels.reshape(-1, C).T @ grad_y.reshape(-1, O)`. At the end, remove the padding.
+    POINTER: With respect to the pixels it is `grad_y` times the transposed matrix, which is added to the same slice of
+        a padded grad_x: a pixel gets a gradient from every position that it was read at. With respect to the matrix it
+        is the transposed pixels times `grad_y`, with all images and positions in one long axis. At the end, remove the
+        padding.
     """
     ### BEGIN SOLUTION
     (KH, KW, C, O), (OH, OW) = weight.shape, grad_y.shape[1:3]

@@ -76,8 +76,8 @@ def whole_batch_statistics(parts: Sequence[tuple[int, np.ndarray, np.ndarray]]) 
 
     TODO: Each entry of `parts` is what one process knows of its own values: how many it has per channel, their mean
         (C,) and their variance (C,). Return (mean, variance) of the values of all processes together, in the dtype of
-        the means. All variances are biased: a mean of squared distances from the mean. The result must be exact also
-        in float32 where the means are thousands of times the standard deviation.
+        the means. All variances are biased: a mean of squared distances from the mean. Where the means are thousands
+        of times the standard deviation, the variance must still be right to within 1 %, in float32 too.
     QUESTION: Two processes have values with variance 0, but one has only ones and the other has only threes. What is
         the variance of all? So what must be added to the mean of the variances?
     POINTER: The mean is the sum of count * mean, divided by the sum of the counts. A value's squared distance from that

@@ -41,8 +41,7 @@ class About:
 
     def check(self) -> None:
         """Raises UserError, which names the field, unless all is as a run writes it."""
-        statistics = {name: _numbers(getattr(self, name)) for name in ("mean", "std")}
-        size = _whole_numbers(self.image_size)
+        size, mean, std = _whole_numbers(self.image_size), _numbers(self.mean), _numbers(self.std)
         rules = {
             "config": (isinstance(self.config, dict), "an object"),
             "classes": (_are_names(self.classes), "a list of names without control characters"),
@@ -50,14 +49,8 @@ class About:
                 len(size) == 2 and all(1 <= n <= LARGEST_IMAGE for n in size),
                 f"height and width, each of 1 to {LARGEST_IMAGE} pixels",
             ),
-            "mean": (
-                len(statistics["mean"]) == 3 and all(0 <= m <= 1 for m in statistics["mean"]),
-                "three numbers from 0 to 1",
-            ),
-            "std": (
-                len(statistics["std"]) == 3 and all(0 < s <= 1 for s in statistics["std"]),
-                "three numbers above 0 and at most 1",
-            ),
+            "mean": (len(mean) == 3 and all(0 <= m <= 1 for m in mean), "three numbers from 0 to 1"),
+            "std": (len(std) == 3 and all(0 < s <= 1 for s in std), "three numbers above 0 and at most 1"),
             "dataset": (_are_names((self.dataset,)), "a name"),
             "recipe": (_are_names((self.recipe,)), "a name"),
             "seed": (_whole_numbers((self.seed,)) and self.seed >= 0, "a whole number of at least 0"),
