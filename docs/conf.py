@@ -26,7 +26,7 @@ extensions = [
     "links",
     "offline_maths",
 ]
-exclude_patterns = ["_*", "images/README.md"]
+exclude_patterns = ["_*"]
 
 # MyST and the tutorials
 myst_enable_extensions = ["dollarmath", "colon_fence", "deflist", "attrs_inline"]

@@ -21,7 +21,8 @@
 # * recognise from a loss curve what is wrong;
 # * check a new network in the right order: first loss, one batch, short run, real run.
 #
-# **Needs:** 05 (softmax cross-entropy) and 07 (building ResNets); for the milestone, your answers from 00 to 06.
+# **Needs:** 05 (softmax cross-entropy) and 07 (building ResNets); for the milestone, your answers from
+# 00 to 02 and from 04 to 06.
 # **Time:** 90 minutes to read and try, and 95 minutes for the tasks. All cells together run for about
 # five minutes on two cores; most of that is the real run and the milestone at the end.
 
