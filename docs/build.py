@@ -22,6 +22,7 @@ import npm
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
+BUILT = HERE / "_build"
 VENDOR = HERE / "_static" / "vendor"
 PACKAGES = {"mathjax@3.2.2": {"es5/tex-svg.js": "mathjax.js", "LICENSE": "mathjax-LICENSE.txt"}}
 sys.path += [str(ROOT / "tutorials"), str(HERE), str(HERE / "_ext")]
@@ -61,14 +62,22 @@ def write_tutorials() -> None:
             print("tutorial 14 is shown without results: it needs PyTorch", file=sys.stderr)
             made.metadata["mystnb"] = {"execution_mode": "off"}
         write_if_changed(folder / f"{tutorial.stem}.ipynb", as_text(made, cells))
-    shutil.copytree(ROOT / "tutorials" / "notebooks", HERE / "_static" / "notebooks", dirs_exist_ok=True)
+    for old in folder.glob("*.ipynb"):
+        if not (ROOT / "tutorials" / f"{old.stem}.py").exists():
+            old.unlink()
+    shutil.rmtree(HERE / "_static" / "notebooks", ignore_errors=True)
+    shutil.copytree(ROOT / "tutorials" / "notebooks", HERE / "_static" / "notebooks")
 
 
 def write_sources() -> None:
     """What the last commit holds, as the zip file that the front page offers; without git, that link leads nowhere."""
     archive = HERE / "_static" / "resnet_scratch.zip"
-    command = ["git", "archive", "--prefix=resnet_scratch/", f"--output={archive}", "HEAD"]
-    if shutil.which("git") is None or subprocess.run(command, cwd=ROOT).returncode:
+    command = ["git", "archive", "--format=zip", "--prefix=resnet_scratch/", "HEAD"]
+    made = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE) if shutil.which("git") else None
+    if made is not None and made.returncode == 0:
+        archive.write_bytes(made.stdout)
+    else:
+        archive.unlink(missing_ok=True)
         print(f"{archive} could not be written: that needs git, and a clone of the repository", file=sys.stderr)
 
 
@@ -91,6 +100,18 @@ def buttons(stem: str) -> str:
     return f'<p class="buttons">{" ".join(links)}</p>'
 
 
+def prepare_results() -> None:
+    """An empty store for the tutorials' results, unless it is there: several processes would all make it. Those of
+    other versions of the library are deleted."""
+    from conf import nb_execution_cache_path
+    from jupyter_cache import get_cache
+
+    store = Path(nb_execution_cache_path)
+    for old in set(BUILT.glob(store.name[:-12] + 12 * "?")) - {store}:
+        shutil.rmtree(old)
+    get_cache(store).list_cache_records()  # makes its database
+
+
 def write_if_changed(path: Path, text: str) -> None:
     """Write a file, unless it is there with this text already: Sphinx reads again what has changed."""
     if not path.exists() or path.read_text(encoding="utf-8") != text:
@@ -100,17 +121,20 @@ def write_if_changed(path: Path, text: str) -> None:
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     arguments.add_argument("--fast", action="store_true", help="shortened runs of the tutorials, as in their tests")
-    if arguments.parse_args().fast:
-        os.environ["RESNET_SCRATCH_FAST"] = "1"
+    if fast := arguments.parse_args().fast:
+        one_thread = dict.fromkeys(("RESNET_SCRATCH_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+        os.environ.update(RESNET_SCRATCH_FAST="1", **one_thread)
     os.environ.setdefault("PYTHONWARNINGS", "ignore:FigureCanvasAgg is non-interactive")
     fetch_packages()
     write_sources()
     write_tutorials()
     write_recordings()
     import_module("engine").write_engine()
-    site = HERE / "_build" / "site"
-    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-b", "html", "-d", HERE / "_build" / "doctrees"]
-    sys.exit(subprocess.run([*command, HERE, site]).returncode)
+    prepare_results()
+    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-b", "html", "-d", BUILT / "doctrees"]
+    command += ["-j", "auto"] if fast else []  # whole tutorials measure times, so nothing runs beside them
+    shutil.rmtree(BUILT / "site", ignore_errors=True)  # it may have pages that are there no more
+    sys.exit(subprocess.run([*command, HERE, BUILT / "site"]).returncode)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Sphinx's settings for the site. `python docs/build.py` builds it; this file says what the pages are made with."""
 
+import hashlib
 import os
 import re
 import sys
@@ -36,9 +37,10 @@ nb_execution_mode = "cache"
 nb_execution_timeout = 900
 nb_execution_raise_on_error = True
 nb_merge_streams = True
-# a separate cache for shortened runs, or their results would be taken for those of whole runs
+# Results are kept for as long as neither the page nor the library changes, and those of shortened runs by themselves.
+library = b"".join(path.read_bytes() for path in sorted((HERE.parent / "resnet_scratch").rglob("*.py")))
 executed = "executed-fast" if "RESNET_SCRATCH_FAST" in os.environ else "executed"
-nb_execution_cache_path = str(HERE / "_build" / executed)
+nb_execution_cache_path = str(HERE / "_build" / f"{executed}-{hashlib.sha256(library).hexdigest()[:12]}")
 nb_render_image_options = {"alt": "Figure drawn by the code above it"}
 
 # The reference, from docstrings
@@ -48,7 +50,6 @@ autodoc_default_options = {"members": True, "undoc-members": True}
 default_role = "code"
 add_module_names = False
 python_display_short_literal_types = True
-nitpicky = False
 
 # The look
 html_theme = "furo"

@@ -1,12 +1,10 @@
-"""What the page "Train in the page" downloads: CPython and NumPy compiled to WebAssembly, and this project's wheel."""
+"""What the page "Train in the page" downloads: CPython and NumPy compiled to WebAssembly, and this project."""
 
 import gzip
 import hashlib
 import json
-import shutil
 import subprocess
 import sys
-import tempfile
 import zipfile
 from pathlib import Path
 
@@ -24,8 +22,8 @@ PROGRAM = "d41926055c3f869715202092a1b8d070ff9ffcd2c82d0dd368786e79f2200f9a"  # 
 # browser compiles 35 MB instead of 99, and downloads 10 instead of 21.
 NOT_NEEDED = ("6pandas", "11statsmodels")
 NEWER = {  # modules of Python 3.15 that the older Python with which the site is built does not know
-    "_opcode_metadata", "_colorize", "_py_warnings", "_pydatetime", "_pylong", "annotationlib", "compression",
-    "profiling",
+    "_ast_unparse", "_opcode_metadata", "_colorize", "_py_warnings", "_pydatetime", "_pylong", "annotationlib",
+    "compression", "profiling", "tomllib",
 }  # fmt: skip
 LEFT_OUT = {
     "_pyrepl", "ensurepip", "ftplib", "http", "idlelib", "imaplib", "lib2to3", "mailbox", "multiprocessing", "poplib",
@@ -39,12 +37,13 @@ def write_engine() -> None:
     """The engine's files, and engine.json, which says how large they are, into _static/run/engine."""
     MADE.mkdir(parents=True, exist_ok=True)
     KEPT.mkdir(parents=True, exist_ok=True)
-    if not all((MADE / name).exists() for name in ("python.wasm.gz", "library.zip", "LICENSES.txt")):
+    made_by = hashlib.sha256(Path(__file__).read_bytes() + Path(wasm.__file__).read_bytes()).hexdigest()
+    if not (stamp := MADE / "made_by.txt").exists() or stamp.read_text() != made_by:
         _write_python()
-    if not (MADE / "host" / "index.js").exists():
         _write_host()
-    _write_wheel()
-    names = ("python.wasm.gz", "library.zip", "resnet_scratch.whl")
+        stamp.write_text(made_by)  # at the end, so an interrupted build is made again
+    _write_project()
+    names = ("python.wasm.gz", "library.zip", "resnet_scratch.zip")
     sizes = {name: (MADE / name).stat().st_size for name in names}
     (MADE / "engine.json").write_text(json.dumps(sizes))
 
@@ -87,20 +86,11 @@ def _write_host() -> None:
             (MADE / "host" / Path(path).name).write_bytes(content)
 
 
-def _write_wheel() -> None:
-    """This project's wheel, built from a copy: `build/` in the checkout may hold modules that no longer exist."""
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / "project"
-        copy.mkdir()
-        for name in ("setup.py", "setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
-            shutil.copy(HERE.parent / name, copy)
-        shutil.copytree(
-            HERE.parent / "resnet_scratch", copy / "resnet_scratch", ignore=shutil.ignore_patterns("__pycache__")
-        )
-        pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]
-        subprocess.run([*pip, f"--wheel-dir={folder}", copy], check=True)
-        (wheel,) = Path(folder).glob("*.whl")
-        shutil.copy(wheel, MADE / "resnet_scratch.whl")
+def _write_project() -> None:
+    """This project's modules, in a zip file that Python can import them from."""
+    with zipfile.ZipFile(MADE / "resnet_scratch.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in [*sorted((HERE.parent / "resnet_scratch").rglob("*.py")), HERE.parent / "LICENSE"]:
+            archive.write(path, path.relative_to(HERE.parent))
 
 
 if __name__ == "__main__":

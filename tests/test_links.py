@@ -44,6 +44,10 @@ def test_on_the_site_a_tutorial_leads_to_the_pages_that_are_there(monkeypatch):
     links = import_module("links")
     text = "[results](../docs/results.md#cifar-10), [next](01_convolution.py), [the README](../README.md)"
     assert links.of_tutorial(text) == "[results](../results.md#cifar-10), [next](01_convolution.ipynb), the README"
+    text = "[speed](../performance.md), [next](../../tutorials/01_convolution.py), [`a.py`](../../resnet_scratch/a.py)"
+    here = "[speed](../performance.md), [next](../tutorials/01_convolution.ipynb), `a.py`"
+    assert links.of_page(text, "../tutorials/") == here
+    assert links.of_page("[a](howto.md), [b](../CONTRIBUTING.md)", "tutorials/") == "[a](howto.md), b"
 
 
 def test_a_package_index_gets_links_that_lead_somewhere(monkeypatch):

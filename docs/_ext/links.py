@@ -7,7 +7,7 @@ import re
 
 TUTORIAL = re.compile(r"\]\((?:(?:\.\./)+tutorials/)?(\d\d_\w+)\.py\)")
 PAGE = re.compile(r"\]\(\.\./docs/(\w+)\.md")
-REPOSITORY = re.compile(r"\[([^\]]*)\]\(\.\./(?!\w+/\w+\.md)[^)]*\.(?:py|md)\)")
+REPOSITORY = r"\[([^\]]*)\]\({way_out}(?!docs/\w+\.md)[^)]*\.(?:py|md)\)"
 
 
 def of_page(text: str, folder: str) -> str:
@@ -17,12 +17,14 @@ def of_page(text: str, folder: str) -> str:
     """
     text = TUTORIAL.sub(rf"]({folder}\1.ipynb)", text)
     text = text.replace("](../tutorials/README.md)", "](course.md)")
-    return REPOSITORY.sub(r"\1", text)
+    way_out = r"\.\./" * (folder.count("../") + 1)
+    return re.sub(REPOSITORY.format(way_out=way_out), r"\1", text)
 
 
 def of_tutorial(text: str) -> str:
     """The text of one of a tutorial's cells for the site."""
-    return PAGE.sub(r"](../\1.md", REPOSITORY.sub(r"\1", TUTORIAL.sub(r"](\1.ipynb)", text)))
+    text = re.sub(REPOSITORY.format(way_out=r"\.\./"), r"\1", TUTORIAL.sub(r"](\1.ipynb)", text))
+    return PAGE.sub(r"](../\1.md", text)
 
 
 def _rewrite(app, page: str, source: list[str]) -> None:

@@ -45,8 +45,6 @@ def record() -> dict:
         "y": y.ravel().tolist(),
         "weight": WEIGHT,
         "bias": BIAS,
-        "eps": norm.eps,
-        "momentum": norm.momentum,
         "running_mean": float(norm.running_mean.value[0]),
         "running_var": float(norm.running_var.value[0]),
         "mistakes": {name: MISTAKES[name].what if name else "none: the library's backward" for name in FACTORS},

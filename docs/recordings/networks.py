@@ -28,8 +28,6 @@ def _network(config: ResNetConfig) -> dict:
     rows = summarise(model, config.image_size)
     return {
         "block": config.block,
-        "stem": config.stem,
-        "shortcut": config.shortcut,
         "image_size": config.image_size,
         "depth": _depth(config),
         "classes": classes,

@@ -6,12 +6,16 @@ import ast
 import re
 import textwrap
 from dataclasses import dataclass
-from pathlib import Path
+from importlib.resources import files
 
 from ..errors import UserError
 
-FOLDER = Path(__file__).parent
-CHAPTERS = {int(path.name[2:4]): path.stem for path in sorted(FOLDER.glob("ch[0-9][0-9]_*.py"))}
+FOLDER = files(__package__)  # in the browser the library is a zip file
+CHAPTERS = {
+    int(name[2:4]): name.removesuffix(".py")
+    for name in sorted(file.name for file in FOLDER.iterdir())
+    if re.fullmatch(r"ch\d\d_\w+\.py", name)
+}
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 HEAD = re.compile(r"Task (\d+\.\d+) \((\*{1,3}), (\d+) minutes\): (.*)")
 SECTIONS = ("TODO:", "QUESTION:", "POINTER:")

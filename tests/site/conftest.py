@@ -14,6 +14,7 @@ LACKING = [
     for what, there in (
         ("the site: python docs/build.py", (SITE / "index.html").exists()),
         ("selenium: pip install selenium", find_spec("selenium")),
+        ("npm, which comes with Node.js", shutil.which("npm")),
         ("chromedriver: apt install chromium chromium-driver", shutil.which("chromedriver")),
     )
     if not there

@@ -72,6 +72,8 @@ for (const word of document.querySelectorAll(".highlight span[class]")) {
 @pytest.mark.parametrize("page", READ)
 def test_a_page_is_complete_and_open_to_all(page, theme, browser, address, axe):
     driver = browser(page)
+    shown = "const page = document.querySelector('#explore'); return !page || page.dataset.ready"
+    WebDriverWait(driver, 20).until(lambda driver: driver.execute_script(shown))
     driver.execute_script("document.body.dataset.theme = arguments[0]", theme)
     driver.execute_script(TWO_OF_EACH)
     driver.execute_script(axe)

@@ -130,6 +130,13 @@ def test_checks_gradients_and_catches_what_is_broken(browser):
     assert "getsource" in driver.execute_script("return document.querySelector('#own textarea').value")
 
 
+def test_checks_an_answer_and_has_pythons_own_modules(browser):
+    code = "import ast, tomllib\nimport numpy as np\nfrom resnet_scratch.exercises import check\n"
+    code += "print(ast.unparse(ast.parse('x=1')))\ncheck('0.1', lambda x: np.maximum(x, 0))"
+    status, output = run(browser(PAGE), "own", code)
+    assert status.startswith("Done") and output.startswith("x = 1\ntask 0.1: right")
+
+
 def test_a_loss_that_is_not_finite(browser):
     driver = browser(PAGE)
     driver.execute_script("requestAnimationFrame = () => {}")  # a cell that is done does not wait for it
@@ -270,11 +277,13 @@ def test_says_what_a_browser_lacks(browser, chromium):
 
 def test_fits_a_phone(browser):
     driver = browser(PAGE)
-    driver.set_window_size(375, 800)
+    metrics = {"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": True}  # a window is wider than a phone
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     try:
         wide = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        assert driver.execute_script("return innerWidth") == 360
         assert driver.execute_script(wide) == 0
         run(driver, "check")
         assert driver.execute_script(wide) == 0
     finally:
-        driver.set_window_size(1280, 900)
+        driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

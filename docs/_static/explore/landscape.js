@@ -49,6 +49,7 @@ const sliders = [slider("Turn", "turn", -180, 180), slider("Elevation", "elevati
 
 /** The arrow keys turn by 5 degrees. */
 function keys(event) {
+  if (event.altKey || event.ctrlKey || event.metaKey) return; // the browser's own
   const [turn, elevation] =
     { ArrowLeft: [-5, 0], ArrowRight: [5, 0], ArrowUp: [0, 5], ArrowDown: [0, -5] }[event.key] ?? [];
   if (turn === undefined) return;

@@ -41,6 +41,7 @@ function bytes(value) {
 }
 
 function keys(event) {
+  if (event.altKey || event.ctrlKey || event.metaKey) return; // the browser's own
   const move = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity }[event.key];
   if (move === undefined) return;
   event.preventDefault();

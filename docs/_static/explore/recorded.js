@@ -15,7 +15,7 @@ export async function load(name) {
   }
 }
 
-export const VERDICTS = { agrees: "✓ agrees", differs: "✗ differs", zero: "0 = 0, nothing compared" };
+const VERDICTS = { agrees: "✓ agrees", differs: "✗ differs", zero: "0 = 0, nothing compared" };
 
 /** A relative error as people write it: 0.48, or 3e−11. */
 export function writeError(error) {

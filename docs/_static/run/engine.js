@@ -42,7 +42,7 @@ export class Stopped extends Error {}
 
 export class Engine {
   #worker = null;
-  #files = null; // {module, library, wheel}: kept, so that a restart downloads nothing
+  #files = null; // {module, library, project}: kept, so that a restart downloads nothing
   #downloading = null; // what cancels a download
   #waiting = null; // {resolve, reject} of the request that the worker is busy with
   #started = false;
@@ -136,8 +136,8 @@ async function download(progress, signal) {
     const program = (await counted(name)).pipeThrough(new DecompressionStream("gzip"));
     return WebAssembly.compileStreaming(new Response(program, { headers: { "Content-Type": "application/wasm" } }));
   };
-  const [module, library, wheel] = await Promise.all([
-    compile("python.wasm.gz"), bytes("library.zip"), bytes("resnet_scratch.whl"),
+  const [module, library, project] = await Promise.all([
+    compile("python.wasm.gz"), bytes("library.zip"), bytes("resnet_scratch.zip"),
   ]);
-  return { module, library, wheel };
+  return { module, library, project };
 }

@@ -7,13 +7,13 @@ import { ConsoleStdout, Directory, File, OpenFile, PreopenDirectory, WASI } from
 
 const ARGUMENTS = ["/usr/local/bin/python.wasm"]; // Python looks for its library relative to this
 const ENVIRONMENT = ["PYTHONUNBUFFERED=1", "PYTHONDONTWRITEBYTECODE=1", "HOME=/tmp", "TMPDIR=/tmp", "NO_COLOR=1"];
-const WHEEL = "/usr/local/lib/resnet_scratch.whl";
+const PROJECT = "/usr/local/lib/resnet_scratch.zip";
 const WINDOW = 50, MOST_POSTS = 100; // at most MOST_POSTS messages in WINDOW milliseconds: the page keeps up
 
 // What Python runs before anything else. `_host` is this program's one way to the page: bytes go out, bytes come back.
 const PRELUDE = `
 import sys
-sys.path.insert(0, "${WHEEL}")
+sys.path.insert(0, "${PROJECT}")
 
 def show_loss(step, loss):
     "Draws one point of the loss curve under the cell."
@@ -44,8 +44,8 @@ self.onmessage = async ({ data: request }) => {
 };
 
 /** The program with its library in a file system that exists only in memory. */
-async function start({ module, library, wheel }) {
-  const files = new Map([["python315.zip", new File(library)], ["resnet_scratch.whl", new File(wheel)]]);
+async function start({ module, library, project }) {
+  const files = new Map([["python315.zip", new File(library)], ["resnet_scratch.zip", new File(project)]]);
   const folders = (name, contents) => new Map([[name, new Directory(contents)]]);
   const root = folders("usr", folders("local", folders("lib", files)));
   root.set("tmp", new Directory(new Map()));
