@@ -30,6 +30,7 @@ FLOAT64 = (
     "is float64 for an input of float32, so training takes twice the memory: compute with Python's numbers, "
     "and make arrays as np.zeros(shape, x.dtype)"
 )
+SURPLUS = "more than there are inputs; a list of rows counts as several, np.array(rows) is one"
 
 
 @dataclass
@@ -78,13 +79,13 @@ def gradcheck(layer: Layer, *inputs: Array, training: bool = True, tolerance: fl
     """Compare `layer.backward` with central differences, with respect to every input and every parameter.
 
     `inputs` are what `layer.forward` takes. They must be float64, and so must the layer's parameters
-    (`layer.astype(np.float64)`): float32 has too few digits. The report fails a tensor whose largest relative error is
-    above `tolerance`, whose gradient is zero everywhere (which shows nothing), or where kinks left too little to
-    compare. It fails a layer that breaks the protocol (`layers.protocol`). It notes where float32 becomes float64.
+    (`layer.astype(np.float64)`) and its output: float32 has too few digits. The report fails a tensor whose largest
+    relative error is above `tolerance`, whose gradient is zero everywhere (which shows nothing), or where kinks left
+    too little to compare. It fails a layer that breaks the protocol (`layers.protocol`). It notes where float32
+    becomes float64.
 
     The inputs are copied. The layer's parameters, their `grad` and its running statistics have their old values
-    afterwards, even when forward or backward raises. Raises ValueError for arrays that are not float64, and when there
-    is no input.
+    afterwards, even when forward or backward raises. Raises ValueError without inputs, and for arrays of another dtype.
     """
     check_instance("layer", layer, Layer)
     check_flag("training", training)
@@ -103,13 +104,15 @@ def gradcheck(layer: Layer, *inputs: Array, training: bool = True, tolerance: fl
 def _check_all(layer: Layer, inputs: list[Array], training: bool, tolerance: float, rng: np.random.Generator) -> Report:
     """One forward and backward, then each tensor's gradient against differences of further forwards."""
     names = ["input"] if len(inputs) == 1 else [f"input {k}" for k in range(len(inputs))]
+    forward: Callable[..., tuple[Array, Any]] = layer.forward  # of any number of inputs
     try:
         check_promises(layer, *inputs, training=training)
         float64 = turned_into_float64(layer, *inputs, training=training)
+        y, cache = forward(*inputs, training=training)
+        if y.dtype != np.float64:  # float32 has too few digits for differences
+            raise BrokenPromise(f"float64 went in and {y.dtype} came out: make arrays as np.zeros(shape, x.dtype)")
     except BrokenPromise as error:
         return Report([TensorCheck(names[0], inputs[0].shape, np.inf, problem=str(error))])
-    forward: Callable[..., tuple[Array, Any]] = layer.forward  # of any number of inputs
-    y, cache = forward(*inputs, training=training)
     xp = array_module(y)
     cotangent = xp.asarray(rng.standard_normal(y.shape))
     gradients = layer.backward(cotangent, cache)
@@ -128,7 +131,7 @@ def _check_all(layer: Layer, inputs: list[Array], training: bool, tolerance: flo
     checks = [_check(name, x, gradient, loss, rounding, tolerance, rng) for name, x, gradient in tensors]
     report = Report(checks, f"{float64} {FLOAT64}" if float64 else "")
     if (surplus := len(gradients) - len(inputs)) > 0:
-        report.tensors[0].problem = f"backward returned too many gradients: {surplus} more than there are inputs"
+        report.tensors[0].problem = f"backward returned too many gradients: {surplus} {SURPLUS}"
     if report:
         try:
             check_fast_paths(layer, *inputs, training=training)

@@ -186,6 +186,20 @@ def test_float32_is_refused():
         gradcheck(Linear(3, 4, rng=rng), rng.standard_normal((5, 3)))
 
 
+def test_a_layer_that_turns_float64_into_float32_is_told_so(put):
+    class Single(Layer):
+        def forward(self, x, training=False):
+            return (2 * x).astype(np.float32), None
+
+        def backward(self, grad_y, cache):
+            return 2 * grad_y
+
+    report = gradcheck(Single(), put(images()))
+    assert [tensor.name for tensor in report.tensors] == ["input"]
+    told = "float64 went in and float32 came out: make arrays as np.zeros(shape, x.dtype)"
+    assert not report and report.tensors[0].problem == told
+
+
 def test_an_input_drawn_with_the_same_seed_is_not_the_cotangent_as_well():
     x = np.random.default_rng(0).standard_normal((3, 2, 2, 1))
     assert gradcheck(BatchNorm2d(1).astype(np.float64), x)  # the gradient of sum(y * x) at x is zero, up to eps
@@ -316,7 +330,11 @@ def test_every_tensor_is_named_with_its_shape(put):
 @pytest.mark.parametrize("change, problem", [
     (lambda l, g, *_: g[:1], "the gradient must have shape (2, 3), got shape (1, 3)"),
     (lambda l, g, *_: None, "the gradient must have shape (2, 3), got none"),
-    (lambda l, g, *_: (g, g, g), "backward returned too many gradients: 2 more than there are inputs"),
+    (
+        lambda l, g, *_: (g, g, g),
+        "backward returned too many gradients: 2 more than there are inputs; a list of rows counts as several, "
+        "np.array(rows) is one",
+    ),
     (lambda l, g, *_: -g, "backward and forward disagree by more than 1e-06"),
 ])  # fmt: skip
 def test_what_is_wrong_is_said(change, problem):

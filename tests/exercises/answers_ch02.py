@@ -78,14 +78,17 @@ def weight_gradient_by_einsum(x, grad_y, kernel_size, stride, padding):
     return np.einsum("nijklc,nijo->klco", view, grad_y)
 
 
-def weight_gradient_by_loops(x, grad_y, kernel_size, stride, padding):
-    (KH, KW), C, (N, OH, OW, O) = kernel_size, x.shape[3], grad_y.shape
-    padded = np.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
-    grad_w = np.zeros((KH, KW, C, O))
-    for n, i, j in np.ndindex(N, OH, OW):
-        window = padded[n, i * stride : i * stride + KH, j * stride : j * stride + KW]
-        grad_w += window[..., None] * grad_y[n, i, j]
-    return grad_w
+def weight_gradient_by_loops(dtype):
+    def answer(x, grad_y, kernel_size, stride, padding):
+        (KH, KW), C, (N, OH, OW, O) = kernel_size, x.shape[3], grad_y.shape
+        padded = np.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
+        grad_w = np.zeros((KH, KW, C, O), dtype)
+        for n, i, j in np.ndindex(N, OH, OW):
+            window = padded[n, i * stride : i * stride + KH, j * stride : j * stride + KW]
+            grad_w += window[..., None] * grad_y[n, i, j]
+        return grad_w
+
+    return answer
 
 
 def add_back_by_windows(columns, shape, kernel_size, stride, padding):
@@ -273,6 +276,17 @@ class Forward(tasks.DepthwiseConv2d):
         return 2 * y, cache
 
 
+class Float32(tasks.DepthwiseConv2d):
+    def forward(self, x, training=False):
+        y, cache = super().forward(x, training)
+        return y.astype(np.float32), cache
+
+
+class GradientInRows(tasks.DepthwiseConv2d):
+    def backward(self, grad_y, cache):
+        return list(super().backward(grad_y, cache))
+
+
 class NotCut(tasks.DepthwiseConv2d):
     def backward(self, grad_y, cache):
         grad_x = super().backward(grad_y, cache)
@@ -316,7 +330,8 @@ RIGHT = [
     ("2.1", forward_mode),
     ("2.2", weight_gradient_by_slices),
     ("2.2", weight_gradient_by_einsum),
-    ("2.2", weight_gradient_by_loops),
+    ("2.2", weight_gradient_by_loops(np.float64)),
+    ("2.2", weight_gradient_by_loops(np.float32)),
     ("2.3", add_back_by_windows),
     ("2.3", add_back_in_float64),
     ("2.3", add_back_by_view_of_slices),
@@ -324,6 +339,7 @@ RIGHT = [
     ("2.4", input_gradient_by_windows),
     ("2.4", input_gradient_by_einsum),
     ("2.4", input_gradient_by_slices),
+    ("2.4", lambda g, w, p: tasks.input_gradient(g.astype(np.float32), w.astype(np.float32), p)),
     ("2.5", DepthwiseByWindows),
     ("2.5", DepthwiseByEinsum),
     ("2.5", DepthwiseByDenseKernel),
@@ -366,4 +382,6 @@ WRONG = [
     ("2.5", TurnedBackward, "input .* FAILED"),
     ("2.5", MeanOverBatch, "weight .* FAILED"),
     ("2.5", KeptInTheLayer, "kept on self"),
+    ("2.5", Float32, "float64 went in and float32 came out"),
+    ("2.5", GradientInRows, r"got shape \(4, 5, 2\)"),
 ]

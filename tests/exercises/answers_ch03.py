@@ -349,6 +349,7 @@ WRONG = [
     ("3.5", unit(lambda g, y, r: (g - y * r * (g * y).sum(1, keepdims=True)) / r), "not x"),
     ("3.5", unit(lambda g, y, r: (g - y * (g * y).mean(1, keepdims=True)) / r), "not the mean"),
     ("3.5", unit(in_place), "in place"),
+    ("3.5", unit(lambda g, y, r: list((g - y * (g * y).sum(1, keepdims=True)) / r)), r"np\.array"),
     ("3.5", unit(lambda g, y, r: -g), "must be"),
     ("3.5", unit(lambda g, y, r: g[0]), "shape of x"),
 ]

@@ -205,6 +205,12 @@ class Float64(tasks.AveragePad):
         return y.astype(np.float64), cache
 
 
+class Float32(tasks.AveragePad):
+    def forward(self, x, training=False):
+        y, cache = super().forward(x)
+        return y.astype(np.float32), cache
+
+
 # 6.3, batch norm after the addition
 
 
@@ -435,6 +441,7 @@ WRONG = [
     ("6.2", pad(grad=lambda g: 4 * upper_left(g)), "the whole gradient"),
     ("6.2", pad(grad=lambda g: g[:, ::2, ::2]), "shape of x"),
     ("6.2", Float64, "float32"),
+    ("6.2", Float32, "for float64 x, y must be float64, got float32"),
     (
         "6.3",
         block(lambda self, g, cache: through(self, cache, at_addition(self, g, cache))),

@@ -323,6 +323,7 @@ RIGHT: list = [
     ("13.5", gradients_by_einsum),
     ("13.5", gradients_in_two_passes),
     ("13.5", lambda *arguments: list(solved.shifted_gradients(*arguments))),
+    ("13.5", lambda g, x, w, *geometry: solved.shifted_gradients(*map(np.float32, (g, x, w)), *geometry)),
 ]
 
 WRONG = [
@@ -353,6 +354,7 @@ WRONG = [
     ("13.4", columns_of_one_image, "at a time"),
     ("13.4", only_the_last, "only the product of the last"),
     ("13.4", lambda x, w, s, p: solved.shifted_convolution(x.astype(np.float64), w, s, p), "float32 result"),
+    ("13.4", lambda x, w, s, p: solved.shifted_convolution(x, w, s, p).astype(np.float32), "dtype of x"),
     ("13.4", lambda x, w, s, p: solved.shifted_convolution(x, w[::-1, ::-1], s, p), "wrong way"),
     ("13.4", lambda x, w, s, p: solved.shifted_convolution(x, w, 1, p), "y must be"),
     ("13.4", lambda x, w, s, p: 2 * solved.shifted_convolution(x, w, s, p), "y at"),

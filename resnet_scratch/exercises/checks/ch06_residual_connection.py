@@ -59,6 +59,7 @@ def task_6_2(answer: Callable) -> None:
         y, _ = contract(layer, x, needs_cache=False)
         wanted = (N, H // 2, W // 2, O)
         assert y.shape == wanted, f"for x {x.shape} and {O} output channels y must be {wanted}, got {y.shape}"
+        assert y.dtype == x.dtype, f"for {x.dtype} x, y must be {x.dtype}, got {y.dtype}: make arrays with x.dtype"
         sums = pool(x, np.sum, kernel_size=2, stride=2)
         assert not y[..., C:].any(), (
             f"the channels from {C} on must be zero, and the means come first; channel {C} has {y[0, 0, 0, C:]}"
