@@ -8,8 +8,8 @@ import numpy as np
 def relu_forward(x: np.ndarray) -> np.ndarray:
     """Task 0.1 (*, 5 minutes): the rectified linear unit
 
-    TODO: Return an array with x's shape and dtype. It has x's value wherever that is positive, and zero elsewhere. Do
-        not change x itself: in a network, other layers still need it.
+    TODO: Return an array with x's shape and dtype. It has x's value wherever that is positive, and zero elsewhere. x
+        has any number of axes. Do not change x itself: in a network, other layers still need it.
     QUESTION: Each element of the output is the larger of two numbers. Which two?
     POINTER: NumPy has two functions with similar names. `np.max` finds the largest element of one array;
         `np.maximum` compares two arrays element by element.
@@ -23,7 +23,8 @@ def relu_backward(grad_y: np.ndarray, x: np.ndarray) -> np.ndarray:
     """Task 0.2 (*, 10 minutes): the backward pass of ReLU
 
     TODO: `grad_y`, of x's shape, is the gradient of the loss with respect to the output of `relu_forward(x)`. Return
-        the gradient with respect to x. Where x is exactly zero, return zero. Do not change either argument.
+        the gradient with respect to x, which has any number of axes. Where x is exactly zero, return zero. Do not
+        change either argument.
     QUESTION: If an element of x grows by a tiny amount, by how much does the same element of y grow? Then by how much
         does the loss grow?
     POINTER: The gradient passes unchanged where x is positive and is zero elsewhere. The comparison `x > 0` gives an

@@ -13,7 +13,8 @@ def sgd_step(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Task 8.1 (**, 20 minutes): one step of SGD with momentum and weight decay
 
-    TODO: Return (the new w, the new velocity). Leave the arrays that you are given unchanged.
+    TODO: Return (the new w, the new velocity). Leave the arrays that you are given unchanged. All three have the same
+        shape, with any number of axes: a bias has one axis, the weight of a convolution four.
 
         - The velocity after step t is `d_t + momentum * d_{t-1} + momentum**2 * d_{t-2} + ...`. The argument `velocity`
           is that sum after the previous step.

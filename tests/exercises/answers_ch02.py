@@ -102,6 +102,17 @@ def add_back_by_windows(columns, shape, kernel_size, stride, padding):
     return images[:, padding : H + padding, padding : W + padding, :]
 
 
+def add_back_by_windows_and_channels(columns, shape, kernel_size, stride, padding):
+    (N, H, W, C), (KH, KW) = shape, kernel_size
+    OH, OW = (H + 2 * padding - KH) // stride + 1, (W + 2 * padding - KW) // stride + 1
+    numbers = columns.reshape(N, OH, OW, KH, KW, C)
+    images = np.zeros((N, H + 2 * padding, W + 2 * padding, C), columns.dtype)
+    for n, i, j, c in np.ndindex(N, OH, OW, C):
+        h, w = i * stride, j * stride
+        images[n, h : h + KH, w : w + KW, c] += numbers[n, i, j, :, :, c]
+    return images[:, padding : H + padding, padding : W + padding]
+
+
 def add_back_in_float64(columns, shape, kernel_size, stride, padding):
     return tasks.add_back(columns.astype(np.float64), shape, kernel_size, stride, padding).astype(columns.dtype)
 
@@ -333,6 +344,7 @@ RIGHT = [
     ("2.2", weight_gradient_by_loops(np.float64)),
     ("2.2", weight_gradient_by_loops(np.float32)),
     ("2.3", add_back_by_windows),
+    ("2.3", add_back_by_windows_and_channels),
     ("2.3", add_back_in_float64),
     ("2.3", add_back_by_view_of_slices),
     ("2.3", add_back_by_bincount),

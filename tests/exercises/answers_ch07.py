@@ -122,6 +122,11 @@ WRONG = [
     ("7.1", lambda config: 2 * sum(config.blocks) + 2, "three convolutions"),
     ("7.1", lambda config: each(config) * len(config.blocks) * config.blocks[0] + 2, "different numbers"),
     ("7.1", lambda config: each(config) * sum(config.blocks) + 1 + len(config.blocks), "on shortcuts"),
+    (
+        "7.1",
+        lambda config: 2 + (2 if config.block in ("basic", "preact", "plain") else 3) * sum(config.blocks),
+        "relu_before_add.*only a bottleneck",
+    ),
     ("7.2", lambda C, O, stride, shortcut: 9 * C * O + 9 * O * O, "norms are missing"),
     ("7.2", lambda C, O, stride, shortcut: 9 * C * O + 9 * O * O + 4 * O, "the shape changes"),
     ("7.2", no_norm_on_shortcut, "after its 1x1"),

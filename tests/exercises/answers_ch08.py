@@ -45,6 +45,15 @@ def sgd_element_by_element(w, grad, velocity, rate, momentum, decay):
     return new_w, new_v
 
 
+def sgd_in_two_loops(w, grad, velocity, rate, momentum, decay):
+    new_w, new_v = np.empty_like(w), np.empty_like(velocity)
+    for i in range(w.shape[0]):
+        for j in range(w.shape[1]):
+            new_v[i, j] = momentum * velocity[i, j] + grad[i, j] + decay * w[i, j]
+            new_w[i, j] = w[i, j] - rate * new_v[i, j]
+    return new_w, new_v
+
+
 def sgd_in_one_line(w, grad, v, rate, momentum, decay):
     return w * (1 - rate * decay) - rate * (grad + momentum * v), decay * w + grad + momentum * v
 
@@ -102,6 +111,19 @@ def one_channel(images, centres, size):
     for image, (row, column) in zip(result, centres):
         image[max(0, row - half) : row + half + 1, max(0, column - half) : column + half + 1, 0] = 0
     return result
+
+
+def hide_in_square(axis):
+    """cutout that takes one side of the image, of rows or of columns, for both."""
+
+    def answer(images, centres, size):
+        result, half, side = images.copy(), size // 2, images.shape[axis]
+        for image, (row, column) in zip(result, centres):
+            rows, columns = ((max(0, k - half), min(side, k + half + 1)) for k in (row, column))
+            image[slice(*rows), slice(*columns)] = 0
+        return result
+
+    return answer
 
 
 def all_squares_everywhere(images, centres, size):
@@ -230,6 +252,7 @@ WRONG = [
     ("8.1", sgd(step=lambda w, g, new, v, rate: (w - rate * new).mean()), "both must have shape"),
     ("8.1", lambda w, *others: w, "return two arrays"),
     ("8.1", sgd_in_place, "in place"),
+    ("8.1", sgd_in_two_loops, r"two axes but not for arrays of shape \(4,\)"),
     ("8.2", schedule(rise=lambda step, warmup: step / warmup), "not at 0"),
     ("8.2", schedule(fall=lambda t: 1 - t), "straight line"),
     ("8.2", schedule(fall=lambda t: math.cos(math.pi * t)), "down to -peak"),
@@ -247,6 +270,8 @@ WRONG = [
     ("8.3", hide(square=lambda row, column, centres: (column, row)), "row comes first"),
     ("8.3", all_squares_everywhere, "those of all images"),
     ("8.3", one_channel, "all channels"),
+    ("8.3", hide_in_square(1), "need not be square"),
+    ("8.3", hide_in_square(2), "need not be square"),
     ("8.3", lambda images, centres, size: np.where(hide_by_mask(images, centres, size) == 0, 0.5, images), "must be 0"),
     ("8.3", lambda images, centres, size: images[:, :-1], "shape must stay"),
     ("8.4", lambda curvatures, momentum: 2 * (1 + momentum) / min(curvatures), "steepest"),

@@ -99,6 +99,15 @@ class ShortcutScaledToo(Begun):
         return self.alpha.value * grad_y, self.alpha.value * grad_y
 
 
+class AlphaAddedUp(Begun):
+    """As in PyTorch."""
+
+    def backward(self, grad_y, branch):
+        new = np.reshape((grad_y * branch).sum(), (1,))
+        self.alpha.grad = new if self.alpha.grad is None else self.alpha.grad + new
+        return self.alpha.value * grad_y, grad_y
+
+
 class OneGradient(Begun):
     def backward(self, grad_y, branch):
         self.alpha.grad = np.reshape((grad_y * branch).sum(), (1,))
@@ -232,6 +241,7 @@ WRONG = [
     ("9.5", OneGradient, "two gradients"),
     ("9.5", ScalesTheShortcut, "must be the shortcut"),
     ("9.5", KeptInTheLayer, "kept on self"),
+    ("9.5", AlphaAddedUp, "must overwrite"),
     ("9.3", step(sign=1), "minus, not plus"),
     ("9.3", step(lambda w, v: 1), "plain SGD"),
     ("9.3", step(lambda w, v: 1 / np.linalg.norm(v)), "times as long as w"),

@@ -83,6 +83,14 @@ def into_a_new_array(x, slope):
     return y
 
 
+def with_a_step(x, slope):
+    return x * (slope + (1 - slope) * array_module(x).heaviside(x, 0))
+
+
+def with_absolute(x, slope):
+    return ((1 + slope) * x + (1 - slope) * array_module(x).absolute(x)) / 2
+
+
 RIGHT = [
     ("12.1", in_a_copy),
     ("12.1", positive_and_negative_part),
@@ -91,6 +99,8 @@ RIGHT = [
     ("12.1", with_functions),
     ("12.1", with_equality),
     ("12.1", into_a_new_array),
+    ("12.1", with_a_step),
+    ("12.1", with_absolute),
     ("12.2", stacked),
     ("12.2", joined),
     ("12.2", filled_in),

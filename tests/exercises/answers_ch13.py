@@ -93,6 +93,20 @@ def doubles_once_too_often(images, size, budget):
     return slices([images * k // count for k in range(count + 1)])
 
 
+def until_the_largest_fits(images, size, budget):
+    count = 1
+    while -(-images // count) * size > budget and 2 * count <= images:
+        count *= 2
+    return slices([images * k // count for k in range(count + 1)])
+
+
+def until_the_smallest_fits(images, size, budget):
+    count = 1
+    while images // count * size > budget and 2 * count <= images:
+        count *= 2
+    return slices([images * k // count for k in range(count + 1)])
+
+
 def more_chunks_than_images(images, size, budget):
     count = 1
     while images * size > count * budget:
@@ -336,6 +350,8 @@ WRONG = [
     ("13.2", as_many_as_fit, "power of two"),
     ("13.2", not_a_power, "power of two"),
     ("13.2", doubles_once_too_often, "are enough"),
+    ("13.2", until_the_largest_fits, "are enough"),
+    ("13.2", until_the_smallest_fits, "more than the budget"),
     ("13.2", more_chunks_than_images, "without images"),
     ("13.2", the_rest_is_lost, "must stop at"),
     ("13.2", the_rest_in_the_last, "not even"),

@@ -214,6 +214,16 @@ def by_swapping(name, array):
     return np.array(array.T if array.ndim < 4 else array.T.swapaxes(2, 3), order="C")
 
 
+def by_name(name, array):
+    if name == "images":
+        array = array.transpose(0, 3, 1, 2)
+    elif "conv" in name:
+        array = array.transpose(3, 2, 0, 1)
+    elif "fc" in name and array.ndim == 2:
+        array = array.T
+    return np.ascontiguousarray(array)
+
+
 def per_channel(weight, scale, shift, mean, var, eps):
     folded, bias = weight.copy(), np.zeros(len(scale))
     for o in range(len(scale)):
@@ -285,6 +295,7 @@ WRONG = [
     ("14.1", reshaped, "transpose moves them"),
     ("14.1", as_view, "contiguous"),
     ("14.1", linear_forgotten, "fc.weight of"),
+    ("14.1", by_name, "downsample"),
     ("14.3", unscaled_mean, "the bias is shift - mean"),
     ("14.3", without_bias, "the bias is shift - mean"),
     ("14.3", without_eps, "the eps given"),

@@ -1,6 +1,7 @@
 """Wrong answers that students give are told what is wrong with them; right ones in other styles are taken."""
 
 import inspect
+import warnings
 from importlib import import_module
 
 import numpy as np
@@ -31,6 +32,20 @@ def test_right_answers_of_other_styles_are_taken(task, answer):
 def test_a_wrong_answer_is_told_what_is_wrong(task, answer, message):
     with pytest.raises(AssertionError, match=message):
         grade(task, answer)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("task", ["5.1", "5.3"])
+def test_what_numpy_deprecates_fails_no_answer(task, monkeypatch):
+    """They turn overflow into an error. A warning of an old name, such as np.row_stack, must stay a warning."""
+    exp = np.exp
+
+    def exp_of_old_name(x):
+        warnings.warn("this name is deprecated", DeprecationWarning, stacklevel=2)
+        return exp(x)
+
+    monkeypatch.setattr(np, "exp", exp_of_old_name)
+    grade(task, solutions()[task])
 
 
 @pytest.mark.parametrize("task", solutions())

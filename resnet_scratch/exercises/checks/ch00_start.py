@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from .compare import compare, number
+
 
 def task_0_1(answer: Callable) -> None:
     """`relu_forward`, against numbers computed by hand."""
@@ -24,6 +26,7 @@ def task_0_1(answer: Callable) -> None:
     assert y32.dtype == np.float32, (
         f"float32 went in and {y32.dtype} came out: keep x's dtype, or the network needs twice the memory"
     )
+    _try_on_images(lambda: answer(x.reshape(1, 2, 3, 1)), expected)
 
 
 def task_0_2(answer: Callable) -> None:
@@ -49,6 +52,17 @@ def task_0_2(answer: Callable) -> None:
     )
     expected = np.array([[0, 0, -3], [4, 0, 6]])
     assert np.array_equal(grad_x, expected), f"for x\n{x}\nand grad_y\n{grad_y}\ngrad_x is\n{expected}\ngot\n{grad_x}"
+    _try_on_images(lambda: answer(grad_y.reshape(1, 2, 3, 1), x.reshape(1, 2, 3, 1)), expected)
+
+
+def _try_on_images(run: Callable, expected: np.ndarray) -> None:
+    """The same numbers once more, as one image of two rows, three columns and one channel."""
+    told = "it works for two axes but not for images (N, H, W, C)"
+    try:
+        got = np.asarray(run())
+    except (ValueError, TypeError, IndexError) as error:
+        raise AssertionError(f"{told}: {error}") from error
+    compare(got, expected.reshape(1, 2, 3, 1), {}, f"{told}: the result")
 
 
 def task_0_3(answer: Callable) -> None:
@@ -64,3 +78,8 @@ def task_0_3(answer: Callable) -> None:
             f"the largest outputs are in columns 1, 0, 2, 0; with the labels {labels}, {right} of 4 are right, which "
             f"is {right / 4}; got {got}. Is argmax taken along each row, axis=1?"
         )
+    half = number(answer(logits[:2], np.array([1, 2])))  # fewer images than classes
+    assert abs(half - 1 / 2) < 1e-12, (
+        f"1 of 2 images is right, which is 0.5; with 4 classes you return {half:.4g}: divide by the number of images, "
+        "not of classes"
+    )

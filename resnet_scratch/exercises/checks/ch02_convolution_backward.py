@@ -129,8 +129,8 @@ def task_2_3(answer: Callable) -> None:
     assert not any(getattr(one, "__self__", None) is np.add and one.__name__ == "at" for one in called), (
         "the sums are right, but np.add.at adds one number at a time, which is slow; add slices with +="
     )
-    columns = np.ones((64, 32))
-    _, steps = [python_steps(answer, columns, (4, 5, 5, 8), (2, 2), 1, 0) for _ in range(2)]  # 3.12 counts no first run
+    columns = np.ones((64, 128))
+    _, steps = [python_steps(answer, columns, (4, 7, 7, 8), (4, 4), 1, 0) for _ in range(2)]  # 3.12 counts no first run
     assert steps < 10 * columns.size, (
         "the sums are right, but there is a loop over single numbers, which is too slow for the milestone; add slices"
     )

@@ -17,7 +17,8 @@ def task_7_1(answer: Callable) -> None:
     """`depth`: the names of the paper's networks tell it; an uneven network is counted by hand."""
     narrow = replace(CONFIGS["resnet50"], name="uneven", blocks=(1, 3, 2), widths=(4, 6, 8))
     wanted = {"resnet20": 20, "resnet110": 110, "preact56": 56, "plain8": 8, "resnet34": 34, "resnet152": 152}
-    for config, layers in [(CONFIGS[name], n) for name, n in wanted.items()] + [(narrow, 20)]:
+    early = replace(CONFIGS["resnet20"], name="relu_before_add20", block="relu_before_add")
+    for config, layers in [(CONFIGS[name], n) for name, n in wanted.items()] + [(narrow, 20), (early, 20)]:
         got, blocks = answer(config), sum(config.blocks)
         each = 3 if config.block == "bottleneck" else 2
         _right(
@@ -28,6 +29,7 @@ def task_7_1(answer: Callable) -> None:
                 (each * blocks, "the first convolution and the linear layer count too"),
                 (each * blocks + 1, "two layers are outside the blocks: the first convolution and the linear layer"),
                 (2 * blocks + 2, "a bottleneck has three convolutions"),
+                (3 * blocks + 2, "only a bottleneck has three convolutions"),
                 (blocks + 2, "that is one layer for each block; a block has more than one convolution"),
                 (each * config.blocks[0] * len(config.blocks) + 2, "the stages have different numbers of blocks"),
                 (layers + len(config.blocks) - 1, "the convolutions on shortcuts do not count"),

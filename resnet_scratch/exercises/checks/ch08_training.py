@@ -49,10 +49,14 @@ def task_8_1(answer: Callable) -> None:
         "the learning rate is missing from the step": w - wanted_v,
     }
     compare(new_w, wanted_w, mistakes, f"{told} w")
-    gradients, v = np.random.default_rng(0).standard_normal((3, 2, 2)), np.zeros((2, 2))
-    for gradient in gradients:
-        _, v = _two_arrays(answer(np.ones((2, 2)), gradient, v, 0.3, 0.5, 0.0), v.shape)
-    compare(v, gradients[2] + gradients[1] / 2 + gradients[0] / 4, {}, "after three steps with momentum 0.5: velocity")
+    for shape in ((4,), (3, 3, 1, 2)):  # of a bias, and of the weight of a convolution
+        gradients, v = np.random.default_rng(0).standard_normal((3, *shape)), np.zeros(shape)
+        try:
+            for gradient in gradients:
+                _, v = _two_arrays(answer(np.ones(shape), gradient, v, 0.3, 0.5, 0.0), shape)
+        except (ValueError, TypeError, IndexError) as error:
+            raise AssertionError(f"it works for two axes but not for arrays of shape {shape}: {error}") from error
+        compare(v, gradients[2] + gradients[1] / 2 + gradients[0] / 4, {}, "after 3 steps with momentum 0.5: velocity")
 
 
 def _two_arrays(out: Any, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
@@ -111,7 +115,7 @@ def task_8_2(answer: Callable) -> None:
 def task_8_3(answer: Callable) -> None:
     """`cutout`: pixel by pixel, by the distance of each from its centre."""
     for (N, H, W, C), size, centres in (
-        ((4, 7, 9, 3), 3, [(3, 4), (2, 5), (0, 0), (6, 3)]),
+        ((4, 7, 9, 3), 3, [(3, 4), (2, 8), (0, 0), (6, 3)]),
         ((2, 6, 5, 1), 5, [(0, 2), (5, 4)]),
     ):
         images = np.random.default_rng(0).uniform(0.5, 1, (N, H, W, C))
@@ -134,6 +138,7 @@ def task_8_3(answer: Callable) -> None:
         wrapped = np.zeros_like(wanted)
         for mask, (row, column) in zip(wrapped, centres):
             mask[row - half : row + half + 1, column - half : column + half + 1] = 1
+        square = (np.arange(H)[:, None] < W) & (np.arange(W) < H)
         moved = [(np.clip(row, half, H - 1 - half), np.clip(column, half, W - 1 - half)) for row, column in centres]
         mistakes = {
             "a slice whose start is below 0 counts from the end: start at 0 there": wrapped,
@@ -144,6 +149,7 @@ def task_8_3(answer: Callable) -> None:
             "each image has a square of its own; yours is that of the first": squares(-half, half, centres[:1] * N),
             "each image has one square; yours has those of all images": np.broadcast_to(wanted.max(0), wanted.shape),
             "at the border the square must be cut off, not moved inside": squares(-half, half, moved),
+            "the image need not be square: its rows end at H, its columns at W": wanted * square,
         }
         compare(changed.all(-1).astype(int), wanted, mistakes, f"{case} with 1 for hidden pixels, the images")
 

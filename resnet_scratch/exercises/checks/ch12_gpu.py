@@ -68,7 +68,8 @@ OPERATORS = "add radd sub rsub mul rmul truediv pow gt ge lt le eq ne neg abs in
 FUNCTIONS = (
     "where maximum minimum clip abs sign add subtract multiply divide negative greater greater_equal less less_equal "
     "logical_not logical_and zeros ones full empty zeros_like ones_like full_like empty_like copy asarray array stack "
-    "concatenate sum mean copyto putmask select fmax fmin"
+    "concatenate sum mean copyto putmask select fmax fmin absolute heaviside equal not_equal logical_or true_divide "
+    "square reshape ravel"
 )
 for _name in OPERATORS.split():
     setattr(_DeviceArray, f"__{_name}__", _on_device(getattr(np.ndarray, f"__{_name}__")))

@@ -71,6 +71,8 @@ def task_13_2(answer: Callable) -> None:
         (5, 100, 30, 4),
         (1, 10, 3, 1),
         (7, 10, 20, 4),
+        (5, 10, 25, 2),  # chunks of 2 and 3: the average fits, the larger one does not
+        (7, 10, 30, 4),  # two chunks of 3 and 4 would not do: the smaller one fits, the average does not
     ]
     for images, size, budget, wanted in cases:
         case = f"{images} images of {size} bytes, budget {budget}"

@@ -18,6 +18,7 @@ def task_14_1(answer: Callable) -> None:
         ("images", (2, 3, 4, 5), (2, 5, 3, 4), lambda n, h, w, c: (n, c, h, w)),
         ("layer1.0.conv1.weight", (2, 3, 4, 5), (5, 4, 2, 3), lambda kh, kw, c, o: (o, c, kh, kw)),
         ("conv1.weight", (3, 3, 3, 3), (3, 3, 3, 3), lambda kh, kw, c, o: (o, c, kh, kw)),
+        ("layer2.0.downsample.0.weight", (1, 1, 4, 5), (5, 4, 1, 1), lambda kh, kw, c, o: (o, c, kh, kw)),
         ("fc.weight", (4, 6), (6, 4), lambda i, o: (o, i)),
         ("bn1.bias", (7,), (7,), lambda c: (c,)),
     ):
