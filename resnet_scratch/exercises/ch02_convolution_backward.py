@@ -109,8 +109,8 @@ class DepthwiseConv2d(Layer):
     x[n, oh * S + kh, ow * S + kw, c] * weight[kh, kw, c] over kh and kw.
 
     TODO: Write `forward(x, training)`, which returns `(y, cache)`, and `backward(grad_y, cache)`, which returns
-        `grad_x` and sets `self.weight.grad`, both for any stride and padding. `self.weight.value` is (KH, KW, C).
-        `__init__` and `multiply_adds` are done.
+        `grad_x` and sets `self.weight.grad`, both for any stride and padding. Neither may change the arrays that it is
+        given. `self.weight.value` is (KH, KW, C). `__init__` and `multiply_adds` are done.
     QUESTION: Fix one kernel position (kh, kw). Which slice of the padded x, with the shape of y, does
         weight[kh, kw] multiply?
     POINTER: Write forward as a loop over kernel positions: y += slice * weight[kh, kw]. For backward, read that line in

@@ -70,6 +70,7 @@ class LayerNorm(Layer):
     TODO: For x (N, C), normalise each *row* by itself, to mean 0 and (biased) variance 1, with `self.eps` added to the
         variance. Then multiply each column by its weight and add its bias. Write `forward(x, training)`, which returns
         `(y, cache)`, and `backward(grad_y, cache)`, which returns grad_x and sets the `grad` of both parameters.
+        Neither may change the arrays that it is given.
     QUESTION: Which numbers share a mean and a variance now, and which numbers share a weight and a bias?
     POINTER: The derivation of batch norm holds for any group of numbers that share a mean and a variance. Here a group
         is a row, so the two means run along axis 1 (use `keepdims=True`). Weight and bias belong to columns, so their

@@ -11,7 +11,8 @@ class Sigmoid(Layer):
     """Task 5.1 (**, 20 minutes): the sigmoid, the activation that ReLU replaced
 
     TODO: y = 1 / (1 + exp(-x)), for x of any shape. Write `forward(x, training)`, which returns (y, cache), and
-        `backward(grad_y, cache)`, which returns grad_x. Neither may warn of an overflow, not even for x = -1000.
+        `backward(grad_y, cache)`, which returns grad_x. Neither may change the arrays that it is given. Neither may
+        warn of an overflow, not even for x = -1000.
     QUESTION: What is the derivative of the sigmoid, in terms of y alone? So what should the cache be?
     POINTER: The derivative of 1 / u is -u' / u**2; split the result into two factors. For the overflow: exp(-x)
         overflows for very negative x, exp(x) for very positive x. Multiply numerator and denominator by exp(x), and use
@@ -38,7 +39,8 @@ def max_pool_backward(grad_y: np.ndarray, x: np.ndarray) -> np.ndarray:
 
     TODO: x (N, H, W, C) with even H and W went through max pooling with 2x2 windows and stride 2; grad_y is
         (N, H/2, W/2, C). Return grad_x, of x's shape. The gradient of each window goes to its largest pixel. If several
-        pixels are equally large, it goes to the first in reading order: row by row, from left to right.
+        pixels are equally large, it goes to the first in reading order: row by row, from left to right. Do not change
+        the arguments.
     QUESTION: Which of the four pixels of a window won? How can you ask that for all windows at once?
     POINTER: `x[:, 0::2, 0::2]` is the upper left pixel of every window, and the other three have similar slices. Stack
         the four in reading order. `argmax` returns the first of several equal ones. Then write into slices of an array

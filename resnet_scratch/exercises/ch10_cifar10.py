@@ -34,7 +34,7 @@ def mcnemar(right_a: np.ndarray, right_b: np.ndarray) -> float:
         Some images only A gets right, others only B; let n be the number of both kinds together. Suppose that the two
         are equally accurate. Then each of the n images is like the toss of a fair coin. Return the p-value: twice the
         probability that n tosses give at most m heads, but never more than 1; m is the number of images of the rarer
-        kind. It must also work for n = 3000.
+        kind. It must also work for n = 3000. Do not change the arguments.
     QUESTION: What do the images that both classifiers get right, or both get wrong, tell you? And what is the
         probability of exactly k heads in n tosses?
     POINTER: Nothing: leave them out. The probability is math.comb(n, k) / 2**n; add it up for k from 0 to the smaller

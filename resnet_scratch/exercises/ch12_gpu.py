@@ -11,7 +11,7 @@ def leaky_relu(x: Array, slope: float) -> Array:
     """Task 12.1 (*, 10 minutes): one function, two libraries
 
     TODO: Return x where it is positive and `slope * x` elsewhere, in x's dtype. x may be a NumPy array or a CuPy array;
-        the result must be an array of the same library. The slope is a Python float of any size.
+        the result must be an array of the same library. The slope is a Python float of any size. Do not change x.
     QUESTION: Which library does x belong to, and how can a function find out?
     POINTER: `xp = array_module(x)` is that library. Call its functions, such as `xp.where`, and never those of `np`.
     """

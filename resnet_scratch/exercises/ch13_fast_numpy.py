@@ -74,7 +74,8 @@ def shifted_convolution(x: np.ndarray, weight: np.ndarray, stride: int, padding:
     """Task 13.4 (**, 20 minutes): a convolution without columns
 
     TODO: x is (N, H, W, C) and weight (KH, KW, C, O). Return y (N, OH, OW, O), in the dtype of x, as the sum of KH * KW
-        matrix products. Never create an array as large as the columns. You may use `pad(x, (rows, columns))`.
+        matrix products. Never create an array as large as the columns, and do not change the arguments. You may use
+        `pad(x, (rows, columns))`.
     QUESTION: Fix one kernel position (kh, kw). Which pixels of the padded images does weight[kh, kw] meet, over all
         windows?
     POINTER: They are rows kh, kh + stride, kh + 2 stride, ... (OH of them), and likewise columns: a slice of shape
@@ -97,8 +98,8 @@ def shifted_gradients(
     """Task 13.5 (**, 20 minutes): the backward pass of 13.4, again without columns
 
     TODO: `grad_y` is (N, OH, OW, O). Return `(grad_x, grad_weight)`, of the shapes of x and weight. Never create an
-        array as large as the columns. You may use `pad` and `crop`, which removes the padding again:
-        `crop(padded, (rows, columns))`.
+        array as large as the columns, and do not change the arguments. You may use `pad` and `crop`, which removes the
+        padding again: `crop(padded, (rows, columns))`.
     QUESTION: One step of the forward pass is `y += pixels @ weight[kh, kw]`, where `pixels` is a slice of the padded
         images. What are the gradients of a matrix product with respect to its two factors (tutorial 02, "transpose
         every step", and task 2.2)?

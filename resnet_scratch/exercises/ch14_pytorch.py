@@ -13,7 +13,7 @@ def to_torch_layout(name: str, array: np.ndarray) -> np.ndarray:
     TODO: `array` comes from this library. If `name` is "images", it is a batch of images or activations (N, H, W, C).
         Otherwise it is a parameter: the weight of a convolution (KH, KW, C, O), the weight of a linear layer (in, out),
         or an array with a single axis. Return it with PyTorch's order of axes: (N, C, H, W), (O, C, KH, KW), (out, in),
-        or as it is. The result must be contiguous in memory.
+        or as it is. The result must be contiguous in memory. Do not change `array`.
     QUESTION: How do you tell the four cases apart?
     POINTER: `array.transpose(...)` takes the old axes in their new order. It returns a view of the same memory, and
         `np.ascontiguousarray` copies it if necessary.
@@ -77,9 +77,10 @@ class Value:
     `local_grads` are its derivatives with respect to each of them. `+` and `*` are given, and so is `Value(3.0)`, a
     number that was not computed from anything.
 
-    TODO: Write `relu()`, which returns a new Value, and `backward()`. It sets `grad` of this value to 1, and `grad` of
-        every value that it was computed from, however indirectly, to the derivative of this value with respect to it.
-        If a value was used twice, add the gradients of both uses. Calling `backward()` again must give the same result.
+    TODO: Write `relu()`, which returns a new Value, and `backward()`. The derivative of relu at 0 is taken as 0.
+        `backward` sets `grad` of this value to 1, and `grad` of every value that it was computed from, however
+        indirectly, to the derivative of this value with respect to it. If a value was used twice, add the gradients of
+        both uses. Calling `backward()` again must give the same result.
     QUESTION: A value may pass its gradient on to its parents only when its own gradient is complete. In which order
         must you visit the values?
     POINTER: A depth-first search that appends a value after all of its parents gives a list in which parents come

@@ -219,6 +219,26 @@ class ReturnsAList(solved.LayerNorm):
         return list(super().forward(x))
 
 
+class MeansWithoutAxis(solved.LayerNorm):
+    def backward(self, grad_y, cache):
+        xhat, inverse_std = cache
+        self.weight.grad, self.bias.grad = (grad_y * xhat).sum(0), grad_y.sum(0)
+        g = grad_y * self.weight.value
+        return inverse_std * (g - g.mean(1) - xhat * (g * xhat).mean(1))
+
+
+class AddsToGradients(solved.LayerNorm):
+    def backward(self, grad_y, cache):
+        self.weight.grad += (grad_y * cache[0]).sum(0)
+        self.bias.grad += grad_y.sum(0)
+
+
+class CentresInPlace(solved.LayerNorm):
+    def forward(self, x, training=False):
+        x -= x.mean(1, keepdims=True)
+        return super().forward(x)
+
+
 class GradientsForgotten(solved.LayerNorm):
     def backward(self, grad_y, cache):
         grad_x = super().backward(grad_y, cache)
@@ -344,6 +364,9 @@ WRONG = [
     ("4.4", with_std(lambda x, eps: np.sqrt(x.var(1, keepdims=True) + 1e-5)), "add self.eps to the variance"),
     ("4.4", KeptInTheLayer, "kept on self"),
     ("4.4", HalfKeptInTheLayer, "kept on self"),
+    ("4.4", MeansWithoutAxis, "needs keepdims=True"),
+    ("4.4", AddsToGradients, "do not add to it"),
+    ("4.4", CentresInPlace, "x was changed in place"),
     ("4.4", GradientsForgotten, "must set self.weight.grad"),
     ("4.4", MeanGradients, "a sum over the rows"),
     ("4.4", NothingReturned, "backward returns nothing"),

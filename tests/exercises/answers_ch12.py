@@ -71,6 +71,16 @@ def with_item(losses):
     return total.item() / count
 
 
+def going_twice(losses):
+    total = sum(losses)
+    return float(total) / sum(1 for _ in losses)
+
+
+def leaky_in_place(x, slope):
+    x[x < 0] *= slope
+    return x
+
+
 def slower(operations, moved, peak, bandwidth):
     arithmetic, memory = operations / peak, moved / bandwidth
     return arithmetic if arithmetic > memory else memory
@@ -120,9 +130,12 @@ WRONG = [
     ("12.1", lambda x, slope: solved.leaky_relu(x, -slope), "y must be"),
     ("12.1", lambda x, slope: array_module(x).maximum(x, slope * x), "slopes up to 1"),
     ("12.1", on_the_host, "copied to the host"),
+    ("12.1", leaky_in_place, "changed in place"),
     ("12.2", lambda losses: float(np.mean([float(loss) for loss in losses])), "waited 4 times"),
     ("12.2", lambda losses: np.mean(list(losses)), "not converted to a NumPy array"),
     ("12.2", lambda losses: np.mean([loss.numpy() for loss in losses]), "no attribute 'numpy'"),
+    ("12.2", lambda losses: float(sum(losses)) / len(losses), "count them"),
+    ("12.2", going_twice, "count them"),
     ("12.2", lambda losses: sum(losses) / 4, "Python float"),
     ("12.2", lambda losses: float(sum(losses)), "the mean of"),
     ("12.3", lambda p, a, n: 4 * (2 * p + a * n), "velocity"),

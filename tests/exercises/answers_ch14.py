@@ -111,6 +111,11 @@ def missing_name(ours, theirs):
     return max(((name, abs(ours[name] - b).max() / abs(b).max()) for name, b in theirs.items()), key=lambda d: d[1])
 
 
+class OneAtZero(Wrong):
+    def relu(self):
+        return type(self)(max(self.data, 0.0), (self,), (float(self.data >= 0),))
+
+
 class BreadthFirst(Wrong):
     """Each value once, in the order of its distance from the end."""
 
@@ -304,11 +309,12 @@ WRONG = [
     ("14.4", NoRelu, "relu must return a new Value, got NoneType"),
     ("14.4", KeepsOldGradients, "start from 0"),
     ("14.4", LeakyRelu, "derivative of relu"),
+    ("14.4", OneAtZero, r"relu at 0\.0 is 0"),
     ("14.4", BreadthFirst, "breadth first"),
     ("14.4", WithoutMemo, "Remember which values"),
     ("14.2", absolute, "in absolute terms"),
     ("14.2", stretched, "a shape that is not the same"),
-    ("14.2", lambda ours, theirs: solved.largest_difference(theirs, ours), "wanted"),
+    ("14.2", lambda ours, theirs: solved.largest_difference(theirs, ours), "b is from theirs"),
     ("14.2", compared(lambda a, b: (abs(a - b) / abs(b)).max()), "5 / 4, got 2.5"),
     ("14.2", compared(lambda a, b: abs(abs(a) - abs(b)).max() / abs(b).max()), "5 / 4, got 0.25"),
     ("14.2", missing_name, "not KeyError"),

@@ -61,6 +61,7 @@ def task_3_2(answer: Callable) -> None:
             continue
         v, t = abs(value), abs(third)
         for wrong, message in (
+            (eps * v / t, "x ** 1 / 3 is x divided by 3; write x ** (1 / 3)"),
             (2 * math.sqrt(eps * v / t), "a square root is right for the forward difference, not the central one"),
             (math.sqrt(eps * v / t), "a square root is right for the forward difference, not the central one"),
             (math.sqrt(eps), "a square root is right for the forward difference, not the central one"),
@@ -133,17 +134,18 @@ def task_3_4(answer: Callable) -> None:
     """`relative_error`, of arrays whose errors are computed by hand."""
     nan, inf = math.nan, math.inf
     told = {  # what the mistake is, by its result
-        2 / 3: "without the root mean square, a small number next to large ones counts as much as a large one",
-        0.5: "that is the mean of |analytic|, not its root mean square",
-        2 / math.sqrt(29): "take the root mean square of `analytic`, not of `numerical`",
-        2 / math.sqrt(50): "the mean is missing: this is the root of the sum of the squares",
-        2 / 7: "the largest |analytic| is not its root mean square",
-        0.2: "return the largest error, not the mean: one wrong number among a million must not go unnoticed",
+        1 / 2: "without the root mean square, a small number next to large ones counts as much as a large one",
+        1 / 3: "that is the standard deviation; the root mean square does not subtract the mean",
+        1 / 4: "that is the mean of |analytic|, not its root mean square",
+        1 / math.sqrt(26.5): "take the root mean square of `analytic`, not of `numerical`",
+        1 / math.sqrt(50): "the mean is missing: this is the root of the sum of the squares",
+        1 / 7: "the largest |analytic| is not its root mean square",
+        0.1: "return the largest error, not the mean: one wrong number among a million must not go unnoticed",
         0.0: "take the absolute value of the difference",
     }
     signs = {0.0: "|1| and |-1| are equal, but 1 and -1 are not: subtract first, then take the absolute value"}
     cases = [
-        ([7.0, 1], [7.0, 3], 0.4, told),  # the root mean square of `analytic` is 5
+        ([7.0, 1], [7.0, 2], 0.2, told),  # the root mean square of `analytic` is 5
         ([2.0, 4], [2.0, 5], 0.2, {0.25: "|numerical| is larger here: divide by the largest of the three"}),
         ([2.0, 5], [2.0, 4], 0.2, {0.25: "|analytic| is larger here: divide by the largest of the three"}),
         ([1.0], [-1.0], 2.0, signs),
@@ -189,8 +191,7 @@ def task_3_5(answer: Callable) -> None:
         mistakes = {
             "that would be the gradient if r were a constant; r depends on x too": grad_y / r,
             "right up to a factor: the longer x is, the less y changes, so divide by r": grad_y - y * along,
-            "the sign of the second term is wrong: a larger x_j makes r larger, and y smaller": (grad_y + y * along)
-            / r,
+            "the sign of the second term is wrong: a larger x_j makes r larger and y smaller": (grad_y + y * along) / r,
             "sum along axis 1: each row has a length of its own": (grad_y - y * (grad_y * y).sum()) / r,
             "the sum runs over the rows; it must run along each row, axis 1": (grad_y - y * (grad_y * y).sum(0)) / r,
             "the second term contains y, not x: x does not have length 1": (grad_y - x * along) / r,

@@ -213,5 +213,6 @@ def _check_cache(layer: Any, grad_y: np.ndarray, cache: Any) -> None:
         kind = "None" if cache is None else type(cache).__name__
         raise AssertionError(
             f"backward fails with the cache of forward ({kind}): {error}. Does forward put into the cache "
-            "what backward reads from it?"
+            "what backward reads from it? A mean along a row needs keepdims=True. A parameter's grad is None at first, "
+            "so set it and do not add to it"
         ) from error
