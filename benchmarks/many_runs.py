@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Callable
 from math import nan
 from pathlib import Path
 from statistics import mean, stdev
@@ -12,20 +13,25 @@ from matplotlib.figure import Figure
 from resnet_scratch.experiment import storage
 from resnet_scratch.experiment.log import LOG_FILE, History, read_log
 from resnet_scratch.experiment.recipe import Recipe
-from resnet_scratch.experiment.run import STATE_FILE, RunError, Settings
+from resnet_scratch.experiment.run import STATE_FILE, Run, RunError, Settings
 from resnet_scratch.experiment.trainer import finish
 
 DIVERGED = "diverged.txt"  # a run whose numbers are no longer finite has ended too, and says so in this file
 
 
-def bring_to_its_end(recipe: Recipe, seed: int, folder: Path, data_dir: str | None) -> None:
-    """Start this run, or continue it. Ctrl-C stops it within a step, saves it and ends the experiment."""
+def bring_to_its_end(
+    recipe: Recipe, seed: int, folder: Path, data_dir: str | None, begin: Callable[[Run], None] = lambda run: None
+) -> None:
+    """Start this run, which `begin` may change before its first step, or continue it. Ctrl-C stops it within a step,
+    saves it and ends the experiment."""
     if (folder / DIVERGED).exists():
         return
     begun = (folder / STATE_FILE).exists()
     run = storage.resume(folder) if begun else storage.start(Settings(recipe, seed, data_dir=data_dir), folder)
     if run.finished:
         return run.lock.release()
+    if not begun:
+        begin(run)
     print(f"{folder.name}: {recipe.model}, {run.total_steps} steps of {recipe.batch_size} images", flush=True)
     try:
         finish(run, lambda line: print(line, flush=True))

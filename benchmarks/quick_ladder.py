@@ -10,6 +10,7 @@ idea, flips in evaluation, needs no training, so every run uses it, and is evalu
 """
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -22,6 +23,7 @@ from resnet_scratch import load_data, load_model
 from resnet_scratch.experiment.evaluation import evaluate
 from resnet_scratch.experiment.log import read_log
 from resnet_scratch.experiment.recipe import Recipe, find
+from resnet_scratch.experiment.run import Run
 from resnet_scratch.figures.style import BLUE, GREY, ORANGE
 from resnet_scratch.table import format_table
 
@@ -64,9 +66,9 @@ def idea_of(name: str) -> str:
     return f"without: {RUNGS[name.removeprefix('no-')][0]}" if name.startswith("no-") else RUNGS[name][0]
 
 
-def run(recipe: Recipe, seed: int, folder: Path, data_dir: str | None) -> None:
+def run(recipe: Recipe, seed: int, folder: Path, data_dir: str | None, **begin: Callable[[Run], None]) -> None:
     """Bring this run to its end, and evaluate its last weights without flips, unless it diverged."""
-    bring_to_its_end(recipe, seed, folder, data_dir)
+    bring_to_its_end(recipe, seed, folder, data_dir, **begin)
     if not (folder / WITHOUT_FLIPS).exists() and not (folder / DIVERGED).exists():
         model, about = load_model(folder)
         data = load_data(recipe.dataset, data_dir=data_dir)
