@@ -123,6 +123,12 @@ def test_in_a_terminal_they_show_a_bar_and_save_when_it_is_closed_or_at_ctrl_c(t
     import pty
     import termios
 
+    def begin():
+        """As in a terminal of its own, which Ctrl-C and its end reach it through; tests under nohup ignore both."""
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        for number in (signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_DFL)
+
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 24, 90, 0, 0))  # rows, columns
     train = ("train", "--model", "resnet8", "--data", images, "--image-size", 8, "--epochs", 5000, "--batch-size", 16)
@@ -132,7 +138,7 @@ def test_in_a_terminal_they_show_a_bar_and_save_when_it_is_closed_or_at_ctrl_c(t
         stdout=theirs,
         stderr=theirs,
         start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # it is their terminal: Ctrl-C and its end reach them
+        preexec_fn=begin,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     os.close(theirs)
