@@ -20,7 +20,7 @@ DIVERGED = "diverged.txt"  # a run whose numbers are no longer finite has ended 
 
 
 def bring_to_its_end(
-    recipe: Recipe, seed: int, folder: Path, data_dir: str | None, begin: Callable[[Run], None] = lambda run: None
+    recipe: Recipe, seed: int, folder: Path, data_dir: str | None, begin: Callable[[Run], None] | None = None
 ) -> None:
     """Start this run, which `begin` may change before its first step, or continue it. Ctrl-C stops it within a step,
     saves it and ends the experiment."""
@@ -30,7 +30,7 @@ def bring_to_its_end(
     run = storage.resume(folder) if begun else storage.start(Settings(recipe, seed, data_dir=data_dir), folder)
     if run.finished:
         return run.lock.release()
-    if not begun:
+    if begin is not None and not begun:
         begin(run)
     print(f"{folder.name}: {recipe.model}, {run.total_steps} steps of {recipe.batch_size} images", flush=True)
     try:
@@ -79,11 +79,12 @@ def draw_spreads(curves: dict[str, tuple[dict[int, list[float]], str, str]]) -> 
     return figure, axes
 
 
-def parser(description: str | None) -> argparse.ArgumentParser:
-    """The options that all these experiments have."""
+def parser(description: str | None, draws: bool = True) -> argparse.ArgumentParser:
+    """The options that all these experiments have, with --figure for those that draw one."""
     made = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("runs", type=Path)
     made.add_argument("--data-dir")
     made.add_argument("--seeds", type=int, default=3)
-    made.add_argument("--figure", type=Path, help="draw what has been run, and train nothing")
+    if draws:
+        made.add_argument("--figure", type=Path, help="draw what has been run, and train nothing")
     return made

@@ -66,9 +66,11 @@ def idea_of(name: str) -> str:
     return f"without: {RUNGS[name.removeprefix('no-')][0]}" if name.startswith("no-") else RUNGS[name][0]
 
 
-def run(recipe: Recipe, seed: int, folder: Path, data_dir: str | None, **begin: Callable[[Run], None]) -> None:
+def run(
+    recipe: Recipe, seed: int, folder: Path, data_dir: str | None, begin: Callable[[Run], None] | None = None
+) -> None:
     """Bring this run to its end, and evaluate its last weights without flips, unless it diverged."""
-    bring_to_its_end(recipe, seed, folder, data_dir, **begin)
+    bring_to_its_end(recipe, seed, folder, data_dir, begin)
     if not (folder / WITHOUT_FLIPS).exists() and not (folder / DIVERGED).exists():
         model, about = load_model(folder)
         data = load_data(recipe.dataset, data_dir=data_dir)

@@ -8,12 +8,10 @@ sign, because ReLU passes only one side. They are trained like all other weights
 8: Bag of Tricks"; Jordan 2024, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU". Both keep theirs fixed.)
 """
 
-import argparse
 import dataclasses
-from pathlib import Path
 
 import numpy as np
-from many_runs import spread
+from many_runs import parser, spread
 from quick_ladder import results, run
 
 from resnet_scratch.compute.backend import Array
@@ -46,11 +44,7 @@ def whiten(run: Run) -> None:
 
 
 if __name__ == "__main__":
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("runs", type=Path)
-    arguments.add_argument("--data-dir")
-    arguments.add_argument("--seeds", type=int, default=3)
-    options = arguments.parse_args()
+    options = parser(__doc__, draws=False).parse_args()
     for seed in range(options.seeds):
         run(RECIPE, seed, options.runs / f"whitening-{seed}", options.data_dir, begin=whiten)
     without_flips, with_flips, _ = results(options.runs, "whitening")

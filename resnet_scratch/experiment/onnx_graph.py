@@ -114,8 +114,8 @@ def onnx_model(model: ResNet, about: About) -> Any:
 
 
 class _Traced:
-    """Stands in for a layer in formulas: it is called like the layer, and holds the traced layers below it, by name and
-    in order."""
+    """Takes a layer's place while the graph is made: formulas call it as they would call the layer. It holds those that
+    take the place of the layers below, by name and in order."""
 
     def __init__(self, formula: Callable[..., str], children: dict[str, Callable[..., str]]) -> None:
         self._formula, self._row = formula, list(children.values())

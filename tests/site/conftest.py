@@ -7,7 +7,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
 
 import pytest
-from in_browser import SITE
+from in_browser import SITE, wait_until_shown
 
 LACKING = [
     what
@@ -81,13 +81,10 @@ def browser(chromium, address):
 @pytest.fixture
 def explore(browser):
     """`explore(name)` opens an interactive page, and returns when it shows something."""
-    ready = """const done = arguments[0];
-    const look = () => (document.querySelector("#explore").dataset.ready ? done() : setTimeout(look, 20));
-    look();"""
 
     def open_page(name: str):
         driver = browser(f"explore/{name}.html")
-        driver.execute_async_script(ready)
+        wait_until_shown(driver)
         return driver
 
     return open_page

@@ -13,3 +13,10 @@ def requests(driver) -> list[str]:
     """The addresses of all requests since the last call."""
     events = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
     return [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
+
+
+def wait_until_shown(driver) -> None:
+    """Return when an interactive page shows something."""
+    driver.execute_async_script("""const done = arguments[0];
+    const look = () => (document.querySelector("#explore").dataset.ready ? done() : setTimeout(look, 20));
+    look();""")

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 from urllib.parse import unquote, urldefrag, urljoin
 
 import pytest
-from in_browser import SITE, requests
+from in_browser import SITE, requests, wait_until_shown
 from npm import package_files
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -74,8 +74,7 @@ for (const word of document.querySelectorAll(".highlight span[class]")) {
 def test_a_page_is_complete_and_open_to_all(page, theme, browser, address, axe):
     driver = browser(page)
     if driver.find_elements(By.CSS_SELECTOR, "script[src*='/explore/']"):
-        shown = "return document.querySelector('#explore').dataset.ready"
-        WebDriverWait(driver, 20).until(lambda driver: driver.execute_script(shown))
+        wait_until_shown(driver)
     driver.execute_script("document.body.dataset.theme = arguments[0]", theme)
     driver.execute_script(TWO_OF_EACH)
     driver.execute_script(axe)
