@@ -4,8 +4,8 @@
 
 Half of the filters are the directions in which patches of the training images vary most, the eigenvectors of their
 covariance, each divided by the standard deviation in that direction. The other half are the same with the opposite
-sign, because ReLU passes only one side. They are trained like all other weights. (Page 2018, "How to Train Your ResNet
-8: Bag of Tricks"; Jordan 2024, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU". Both keep theirs fixed.)
+sign, because ReLU passes only one side. They are trained like all other weights. (Page 2018, "How to Train Your
+ResNet", part 8; Jordan 2024, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU". Both keep theirs fixed.)
 """
 
 import dataclasses

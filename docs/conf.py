@@ -46,6 +46,9 @@ nb_render_image_options = {"alt": "Figure drawn by the code above it"}
 # The reference, from docstrings
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
+autodoc_type_aliases = {
+    name: name for name in ("Array", "Backward", "Batch", "Cache", "Direction", "ImageSizes", "Schedule")
+}
 autodoc_default_options = {"members": True, "undoc-members": True}
 default_role = "code"
 add_module_names = False

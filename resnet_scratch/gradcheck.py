@@ -39,11 +39,11 @@ class TensorCheck:
 
     name: str
     shape: tuple[int, ...]
-    error: float = 0.0  # the largest |backward - numerical| / max(|backward|, |numerical|, rms of the gradient)
-    where: str = ""  # the index, or the direction, of that largest error
+    error: float = 0.0  #: the largest |backward - numerical| / max(|backward|, |numerical|, rms of the gradient)
+    where: str = ""  #: the index, or the direction, of that largest error
     compared: int = 0
-    skipped: int = 0  # at a kink of ReLU or max, where there is no derivative to compare with
-    problem: str = ""  # why it failed; empty when it passed
+    skipped: int = 0  #: at a kink of ReLU or max, where there is no derivative to compare with
+    problem: str = ""  #: why it failed; empty when it passed
 
 
 @dataclass
@@ -51,7 +51,7 @@ class Report:
     """All tensors of one layer; true when every one passed."""
 
     tensors: list[TensorCheck] = field(default_factory=list)
-    note: str = ""  # what is not wrong, but not as it should be
+    note: str = ""  #: what is not wrong, but not as it should be
 
     @property
     def passed(self) -> bool:

@@ -18,10 +18,10 @@ from .schedules import Schedule, check_schedule
 class Step(NamedTuple):
     """What one step of training yields. Loss and correct stay on the device: reading them would make a GPU wait."""
 
-    number: int  # of steps done, from 1
-    learning_rate: float
-    loss: Array  # 0-d: mean cross-entropy of the batch, before the update
-    correct: Array  # 0-d: how many images of the batch were classified correctly
+    number: int  #: of steps done, from 1
+    learning_rate: float  #: of this step
+    loss: Array  #: 0-d: mean cross-entropy of the batch, before the update
+    correct: Array  #: 0-d: how many images of the batch were classified correctly
 
 
 def train(
@@ -34,6 +34,10 @@ def train(
     label_smoothing: float = 0.0,
 ) -> Iterator[Step]:
     """Train, one batch (images (N, H, W, C), labels (N,)) per step, up to `total_steps`; yields after every step.
+
+    Images are float32 and normalised, as `training_batches` makes them. Labels are smoothed as in
+    `softmax_cross_entropy`. A run that goes on after `start_step` steps takes its learning rate from there, and needs
+    the batches from there. It ends early if there are no more batches.
 
     Nothing happens until the steps are asked for, as in `for step in train(...)`. Raises TypeError for what is not a
     model, optimizer, schedule or source of batches, and UserError for an optimizer of another model's parameters.

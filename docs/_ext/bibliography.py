@@ -39,9 +39,10 @@ def works() -> tuple[Work, ...]:
 
 
 def sources() -> list[Path]:
-    """The files whose citations count: pages, the library's modules, and tutorials."""
+    """The files whose citations count: pages, the library's modules, tutorials, and measurements."""
     pages = [path for path in DOCS.glob("*.md") if path != PAGE] + [*DOCS.glob("[a-z]*/*.md")]
-    return sorted(pages) + sorted(ROOT.glob("resnet_scratch/**/*.py")) + sorted(ROOT.glob("tutorials/[0-9]*.py"))
+    code = ("resnet_scratch/**/*.py", "tutorials/[0-9]*.py", "benchmarks/*.py")
+    return sorted(pages) + [path for pattern in code for path in sorted(ROOT.glob(pattern))]
 
 
 def citations(path: Path) -> Iterator[tuple[str, Work | None]]:
@@ -76,6 +77,8 @@ def _link(path: Path) -> str:
     """A link, in MyST, to the page on which a reader finds a source's citation."""
     if path.is_relative_to(DOCS):
         return f"[]({path.relative_to(DOCS).as_posix()})"
+    if path.is_relative_to(ROOT / "benchmarks"):
+        return f"`benchmarks/{path.name}`"
     stem = path.stem.removeprefix("ch")  # a task's module is named as its tutorial
     if (ROOT / "tutorials" / f"{stem}.py").exists():
         return f"[tutorial {stem[:2]}](tutorials/{stem}.ipynb)"

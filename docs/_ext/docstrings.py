@@ -41,6 +41,12 @@ def check(app, what, name, obj, options, lines: list[str]) -> None:
         getLogger(__name__).warning("%s: %s", name, problem, type="docstring")
 
 
+def aliases(app, what, name, obj, options, signature: str | None, returns: str | None) -> tuple[str | None, str | None]:
+    """A signature in which a type such as `Array` has its name also where it is within another, as in a tuple."""
+    reference = re.compile(r"TypeAliasForwardRef\('(\w+)'\)")
+    return signature and reference.sub(r"\1", signature), returns and reference.sub(r"\1", returns)
+
+
 def _incomplete(what: str, name: str, obj, lines: list[str]) -> str:
     if not any(line.strip() for line in lines):
         return "no docstring"
@@ -82,4 +88,5 @@ def _escaped(line: str) -> str:
 def setup(app) -> dict:
     app.connect("autodoc-process-docstring", check, priority=400)  # before `formulas` changes the lines
     app.connect("autodoc-process-docstring", formulas)
+    app.connect("autodoc-process-signature", aliases)
     return {"parallel_read_safe": True}

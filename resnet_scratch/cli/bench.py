@@ -54,7 +54,7 @@ def bench_command(
         raise click.UsageError("--against, --memory and --layers are for one process")
     if device != "cpu" and (against or memory):
         raise CommandError(
-            f"--against and --memory work on the processor only, got --device {device}; to see what a GPU needs, run",
+            f"--against and --memory work on the CPU only, got --device {device}; to see what a GPU needs, run",
             command_line("summary", model, "--batch-size", batch_size),
         )
     workload = bench.Workload(model, batch_size, image_size or configs.find(model).image_size, device=device)

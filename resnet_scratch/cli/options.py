@@ -212,7 +212,7 @@ device_option = option("--device", default="auto", help=DEVICE_HELP, callback=re
 threads_option = option(
     "--threads",
     type=Integer(min=1),
-    help="Processor threads.  [default: all]",
+    help="CPU threads.  [default: all]",
     expose_value=False,
     callback=_set_threads,
 )

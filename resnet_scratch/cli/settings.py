@@ -49,7 +49,7 @@ image_size_option = option(
 )
 
 
-mirror_option = click.option("--mirror", is_flag=True, help="Images from a folder may be flipped left to right.")
+mirror_option = click.option("--mirror", is_flag=True, help="Let training flip a folder's images left to right.")
 
 
 def size_of_images(data: str, chosen: int | None) -> int:

@@ -199,7 +199,7 @@ def data_command(data: str, data_dir: Path | None, image_size: int | None, mirro
     click.echo(
         f"{dataset.name}: {len(dataset.train_images):,} training and {len(dataset.test_images):,} test images\n"
         f"{H} x {W} pixels, mirror images {'allowed' if dataset.mirror else 'not allowed'}\n"
-        f"of 0 to 1, per channel: mean {_three(dataset.mean)}; std {_three(dataset.std)}"
+        f"scaled to 0..1: mean {_three(dataset.mean)}; std {_three(dataset.std)}"
     )
     for k, name in enumerate(dataset.classes):
         training, test = ((labels == k).sum() for labels in (dataset.train_labels, dataset.test_labels))

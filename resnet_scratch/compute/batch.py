@@ -1,6 +1,6 @@
 """One verb for everything that is done to a batch: `over_batch` runs a function of a few images over all of them.
 
-What a layer computes is either *per image* or a *sum over the batch*. So a layer writes its mathematics as a plain
+What a layer computes is either per image or a sum over the batch. So a layer writes its mathematics as a plain
 function, a kernel, of as many images as it is given:
 
     y = over_batch(lambda x: np.maximum(x, 0), x)                              # per image
@@ -31,7 +31,7 @@ from .backend import Array, array_module
 from .processes import from_first_process, number_of_processes, sum_over_processes
 from .threads import as_part, in_parallel, inside_parallel
 
-CHUNK_BYTES = 5 << 19  # of a kernel's working set; measured: see docs/performance.md
+CHUNK_BYTES = 5 << 19  # of a kernel's working set; measured: see tutorial 13
 FEWEST_CHUNKS, FEWEST_IMAGES = 8, 8  # of a batch, if each chunk can have that many images: see `_number_of_chunks`
 
 

@@ -13,7 +13,7 @@ LONG_ROW = 1 << 14  # numbers
 def channel_sum(x: Array) -> Array:
     """The sum of x (N, H, W, C) over all but its last axis: (C,).
 
-    On a processor it is a row of ones times a matrix: BLAS adds rows many times faster than NumPy's sum does. On a GPU
+    On a CPU it is a row of ones times a matrix: BLAS adds rows many times faster than NumPy's sum does. On a GPU
     it is two sums: a single one would be the work of one or two blocks of threads, because CuPy gives each
     block at least 32 of the C results (`_get_block_specs` in its _reduction.pyx).
     """

@@ -99,8 +99,9 @@ def test_batches(
 ) -> Iterator[Batch]:
     """All `images` (N, H, W, 3) uint8 with their labels (N,), in order, normalised; the last batch may be smaller.
 
-    They are resized to `image_size` pixels in height and width; None: they keep their size. Raises ValueError unless
-    there is a label, an integer, for each image.
+    `mean` and `std` (3,) are of values scaled to 0..1, as in `Dataset.mean`. Images are resized to `image_size` pixels
+    in height and width; None: they keep their size. Raises ValueError unless there is a label, an integer, for each
+    image.
     """
     check_array("images", images, IMAGES)
     check_integers("labels", labels, images.shape[:1])

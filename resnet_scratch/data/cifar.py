@@ -29,12 +29,12 @@ class Version:
     """One of the forms in which a data set is published."""
 
     archive: str
-    size: int  # of the archive, in bytes
+    size: int  #: of the archive, in bytes
     md5: str
     urls: tuple[str, ...]
-    folder: str  # the name of the folder in the archive
-    records: Mapping[str, int]  # the number of images in each file: those with training images, then the test images
-    pickled: bool  # whether this is the python version
+    folder: str  #: the name of the folder in the archive
+    records: Mapping[str, int]  #: the number of images in each file: those with training images, then the test images
+    pickled: bool  #: whether this is the python version
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,11 @@ class Cifar:
     """What tells one of the data sets from the other, and how it is read."""
 
     name: str
-    title: str  # its name in messages
+    title: str  #: its name in messages
     classes: tuple[str, ...]
-    label_bytes: int  # of a record of the binary version, before the pixels; the last one is the label
-    labels_key: bytes  # of the list of labels in a file of the python version
-    versions: tuple[Version, ...]  # in the order in which they are tried; the last one is the binary, from its author
+    label_bytes: int  #: of a record of the binary version, before the pixels; the last one is the label
+    labels_key: bytes  #: of the list of labels in a file of the python version
+    versions: tuple[Version, ...]  #: in the order in which they are tried; the last one is the binary, from its author
 
     def load(self, data_dir: str | os.PathLike | None) -> Dataset:
         """The data set from a folder, an archive or the network: see `load_cifar10`.

@@ -19,15 +19,18 @@ class DataError(UserError):
 
 @dataclass(frozen=True)
 class Dataset:
-    """A training set and a test set: images (N, H, W, 3) uint8 with labels (N,) int64."""
+    """A training set and a test set: images with labels.
+
+    Raises DataError for arrays of another shape or dtype, and for labels that are not indices of `classes`.
+    """
 
     name: str
-    classes: tuple[str, ...]  # the names of the classes; a label is an index into them
-    train_images: Array
-    train_labels: Array
-    test_images: Array
-    test_labels: Array
-    mirror: bool  # whether an image that is flipped left to right still shows the same class
+    classes: tuple[str, ...]  #: the names of the classes; a label is an index into them
+    train_images: Array  #: (N, H, W, 3) uint8
+    train_labels: Array  #: (N,) int64
+    test_images: Array  #: as those for training
+    test_labels: Array  #: as those for training
+    mirror: bool  #: whether an image that is flipped left to right still shows the same class
 
     def __post_init__(self) -> None:
         names_are_right = isinstance(self.classes, tuple) and all(isinstance(name, str) for name in self.classes)

@@ -12,10 +12,13 @@ from collections.abc import Callable
 from functools import wraps
 from importlib import import_module
 from importlib.util import find_spec
-from inspect import isfunction
+from inspect import isfunction, signature
 from typing import Any
 
+import numpy as np
+
 from ..errors import UserError
+from .checks.compare import ArgumentChanged
 from .kept import keep, my_answers
 from .tasks import CHAPTERS, find_task, find_tasks, read_chapter
 
@@ -30,18 +33,23 @@ def grade(number: str, answer: Any) -> None:
     Raises AssertionError with a message that says what is wrong, NotImplementedError if there is no answer yet, and
     UserError if there is no such task, or no check of it.
     """
-    _checker(number)(_returning(answer))
+    _checker(number)(_as_function(answer))
 
 
-def _returning(answer: Any) -> Any:
-    """A function, wrapped so that it is wrong if it returns nothing; a class, unchanged."""
+def _as_function(answer: Any) -> Any:
+    """A function, wrapped so that it is wrong to return nothing, or to change an array; a class as it is."""
     if not isfunction(answer):
         return answer
 
     @wraps(answer)
     def called(*arguments: Any, **named: Any) -> Any:
+        given = {**dict(zip(signature(answer).parameters, arguments)), **named}
+        before = {name: value.copy() for name, value in given.items() if isinstance(value, np.ndarray)}
         result = answer(*arguments, **named)
         assert result is not None, "your function returned nothing: is its `return` missing?"
+        for name, array in before.items():
+            if not np.array_equal(given[name], array, equal_nan=array.dtype.kind == "f"):
+                raise ArgumentChanged(f"{name} was changed in place, but others may still need it; make a new array")
         return result
 
     return called

@@ -23,10 +23,10 @@ BATCH_SIZE = 256  # images: a compromise of speed and memory
 class Evaluation:
     """How well a network does on N labelled images."""
 
-    loss: float  # mean cross-entropy
-    accuracy: float  # 0 to 1
-    probabilities: np.ndarray  # (N, classes) float32
-    labels: np.ndarray  # (N,) the true ones
+    loss: float  #: mean cross-entropy
+    accuracy: float  #: 0 to 1
+    probabilities: np.ndarray  #: (N, classes) float32
+    labels: np.ndarray  #: (N,) the true ones
 
     @property
     def predictions(self) -> np.ndarray:
@@ -49,10 +49,11 @@ def evaluate(
 ) -> Evaluation:
     """Loss, accuracy and probabilities for images uint8 (N, H, W, 3) with labels (N,), in evaluation mode.
 
-    Images and labels must be on the model's device; `mean` and `std` (3,) are those of its training images. The images
-    are resized to `image_size` pixels in height and width; None: they keep their size. With `flip`, an image's logits
-    are the means of its own and of those of its mirror image: the two make different mistakes (Krizhevsky et al. 2012,
-    "ImageNet Classification with Deep Convolutional Neural Networks", section 4.1, average over flips and crops).
+    Images and labels must be on the model's device; `mean` and `std` (3,) are those of its training images,
+    of values scaled to 0..1, as in `Dataset.mean`. The images are resized to `image_size` pixels in height and width;
+    None: they keep their size. With `flip`, an image's logits are the means of its own and of those of its mirror
+    image: the two make different mistakes (Krizhevsky et al. 2012, "ImageNet Classification with Deep Convolutional
+    Neural Networks", section 4.1, average over flips and crops).
     Raises ValueError unless there is a label, an integer, for each image.
     """
     check_instance("model", model, Layer)

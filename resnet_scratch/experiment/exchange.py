@@ -32,9 +32,9 @@ Normalisation = tuple[Sequence[float], Sequence[float]]
 class Imported(NamedTuple):
     """A network whose weights came from elsewhere."""
 
-    model: ResNet
-    about: About
-    new_last_layer: bool  # the file had no last layer: its weights were drawn at random
+    model: ResNet  #: with the file's weights
+    about: About  #: what is known of it
+    new_last_layer: bool  #: the file had no last layer: its weights were drawn at random
 
 
 def import_model(

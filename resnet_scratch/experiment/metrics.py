@@ -57,8 +57,8 @@ def mcnemar(right_a: np.ndarray, right_b: np.ndarray) -> float:
 class Reliability:
     """Confidence and accuracy by interval of confidence, for the intervals that contain images."""
 
-    share: np.ndarray  # of the images
-    confidence: np.ndarray  # mean
+    share: np.ndarray  #: of the images
+    confidence: np.ndarray  #: mean
     accuracy: np.ndarray
 
     @property

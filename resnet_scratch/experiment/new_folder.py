@@ -41,7 +41,7 @@ def check_new(folder: Path) -> None:
         raise RunError(f"{folder} holds a run already: continue it with {resume}, or choose another folder")
     for name in (SETTINGS_FILE, LOG_FILE, WEIGHTS_FILE, BEST_FILE, *FIGURES):
         if (folder / name).exists() and not (name == SETTINGS_FILE and _are_settings(folder / name)):
-            raise RunError(f"{folder} holds a {name} that does not belong to a run in it: choose another folder")
+            raise RunError(f"{folder} has a {name} but no run, and a new run would overwrite it: choose another folder")
 
 
 def _are_settings(file: Path) -> bool:

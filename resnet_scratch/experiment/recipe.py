@@ -25,30 +25,30 @@ class Recipe:
     """What a run is made of. Its length is given in `epochs` or in `steps` (batches), one of the two."""
 
     name: str
-    model: str  # a name from models.NAMES
-    dataset: str  # a name from data.NAMES
-    expect: str  # the test accuracy to expect, and what it was measured with; "": nobody knows
+    model: str  #: a name from models.NAMES
+    dataset: str  #: a name from data.NAMES
+    expect: str  #: the test accuracy to expect, and what it was measured with; "": nobody knows
     batch_size: int
-    learning_rate: float  # the highest of the schedule
-    schedule: str  # "constant", "multi_step", "cosine" or "one_cycle"
+    learning_rate: float  #: the highest of the schedule
+    schedule: str  #: "constant", "multi_step", "cosine" or "one_cycle"
     epochs: int | None = None
     steps: int | None = None
-    peak_at: float = 0.3  # one_cycle: when the learning rate is highest
-    milestones: tuple[float, ...] = ()  # multi_step: when the learning rate is divided by 10
-    warmup: float = 0.0  # for this fraction of the run ...
-    warmup_learning_rate: float | None = None  # ... this learning rate; None: rising linearly
-    optimizer: str = "sgd"  # or "adam", which wants a smaller learning rate: 0.001 to 0.01
-    momentum: float = 0.9  # adam: its beta1
-    nesterov: bool = False  # sgd only
+    peak_at: float = 0.3  #: one_cycle: when the learning rate is highest
+    milestones: tuple[float, ...] = ()  #: multi_step: when the learning rate is divided by 10
+    warmup: float = 0.0  #: the fraction of the run during which the rate warms up
+    warmup_learning_rate: float | None = None  #: the rate of the warm-up; None: it rises linearly
+    optimizer: str = "sgd"  #: or "adam", which wants a smaller learning rate: 0.001 to 0.01
+    momentum: float = 0.9  #: adam: its beta1
+    nesterov: bool = False  #: sgd only
     weight_decay: float = 0.0
     decay_biases_and_norms: bool = True
     label_smoothing: float = 0.0
-    augment: bool = True  # random crops; random mirror images where the data set allows them
-    crop_padding: int = 4  # pixels on each side of an image before it is cropped: the most by which it is shifted
-    image_sizes: tuple[int, ...] = ()  # height and width of the images, one after the other; (): the data set's own
-    larger_at: tuple[float, ...] = ()  # when the next of these sizes begins
-    batch_norm_group: int | None = None  # images that share batch norm's statistics; None: the whole batch
-    flip_in_evaluation: bool = False  # average the logits of each image and its mirror image
+    augment: bool = True  #: random crops; random mirror images where the data set allows them
+    crop_padding: int = 4  #: pixels on each side of an image before it is cropped: the most by which it is shifted
+    image_sizes: tuple[int, ...] = ()  #: height and width of the images, one after the other; (): the data set's own
+    larger_at: tuple[float, ...] = ()  #: when the next of these sizes begins
+    batch_norm_group: int | None = None  #: images that share batch norm's statistics; None: the whole batch
+    flip_in_evaluation: bool = False  #: average the logits of each image and its mirror image
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "learning_rate", "epochs", "steps"):

@@ -49,28 +49,28 @@ class Settings:
 
     recipe: Recipe
     seed: int = 0
-    validation: int = 0  # the number of training images that are held out and evaluated on, not the test images
+    validation: int = 0  #: the number of training images that are held out and evaluated on, not the test images
     data_dir: str | None = None
-    image_size: int = 32  # of the images from a folder
-    mirror: bool = False  # whether they may be flipped left to right
-    earlier_lengths: tuple[EarlierLength, ...] = ()  # of a run whose length was changed; the recipe has the present one
+    image_size: int = 32  #: of the images from a folder
+    mirror: bool = False  #: whether they may be flipped left to right
+    earlier_lengths: tuple[EarlierLength, ...] = ()  #: if the length was changed; the recipe has the present one
 
 
 @dataclass
 class Run:
     """A run as it is after `step` steps."""
 
-    lock: FolderLock  # on its folder
+    lock: FolderLock  #: on its folder
     settings: Settings
     dataset: data.Dataset
-    data_checksums: dict[str, Any]  # what `_data_checksums` returns for it
+    data_checksums: dict[str, Any]  #: what `_data_checksums` returns for it
     device: str
     model: ResNet
     optimizer: Optimizer
     sums: EpochSums
     step: int = 0
-    seconds: float = 0.0  # since the start, over all resumptions
-    epoch_seconds: float = 0.0  # of training in the current epoch
+    seconds: float = 0.0  #: since the start, over all resumptions
+    epoch_seconds: float = 0.0  #: of training in the current epoch
     history: History = field(default_factory=list)
 
     @property

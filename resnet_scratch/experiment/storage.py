@@ -79,7 +79,7 @@ def set_epochs(run: Run, epochs: int) -> None:
     """
     settings, done = run.settings, math.ceil(run.step / run.steps_per_epoch)
     if epochs < done:
-        raise RunError(f"epochs must be at least {done}, which the run in {run.folder} has begun; got {epochs}")
+        raise RunError(f"epochs must be at least {done}: the run in {run.folder} has begun that many; got {epochs}")
     total_steps = epochs * run.steps_per_epoch
     if total_steps == run.total_steps:
         return

@@ -15,9 +15,9 @@ class EpochSums:
     """Sums over the steps of the current epoch. They stay on the device: reading them makes a GPU wait."""
 
     steps: int
-    loss: Array  # () float64: of the batches' mean losses
-    correct: Array  # () float64: of the images classified correctly
-    finite_steps: Array  # () int64: the steps until the loss was infinite or NaN for the first time
+    loss: Array  #: () float64: of the batches' mean losses
+    correct: Array  #: () float64: of the images classified correctly
+    finite_steps: Array  #: () int64: the steps until the loss was infinite or NaN for the first time
 
     @classmethod
     def zeros(cls, device: str) -> EpochSums:

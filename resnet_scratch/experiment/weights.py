@@ -29,11 +29,11 @@ LARGEST_IMAGE = 2048  # pixels of height or width: what a file may ask `predict`
 class About:
     """What a file of weights says about itself, so that nothing else is needed to use it."""
 
-    config: dict[str, Any]  # the fields of the model's ResNetConfig
+    config: dict[str, Any]  #: the fields of the model's ResNetConfig
     classes: tuple[str, ...]
-    image_size: tuple[int, int]  # height and width, in pixels, of the images it was last trained on
-    mean: tuple[float, ...]  # of each channel, of images scaled to 0..1: what the network expects to be subtracted
-    std: tuple[float, ...]  # and to be divided by
+    image_size: tuple[int, int]  #: height and width, in pixels, of the images it was last trained on
+    mean: tuple[float, ...]  #: what is subtracted from each channel, of images scaled to 0..1
+    std: tuple[float, ...]  #: what each channel is then divided by
     dataset: str
     recipe: str
     seed: int

@@ -8,8 +8,8 @@ from ..measure.recorder import Event, observe
 
 
 def activations(model: Layer, images: Array) -> dict[str, Array]:
-    """The output of every layer that is not made of others, by its dotted name, for images (N, H, W, C), in
-    evaluation mode."""
+    """The output of every layer that is not made of others, by its dotted name, for normalised images
+    (N, H, W, C), in evaluation mode."""
     outputs: dict[str, Array] = {}
 
     def keep(event: Event) -> None:

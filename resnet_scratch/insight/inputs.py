@@ -1,6 +1,7 @@
 """Change the image instead of the weights: images that fool a network, and images that excite it.
 
-Both take the gradient of a number at the end of the network with respect to the pixels, in evaluation mode.
+Both take the gradient of a number at the end of the network with respect to the pixels, in evaluation mode. Images
+are normalised, as the network takes them.
 """
 
 from __future__ import annotations

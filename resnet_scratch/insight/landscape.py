@@ -1,5 +1,8 @@
 """Slices of the loss as a function of all weights.
 
+Images (N, H, W, C) are normalised, as the network takes them; labels are (N,). A direction has an array of the shape of
+each parameter, in the order of `model.parameters()`.
+
 Source: Li, Xu, Taylor, Studer and Goldstein 2018, "Visualizing the Loss Landscape of Neural Nets", section 4.
 """
 

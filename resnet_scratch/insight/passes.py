@@ -17,15 +17,15 @@ class Record:
     """What one layer did in one training pass. The times are those of a single run, while it was observed."""
 
     name: str
-    kind: str  # the name of its class
-    output_shape: tuple[int, ...]  # with the batch axis
-    mean: float  # of the output
+    kind: str  #: the name of its class
+    output_shape: tuple[int, ...]  #: with the batch axis
+    mean: float  #: of the output
     std: float
-    memory: int  # bytes in its cache, kept until backward; an array in several caches counts in the first
+    memory: int  #: bytes in its cache, kept until backward; an array in several caches counts in the first
     forward_ms: float
     backward_ms: float = 0.0
-    grad_norm: float = 0.0  # 2-norm of the gradient with respect to the layer's (first) input
-    grad_weight_norm: float | None = None  # 2-norm of the gradient with respect to all its parameters, if it has any
+    grad_norm: float = 0.0  #: 2-norm of the gradient with respect to the layer's (first) input
+    grad_weight_norm: float | None = None  #: 2-norm of the gradient with respect to all its parameters, if it has any
 
 
 def record(model: Layer, images: Array, labels: Array) -> list[Record]:

@@ -13,8 +13,8 @@ class Field:
     """What one number of a layer's output depends on, along the height of the image, in pixels of the image."""
 
     name: str
-    size: int  # of the receptive field
-    jump: int  # the distance between the fields of two neighbours
+    size: int  #: of the receptive field
+    jump: int  #: the distance between the fields of two neighbours
 
 
 def receptive_fields(model: Layer) -> list[Field]:

@@ -1,6 +1,7 @@
 """Which part of an image a prediction depends on: the gradient with respect to the pixels, Grad-CAM, and occlusion.
 
-The first two start a backward pass at the logit of one class, with the network in evaluation mode.
+The first two start a backward pass at the logit of one class, with the network in evaluation mode. Images are
+normalised, as the network takes them.
 """
 
 from __future__ import annotations

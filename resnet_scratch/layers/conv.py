@@ -24,7 +24,8 @@ class Conv2d(Layer):
     Its weight (KH, KW, C, O) is the matrix (KH*KW*C, O) as it lies in memory.
 
     `kernel_size`, `stride` and `padding` are each an int or a pair (height, width). The weights are drawn from `rng`,
-    Kaiming normal with fan_out as in torchvision's ResNets; the bias starts at zero.
+    Kaiming normal with fan_out as in torchvision's ResNets; the bias starts at zero. Raises ValueError for a
+    size that is not allowed.
     """
 
     def __init__(

@@ -49,7 +49,7 @@ def kaiming_normal(
 def kaiming_uniform(
     shape: tuple[int, ...], rng: np.random.Generator, mode: str = "fan_in", gain: float = math.sqrt(2)
 ) -> np.ndarray:
-    """Uniformly distributed weights (float32) with the same standard deviation, so within +-sqrt(3) of it."""
+    """Uniformly distributed weights (float32) of the same standard deviation s, so from -sqrt(3) s to sqrt(3) s."""
     check_rng(rng)
     bound = math.sqrt(3) * kaiming_std(shape, mode, gain)
     return rng.uniform(-bound, bound, shape).astype(np.float32)

@@ -17,6 +17,7 @@ class Linear(Layer):
     """y = x @ weight + bias, with weight (in_features, out_features) and bias (out_features,).
 
     The weights are drawn from `rng`, uniformly within +-1 / sqrt(in_features) as in PyTorch; the bias starts at zero.
+    Raises ValueError for a size below 1.
     """
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True, *, rng: np.random.Generator) -> None:

@@ -32,6 +32,9 @@ class _Pool2d(Layer):
 class MaxPool2d(_Pool2d):
     """The largest value of each window, per channel.
 
+    `kernel_size`, `stride` (None: `kernel_size`) and `padding` are numbers or pairs (height, width). Raises ValueError
+    if the padding is more than half of the kernel.
+
     Padding counts as minus infinity, but never wins, not even where all of the image's values are minus infinity. On a
     tie the first in reading order wins, as in PyTorch.
     """
@@ -80,7 +83,11 @@ class MaxPool2d(_Pool2d):
 
 
 class AvgPool2d(_Pool2d):
-    """The mean of each window, per channel. Padding counts as zeros."""
+    """The mean of each window, per channel. Padding counts as zeros.
+
+    `kernel_size`, `stride` (None: `kernel_size`) and `padding` are numbers or pairs (height, width). Raises ValueError
+    if the padding is more than half of the kernel.
+    """
 
     def forward(self, x: Array, training: bool = False) -> tuple[Array, tuple]:
         """x (N, H, W, C) -> y (N, OH, OW, C). The cache is the shape of x."""

@@ -46,6 +46,7 @@ class SubsamplePad(Layer):
 
     x (N, H, W, in_channels) -> y (N, ceil(H / stride), ceil(W / stride), out_channels), half of the new channels before
     the old ones and half after them, as in the common CIFAR implementations. It has no parameters.
+    Raises ValueError unless out_channels is at least in_channels.
 
     Source: He et al. 2015, "Deep Residual Learning", section 3.3 (A) and section 4.2.
     """

@@ -145,10 +145,10 @@ class LayerTime:
     """What one layer costs in a training step."""
 
     name: str
-    kind: str  # the name of its class
-    multiply_adds: int  # forward and backward, for the whole batch
-    forward: float = 0.0  # seconds
-    backward: float = 0.0  # seconds; the first layer's include the gradient with respect to the images
+    kind: str  #: the name of its class
+    multiply_adds: int  #: forward and backward, for the whole batch
+    forward: float = 0.0  #: seconds
+    backward: float = 0.0  #: seconds; the first layer's include the gradient with respect to the images
 
 
 def layer_times(workload: Workload, repeats: int) -> list[LayerTime]:

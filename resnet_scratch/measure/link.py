@@ -33,8 +33,8 @@ SIZES = tuple(4**k for k in range(3, 12))  # bytes: the messages that `measure_l
 class Message:
     """One call of `sum_over_processes` or `from_first_process`, in which all processes take part."""
 
-    kind: str  # "sum" or "broadcast"
-    size: int  # bytes
+    kind: str  #: "sum" or "broadcast"
+    size: int  #: bytes
 
 
 def messages_of_step(model: ResNet, image_size: int) -> list[Message]:
@@ -76,8 +76,8 @@ def _recorded() -> Iterator[list[Message]]:
 class Link:
     """What joins two processes: the network, or the program that packs and adds at its ends, or both."""
 
-    latency: float  # alpha, in seconds
-    bandwidth: float  # 1 / beta, in bytes per second
+    latency: float  #: alpha, in seconds
+    bandwidth: float  #: 1 / beta, in bytes per second
 
     def seconds(self, size: int) -> float:
         """How long one message of `size` bytes takes."""

@@ -26,13 +26,13 @@ class Event:
     none for a `backward_to_parameters`, with which a training step's backward pass ends.
     """
 
-    name: str  # dotted, such as layer1.0.conv2; relu#2 at the layer's second use
+    name: str  #: dotted, such as layer1.0.conv2; relu#2 at the layer's second use
     layer: Layer
-    direction: str  # "forward" or "backward"
+    direction: str  #: "forward" or "backward"
     inputs: tuple[Array, ...]
     outputs: tuple[Array, ...]
-    cache: Any  # that forward returned, or that backward was given
-    seconds: float  # that the call took, until the device had finished
+    cache: Any  #: that forward returned, or that backward was given
+    seconds: float  #: that the call took, until the device had finished
 
 
 @contextmanager

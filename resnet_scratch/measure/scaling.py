@@ -21,11 +21,11 @@ class Scaling:
     """One way to take training steps; medians."""
 
     processes: int
-    threads: int  # of each
-    images: int  # of a whole batch
-    seconds: float  # of a step
-    speedup: float  # its images per second, divided by those of one process in the same round
-    communication: float  # the share of its time that goes to messages and to waiting for them, 0 to 1
+    threads: int  #: of each process
+    images: int  #: of a whole batch
+    seconds: float  #: that a step takes
+    speedup: float  #: its images per second, divided by those of one process in the same round
+    communication: float  #: the share of its time that goes to messages and to waiting for them, 0 to 1
 
 
 def scaling(workload: Workload, repeats: int) -> list[Scaling]:

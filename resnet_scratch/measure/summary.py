@@ -22,10 +22,10 @@ class Row:
 
     name: str
     kind: str
-    output_shape: tuple[int, ...]  # without the batch axis
+    output_shape: tuple[int, ...]  #: without the batch axis
     parameters: int
-    multiply_adds: int  # what the layer says itself: `Layer.multiply_adds`
-    memory: int  # bytes in the layer's cache, kept until backward; an array in several caches counts in the first
+    multiply_adds: int  #: what the layer says itself: `Layer.multiply_adds`
+    memory: int  #: bytes in the layer's cache, kept until backward; an array in several caches counts in the first
 
 
 def summarise(model: Layer, image_size: int | tuple[int, int]) -> list[Row]:
@@ -76,8 +76,8 @@ def format_summary(rows: list[Row]) -> str:
 class StepMemory:
     """Bytes of device memory that a training step needs."""
 
-    kept: int  # weights, gradients and velocities; what layers keep for backward
-    gpu_peak: int  # plus what a GPU holds for a moment; an estimate, within 10 % of what was counted
+    kept: int  #: weights, gradients and velocities; what layers keep for backward
+    gpu_peak: int  #: plus what a GPU holds for a moment; an estimate, within 10 % of what was counted
 
 
 def training_memory(rows: list[Row], batch_size: int) -> StepMemory:
@@ -85,7 +85,7 @@ def training_memory(rows: list[Row], batch_size: int) -> StepMemory:
 
     At its peak a GPU also holds, for the convolution that needs most, the columns of the whole batch and
     about six arrays as large as its output (gradients of both paths of a block, a padded copy, intermediate results);
-    or, in a small batch, three copies of the largest parameters. A processor computes columns chunk by chunk.
+    or, in a small batch, three copies of the largest parameters. A CPU computes columns chunk by chunk.
     """
     kept = 3 * 4 * sum(row.parameters for row in rows) + batch_size * sum(row.memory for row in rows)
     moments = [12 * max(row.parameters for row in rows)]

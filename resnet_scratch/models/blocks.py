@@ -47,7 +47,7 @@ class Block(Layer):
 
     expansion = 1  # out_channels / width
     norm_first = False  # the branch begins with norm and ReLU, so the network needs them after its last block
-    last_norm: str | None = None  # the batch norm whose scale of 0 makes the block the identity (up to a ReLU)
+    last_norm: str | None = None  #: the batch norm whose scale of 0 makes the block the identity (up to a ReLU)
     has_shortcut = True
 
     def __init__(self, in_channels: int, width: int, stride: int, shortcut: str, rng: np.random.Generator) -> None:

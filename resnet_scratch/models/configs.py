@@ -13,16 +13,17 @@ SHORTCUTS = ("A", "B")
 
 @dataclass(frozen=True)
 class ResNetConfig:
-    """The architecture of a network, from which `build` makes the layers."""
+    """The architecture of a network, from which `build` makes the layers. Raises UserError for a value that is not
+    allowed."""
 
     name: str
-    block: str  # "basic", "relu_before_add", "bottleneck", "preact", "plain", or one that you add to resnet.BLOCKS
-    blocks: tuple[int, ...]  # the number of blocks in each stage
-    widths: tuple[int, ...]  # the channels of each stage; a bottleneck's output has four times as many
-    stem: str  # "cifar": 3x3 convolution; "patch": 4x4, stride 2; "imagenet": 7x7, stride 2, then max-pooling, stride 2
-    shortcut: str  # where the shape changes: "A" (subsample, zero-pad) or "B" (1x1 convolution); "plain" has none
-    image_size: int  # the height and width in pixels of the images that it was designed for
-    zero_init: bool = False  # every block starts as the identity: the weight of its last batch norm is 0
+    block: str  #: "basic", "relu_before_add", "bottleneck", "preact", "plain", or one that you add to resnet.BLOCKS
+    blocks: tuple[int, ...]  #: the number of blocks in each stage
+    widths: tuple[int, ...]  #: the channels of each stage; a bottleneck's output has four times as many
+    stem: str  #: "cifar": 3x3 convolution; "patch": 4x4, stride 2; "imagenet": 7x7, stride 2, then a max-pool, stride 2
+    shortcut: str  #: where the shape changes: "A" (subsample, zero-pad) or "B" (1x1 convolution); "plain" has none
+    image_size: int  #: the height and width in pixels of the images that it was designed for
+    zero_init: bool = False  #: every block starts as the identity: the weight of its last batch norm is 0
 
     def __post_init__(self) -> None:
         for name in ("name", "block"):

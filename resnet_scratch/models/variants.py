@@ -63,8 +63,9 @@ class ReluBeforeAddBlock(Block):
 class PreActBlock(Block):
     """Norm and ReLU before each convolution: y = F(x) + shortcut(x), F = conv2 . relu . bn2 . conv1 . relu . bn1.
 
-    Where shapes do not change, the shortcut is the identity all the way, with no ReLU after the addition: a signal, and
-    a gradient, reaches any block from any other unchanged.
+    Where shapes do not change, the shortcut is the identity all the way, with no ReLU after the addition. So within a
+    stage the input of a block is a term of the output of every later block, and the gradient there is a term of the
+    gradient here.
 
     Source: He et al. 2016, "Identity Mappings in Deep Residual Networks", equation 5 and figure 4(e).
     """

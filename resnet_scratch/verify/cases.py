@@ -32,10 +32,10 @@ from .definitions import Pair
 class Case(NamedTuple):
     """A layer and what its gradients are checked with."""
 
-    name: str
-    layer: Layer
-    inputs: tuple[np.ndarray, ...]
-    training: bool = True
+    name: str  #: in the report
+    layer: Layer  #: in float64
+    inputs: tuple[np.ndarray, ...]  #: of `forward`
+    training: bool = True  #: whether `forward` is called for training
 
 
 class CrossEntropy(Layer):

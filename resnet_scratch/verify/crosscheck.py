@@ -23,10 +23,10 @@ class Difference:
     """One layer on two devices. Each number is the largest |a - b|, divided by the largest |a|."""
 
     name: str
-    kind: str  # the name of the layer's class
+    kind: str  #: the name of the layer's class
     output: float
     grad_input: float
-    grad_parameters: float  # the worst of its parameters; 0 without parameters
+    grad_parameters: float  #: the worst of its parameters; 0 without parameters
 
     @property
     def worst(self) -> float:

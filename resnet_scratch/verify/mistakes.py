@@ -24,9 +24,9 @@ class Mistake:
     """A wrong backward for one kind of layer."""
 
     kind: type[Layer]
-    what: str  # is wrong
-    why: str  # people make it
-    wrong_backward: Callable[[Any, Backward, Array, Any], Any]  # (layer, right backward, grad_y, cache) -> grad_x
+    what: str  #: what is wrong
+    why: str  #: why people make it
+    wrong_backward: Callable[[Any, Backward, Array, Any], Any]  #: (layer, right backward, grad_y, cache) -> grad_x
 
 
 MISTAKES: dict[str, Mistake] = {}
@@ -36,7 +36,7 @@ def _mistake(kind: type[Layer], what: str, why: str) -> Callable:
     """Registers the function below it under its own name, with dashes."""
 
     def register(wrong_backward: Callable) -> Callable:
-        wrong_backward.__doc__ = f"{what[0].upper()}{what[1:]}: {why}."
+        wrong_backward.__doc__ = f"Mistake: {what} ({why})."
         MISTAKES[wrong_backward.__name__.replace("_", "-")] = Mistake(kind, what, why, wrong_backward)
         return wrong_backward
 

@@ -236,7 +236,7 @@ def test_lengths_that_cannot_be(tmp_path, tiny_dataset, monkeypatch):
         go(tmp_path / "run", tiny_dataset)
     resumed = storage.resume(tmp_path / "run", "cpu", dataset=tiny_dataset)
     before = resumed.settings
-    with pytest.raises(run.RunError, match=f"epochs must be at least 2, which the run in {tmp_path}/run .*; got 1"):
+    with pytest.raises(run.RunError, match=f"epochs must be at least 2: the run in {tmp_path}/run has begun .*; got 1"):
         storage.set_epochs(resumed, 1)
     storage.set_epochs(resumed, 3)  # as it was
     assert resumed.settings is before

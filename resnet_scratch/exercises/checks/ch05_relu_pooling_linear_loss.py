@@ -61,9 +61,7 @@ def task_5_2(answer: Callable) -> None:
     """`max_pool_backward`: ties by hand, then window by window in loops."""
     x = np.array([[1.0, 5, 2, 2, 0, 7, 3, 1], [3, 4, 2, 1, 7, 0, 1, 3]]).reshape(1, 2, 8, 1)
     grad_y = np.array([10.0, 20, 30, 40]).reshape(1, 1, 4, 1)
-    given = grad_y.copy(), x.copy()
-    grad_x = np.asarray(answer(*given))
-    assert (given[0] == grad_y).all() and (given[1] == x).all(), "the arguments were changed in place"
+    grad_x = np.asarray(answer(grad_y, x))
     assert grad_x.shape == x.shape, f"grad_x must have x's shape {x.shape}, got {grad_x.shape}"
     wanted = np.array([[0, 10, 20, 0, 0, 30, 40, 0], [0, 0, 0, 0, 0, 0, 0, 0]])
     mistakes = {
@@ -101,9 +99,7 @@ def task_5_2(answer: Callable) -> None:
 def task_5_3(answer: Callable) -> None:
     """`softmax`, on numbers computed by hand."""
     logits = np.log(np.array([[1.0, 2, 5], [4, 4, 2]]))
-    given = logits.copy()
-    got = np.asarray(answer(given))
-    assert (given == logits).all(), "logits was changed in place; make a new array"
+    got = np.asarray(answer(logits))
     assert got.shape == (2, 3), f"the probabilities must have the shape of the logits, (2, 3), got {got.shape}"
     rows, columns = np.array([[8.0], [10]]), np.array([5.0, 6, 7])
     odds = np.exp(logits)
@@ -143,10 +139,7 @@ def task_5_4(answer: Callable) -> None:
 
     wanted = numerical_gradient(loss, logits)
     p = probabilities(logits)
-    given, given_labels = p.copy(), labels.copy()
-    got = np.asarray(answer(given, given_labels))
-    assert (given == p).all(), "the probabilities were changed in place: copy them first"
-    assert (given_labels == labels).all(), "the labels were changed in place"
+    got = np.asarray(answer(p, labels))
     assert got.shape == wanted.shape, f"the gradient must have shape {wanted.shape}, got {got.shape}"
     one_hot = np.eye(3)[labels]
     mistakes = {

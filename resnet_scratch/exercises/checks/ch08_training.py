@@ -21,8 +21,6 @@ def task_8_1(answer: Callable) -> None:
     wanted_w, wanted_v = np.array([[1.4, -3.72, 0.49]]), np.array([[6.0, -2.8, 5.1]])
     arrays = [array.copy() for array in given]
     new_w, new_v = _two_arrays(answer(*arrays, rate, momentum, decay), w.shape)
-    for name, array, before in zip(("w", "grad", "velocity"), arrays, given):
-        assert (array == before).all(), f"{name} was changed in place; make new arrays, without += and -="
     g = grad + decay * w
     inside = momentum * velocity + rate * g
     told = f"for w {w[0]}, grad {grad[0]}, velocity {velocity[0]}, rate {rate}, momentum {momentum}, decay {decay}:"
@@ -119,10 +117,9 @@ def task_8_3(answer: Callable) -> None:
         ((2, 6, 5, 1), 5, [(0, 2), (5, 4)]),
     ):
         images = np.random.default_rng(0).uniform(0.5, 1, (N, H, W, C))
-        before, half = images.copy(), size // 2
+        half = size // 2
         got = np.asarray(answer(images, np.array(centres), size))
         case = f"images of {H}x{W} pixels, size {size}, centres {centres}:"
-        assert (images == before).all(), "the images were changed in place; work on a copy"
         assert got.shape == images.shape, f"the shape must stay {images.shape}, got {got.shape}"
         changed = got != images
         assert (changed.all(-1) == changed.any(-1)).all(), f"{case} all channels of a pixel are hidden together"

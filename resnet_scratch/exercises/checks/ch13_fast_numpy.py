@@ -135,9 +135,7 @@ def task_13_4(answer: Callable) -> None:
         x, weight = rng.standard_normal(shape), rng.standard_normal((*kernel_size, shape[3], O))
         expected = convolution(x, weight, None, stride, padding)
         case = f"x {shape}, weight {weight.shape}, stride {stride}, padding {padding}"
-        given = x.copy()
-        got = np.asarray(answer(given, weight, stride, padding))
-        assert np.array_equal(given, x), f"{case}: x was changed in place"
+        got = np.asarray(answer(x, weight, stride, padding))
         assert got.shape == expected.shape, f"{case}: y must be {expected.shape}, got {got.shape}"
         assert got.dtype == x.dtype, f"{case}: y must have the dtype of x, {x.dtype}, got {got.dtype}"
         only_last = np.zeros_like(weight)
@@ -174,10 +172,8 @@ def task_13_5(answer: Callable) -> None:
         for oh, ow, kh, kw, h, w in sorted(terms, key=lambda term: term[2:4]):
             last[:, h, w] = grad_y[:, oh, ow] @ weight[kh, kw].T
         case = f"x {shape}, weight {weight.shape}, stride {stride}, padding {padding}"
-        given = grad_y.copy()
-        got = answer(given, x, weight, stride, padding)
+        got = answer(grad_y, x, weight, stride, padding)
         assert isinstance(got, (tuple, list)) and len(got) == 2, f"{case}: return two arrays, (grad_x, grad_weight)"
-        assert np.array_equal(grad_y, given), f"{case}: grad_y was changed; others may still need it"
         for (name, wanted), array in zip(expected.items(), got):
             hint = "; is the padding cut off?" if name == "grad_x" else ""
             assert array.shape == wanted.shape, f"{case}: {name} must be {wanted.shape}, got {array.shape}{hint}"

@@ -8,6 +8,10 @@ from typing import Any
 import numpy as np
 
 
+class ArgumentChanged(AssertionError):
+    """An answer changed an array that it was given."""
+
+
 def compare(got: Any, wanted: Any, mistakes: Mapping[str, Any], what: str, only_mistakes: bool = False) -> None:
     """Raise AssertionError if an answer is wrong. The message names the first of the `mistakes` (what to tell the
     student, and the result of that mistake) with the same result, and gives the numbers. `what` says what these are.
