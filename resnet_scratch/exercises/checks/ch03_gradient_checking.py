@@ -98,7 +98,7 @@ def task_3_3(answer: Callable) -> None:
     for name in ("input", "weight", "bias"):
         assert name in got, f'for Linear the keys are "input", "weight" and "bias"; {name!r} is missing'
     assert len(got) == 3, f'for Linear the keys are "input", "weight" and "bias", got {sorted(got)}'
-    right = {"input": g @ layer.weight.value.T, "weight": x.T @ g, "bias": g.sum(0)}
+    right = {"input": g @ before["weight"].T, "weight": x.T @ g, "bias": g.sum(0)}
     for name, numerical in right.items():
         analytic = numerical if name != "bias" else g.mean(0)  # the planted mistake
         pair = got[name]
@@ -111,7 +111,7 @@ def task_3_3(answer: Callable) -> None:
             "the numerical gradient is zero: the loss did not notice the change. Did you pass a copy?": 0 * numerical,
             "your numerical gradient is that of backward; compute it from the forward pass": analytic,
             "L is the sum of y * g, not their mean": numerical / g.size,
-            "L must contain g: with the sum of the outputs alone, every g is 1": _ones(x, weight, g)[name],
+            "L must contain g: with the sum of the outputs alone, every g is 1": _ones(x, before["weight"], g)[name],
             "the sign is wrong": -numerical,
         }
         compare(pair[1], numerical, mistakes, f"{told} (numerical)")
