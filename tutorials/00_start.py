@@ -77,9 +77,9 @@ plt.show()
 # ## The network
 #
 # ResNet-8 is one convolution, then three blocks of two convolutions, each with a shortcut around it, then a linear
-# layer. An image goes in and ten numbers come out, one for each class. The largest number is the network's answer. (The
-# 8 in the name counts the convolutions and the linear layer. The next cell counts every layer, and the *multiply-adds*:
-# a multiplication and the addition of its product.)
+# layer. An image goes in and ten numbers come out, one for each class. The class with the largest number is the
+# network's answer. (The 8 in the name counts the convolutions and the linear layer. The next cell counts every layer,
+# and the *multiply-adds*: each is a multiplication followed by an addition.)
 
 # %%
 model = build("resnet8", len(dataset.classes), rng=np.random.default_rng(0))
@@ -112,7 +112,7 @@ print(inspect.getsource(train))
 # true class. Suppose it gives the same probability to all ten classes. What is the loss? Write the number down.
 #
 # An untrained network comes close to that, but it is a little worse: its weights are random, so it prefers some classes
-# for no reason. The next cell computes both, and compares your prediction with $-\log(1/10)$.
+# for no reason. The next cell computes both losses, and says whether your prediction is right.
 
 # %%
 prediction = None  # your prediction, such as 1.5
@@ -121,10 +121,11 @@ recipe = find("shapes")
 with closing(training_batches(dataset, recipe.batch_size, seed=0)) as batches:
     first = next(train(model, SGD(model.parameters()), batches, lambda step: 0.0, total_steps=1))  # rate 0: no update
 uniform = np.log(len(dataset.classes))
-print(f"all classes equally likely: -log(1/10) = {uniform:.2f}; loss of the first batch: {float(first.loss):.2f}")
+print(f"all classes equally likely: {uniform:.2f}; loss of the first batch: {float(first.loss):.2f}")
 if prediction is not None:
+    right = abs(prediction - uniform) < 0.05
     print(
-        "your prediction is right" if abs(prediction - uniform) < 0.05 else "your prediction is off: compute -log(1/10)"
+        "your prediction is right" if right else "your prediction is off: what is p if all classes are equally likely?"
     )
 assert uniform - 0.1 < float(first.loss) < uniform + 1, "an untrained network is close to guessing, and rather worse"
 
@@ -233,8 +234,9 @@ task("0.3")
 # certain and wrong?</summary>
 #
 # If the true class gets the probability $p \to 0$, then $-\log p \to \infty$: there is no limit to how bad a single
-# image can be. So an untrained network that prefers some classes at random has a larger loss than one that gives each
-# class 1/10, although both are right equally often.
+# image can be. And $-\log$ is convex: where the true class gets less than 1/10, the loss grows by more than it falls
+# where the true class gets as much more. That is why an untrained network that prefers some classes at random has a
+# larger loss than one that gives each class 1/10, although both are right equally often.
 #
 # </details>
 #

@@ -12,7 +12,7 @@
 # chain rule answers it. This tutorial starts with the chain rule on single numbers, goes on to arrays, and then derives
 # the gradients of a convolution. At the end, a network learns with the convolution that you wrote.
 #
-# At the end you will be able to
+# By the end you will be able to
 #
 # * draw a computational graph, and compute gradients backward through it;
 # * say what forward, cache and backward promise each other, and why gradients add where a value forks;
@@ -117,12 +117,14 @@ plt.show()
 # No step had to know the whole graph. That makes it possible to write a network as *layers*, each with a forward and a
 # backward. All layers of this library keep the same contract:
 #
-# * `forward(x)` returns `(y, cache)`. The cache holds whatever backward will need. For $L = e^2$ that is $e$.
+# * `forward(x, training)` returns `(y, cache)`. The cache holds whatever backward will need. For $L = e^2$ that is
+#   $e$. (Most layers ignore `training`. It is for those that work differently in training, such as batch norm (04).)
 # * `backward(grad_y, cache)` receives `grad_y`, the gradient of the loss with respect to the layer's output $y$. It has
 #   $y$'s shape. We also write $g$ for it: the *upstream gradient*.
 # * It returns `grad_x`, the gradient with respect to the layer's input $x$. It has $x$'s shape. If the layer has
 #   weights, it also stores their gradients.
-# * It never changes `grad_y`. The sum $s = u + x$ passes the same array to two receivers.
+# * It never changes `grad_y`, because another layer may be given the same array: the sum $s = u + x$ passes it to
+#   two.
 #
 # Why backward, and not forward? You could also follow a change of $w$ forward to $L$. That takes one pass per weight. A
 # backward pass computes the gradients of all weights at once, at about the cost of two or three forward passes
@@ -251,7 +253,7 @@ A = conv(np.eye(9).reshape(9, 3, 3, 1)).reshape(9, 4).T  # column p: the output 
 
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.6), width_ratios=[9, 4])
 draw_numbers(axes[0], A, "A", [((0, 4, 4, 1), ORANGE)], shade=True)
-axes[0].set(xlabel="pixel of x; number 4 is the centre", ylabel="element of y")
+axes[0].set(xlabel="pixel of x, counted from 0; 4 is the centre", ylabel="element of y")
 draw_numbers(axes[1], A.T, "its transpose", [((4, 0, 1, 4), ORANGE)], shade=True)
 axes[1].set(xlabel="element of y", ylabel="pixel of x")
 plt.show()
@@ -317,8 +319,8 @@ assert counts.max() < 4, "the centre pixels are in four windows; their sums are 
 
 # %% [markdown]
 # **This is wrong, and there is no warning.** The centre pixels are in four windows and should count 4. NumPy first
-# computes all the sums, each from the old number, and then writes them into the view. Sums that belong to the same memory
-# overwrite one another, so all but one addition are lost. If a view has overlaps, only read from it.
+# computes all the sums, each from the old number, and then writes them into the view. Sums that belong to the same
+# memory overwrite one another, so all but one of the additions are lost. If a view has overlaps, only read from it.
 #
 # `np.add.at` adds one number after another and gives the right result, slowly. There is a better way.
 
@@ -326,8 +328,8 @@ assert counts.max() < 4, "the centre pixels are in four windows; their sums are 
 task("2.3")
 
 # %% [markdown]
-# The library's version loops over the KH x KW positions *in* the kernel. At one position, the pixels of all windows are
-# different pixels, so one slice addition is safe. For a 3x3 kernel there are nine, whatever the size of the image.
+# The library's version loops over the KH x KW positions *in* the kernel. At one position, no two windows read the same
+# pixel, so one slice addition is safe. A 3x3 kernel takes nine of them, whatever the size of the image.
 
 # %%
 print(inspect.getsource(col2im))
@@ -403,7 +405,8 @@ assert np.array_equal(answer, grad_x), "the same grad_x for the third time"
 print(inspect.getsource(Conv2d._backward_as_convolution))
 
 # %% [markdown]
-# **Predict.** Which way is faster for a layer with 16 channels?
+# **Predict, then run:** how many times as fast as the definition is it, for a layer with 16 channels? (`race` runs both
+# in turn, seven times each.)
 
 # %%
 layer = Conv2d(16, 16, 3, padding=1, bias=False, rng=np.random.default_rng(0))

@@ -12,7 +12,7 @@
 # backward pass is right. You have to compare it with what the forward pass really does. This tutorial builds that
 # comparison, shows how it can be fooled, and uses it to find planted mistakes.
 #
-# At the end you will be able to
+# By the end you will be able to
 #
 # * differentiate any function numerically, with a step that is neither too large nor too small;
 # * explain why a gradient check needs float64, central differences and a random upstream gradient;

@@ -12,7 +12,7 @@
 # the first one that most people get wrong, because every output depends on every number of its channel, in all images
 # of the batch.
 #
-# At the end you will be able to
+# By the end you will be able to
 #
 # * compute batch norm by hand, and derive its backward pass step by step and as one formula;
 # * say what the formula means: which directions it removes from a gradient, and why;
@@ -102,8 +102,8 @@ for scale, (without, with_norm) in sizes.items():
 # ## The forward pass by hand
 #
 # Take one channel of two images with 2x2 pixels each. That is eight numbers, say 1, 2, ..., 8. All eight share one mean
-# and one variance. **Compute them** before you run the cell. The mean is 4.5; what is the mean of the squared distances
-# from it?
+# and one variance. The mean is 4.5. **Compute the variance** before you run the cell: what is the mean of the squared
+# distances from 4.5?
 
 # %%
 x = np.arange(1.0, 9.0)
@@ -328,10 +328,8 @@ print(inspect.getsource(BatchNorm2d.backward))
 #    = s \, \Big( I - \tfrac{1}{M} \mathbf{1} \mathbf{1}^T - \tfrac{1}{M} \hat{x} \hat{x}^T \Big) $$
 #
 # The vectors $\mathbf{1} / \sqrt{M}$ and $\hat{x} / \sqrt{M}$ have length 1 (the second one almost, because of
-# $\varepsilon$). They are perpendicular, because $\sum_i \hat{x}_i = 0$. So the bracket is a **projection**: it removes
-# the part of a vector along $\mathbf{1}$ and the part along $\hat{x}$, and leaves the rest as it is. $J$ is symmetric,
-# so backward, which multiplies by $J^T$, does the same. **Predict, then run:** what is $J \mathbf{1}$? What is
-# $J \hat{x}$, almost? What are the eigenvalues of the bracket, the numbers by which it multiplies some vector?
+# $\varepsilon$). They are perpendicular, because $\sum_i \hat{x}_i = 0$. **Predict, then run:** what is $J \mathbf{1}$?
+# What is $J \hat{x}$, almost? What are the eigenvalues of the bracket, the numbers by which it multiplies some vector?
 
 # %%
 M = len(x)
@@ -346,8 +344,12 @@ draw_jacobian(jacobian, g, by_formula / gamma / s)
 plt.show()
 
 # %% [markdown]
-# Two eigenvalues are 0, the others are 1. Batch norm discards two facts about each channel, its mean and its size. So
-# no gradient can ask for a change of these two. That is all the formula says.
+# Two eigenvalues are 0, the others are 1. So the bracket is a **projection**: it removes the part of a vector along
+# $\mathbf{1}$ and the part along $\hat{x}$, and leaves the rest as it is. $J$ is symmetric, so backward, which
+# multiplies by $J^T$, does the same.
+#
+# Batch norm discards two facts about each channel, its mean and its size. So no gradient can ask for a change of these
+# two. That is all the formula says.
 #
 # For $M = 3$ you can see it. Subtract the mean: three numbers with the sum 0 lie in a plane. Divide by the standard
 # deviation: in this plane, they now lie on a circle of radius $\sqrt{3}$. So batch norm maps the whole space to a
@@ -402,8 +404,8 @@ assert missing[2048, "around 0"] < 0.05, "for independent numbers around 0, the 
 assert missing[2048, "around 1"] > 0.8, "what the gradients have in common does not"
 
 # %% [markdown]
-# For gradients around 0 the terms do become small. But the gradients of a batch have something in common; that is
-# what training is about. The two terms remove the part that they share and that batch norm cannot see. Without them,
+# For gradients around 0 the terms do become small. But the gradients of a batch have something in common; that is what
+# training is about. The two terms remove what the gradients have in common, which batch norm cannot see. Without them,
 # training could push the mean of a channel further and further, and the loss would not change. Section 2 of Ioffe and
 # Szegedy's paper describes how a bias grows without end in this way.
 #
@@ -642,9 +644,9 @@ assert accuracies[2][1] > accuracies[2][0], "with two, fixed averages serve bett
 # With one image per batch, the network does no better than guessing, which gets 25 %, because batch norm subtracts the
 # brightness of each image. (A trace is left: with zero padding, the border of a bright image differs more from its
 # middle, see 06. This network does not find it.) In evaluation the brightness gets through, but the network was never
-# trained for that. With two images, the network can only compare them. That is enough to learn what is bright, and in
-# evaluation fixed averages serve it better. None of this raises an error. Real images differ in more than brightness,
-# so there the effect is smaller, but it is the same effect.
+# trained for that: it can do far worse than guessing. With two images, the network can only compare them. That is
+# enough to learn what is bright, and in evaluation fixed averages serve it better. None of this raises an error. Real
+# images differ in more than brightness, so there the effect is smaller, but it is the same effect.
 #
 # What helps? Use larger batches, if there is memory for them. With several devices, compute the statistics over the
 # batches of all of them (*synchronised batch norm*). Or use a normalisation that does not look at the batch at all: over

@@ -11,7 +11,7 @@
 # These are the small layers, and the loss. Each is a few lines forward and a few lines backward. Each also has one spot
 # where it is easy to go wrong: a kink, a tie, a transpose, an overflow.
 #
-# At the end you will be able to
+# By the end you will be able to
 #
 # * derive the backward pass of ReLU, of max and average pooling, and of a linear layer;
 # * say what happens at a kink and at a tie, and why it hardly matters;
@@ -160,10 +160,10 @@ print()
 print(inspect.getsource(MaxPool2d.forward))
 
 # %% [markdown]
-# `pad` gets minus infinity. The loop takes one position in the window at a time, for all windows at once, and notes in
-# `winner` at which position each window's largest value was: this is what backward compares with `k`. Because of the
-# strict `>`, a later value that is only as large as an earlier one does not win. (`first` matters only if a whole
-# window is minus infinity.)
+# `pad` gets minus infinity. The loop takes one position in the window at a time, for all windows at once, and records
+# in `winner` the position of each window's largest value, which backward compares with `k`. Because of the strict `>`,
+# a later value that is only as large as an earlier one does not win. (`first` matters only if a whole window is minus
+# infinity.)
 #
 # ## Average pooling
 #
@@ -210,15 +210,15 @@ assert np.allclose(linear.bias.grad, g.sum(0)), "the bias is added to every row,
 print(inspect.getsource(Linear.backward))
 
 # %% [markdown]
-# ## Softmax and cross-entropy in one page
+# ## Softmax and cross-entropy on one page
 #
 # The network's outputs $z_1, \dots, z_K$, the **logits**, become probabilities by **softmax**:
 #
 # $$ p_k = \frac{e^{z_k}}{\sum_j e^{z_j}} $$
 #
 # They are positive and sum to 1. Only the differences between logits count: adding the same number to all of them
-# multiplies numerator and denominator by the same factor. **Predict, then run:** what does the formula give, as it is,
-# for logits of 1000?
+# multiplies numerator and denominator by the same factor. **Predict, then run:** what does the formula give, as it
+# stands, for logits of 1000?
 
 # %%
 large = np.array([[1000.0, 999.0, 0.0]])
@@ -274,9 +274,9 @@ task("5.4")
 
 # %%
 fig, ax = plt.subplots(figsize=(7.5, 2.2), layout="constrained")
-boxes = {"z": (0, 0), "softmax": (2, 0), "-log p[t]": (4.4, 0), "L": (6.4, 0)}
-draw_graph(ax, boxes, [("z", "softmax", ""), ("softmax", "-log p[t]", "p"), ("-log p[t]", "L", "")])
-backward = {("L", "-log p[t]"): "1", ("-log p[t]", "softmax"): "-1 / p[t]", ("softmax", "z"): "p - one-hot"}
+boxes = {"z": (0, 0), "p": (3, 0), "L": (6, 0)}
+draw_graph(ax, boxes, [("z", "p", "softmax"), ("p", "L", "-log p[t]")])
+backward = {("L", "p"): "-1 / p[t]", ("p", "z"): "p - one-hot"}
 draw_graph(ax, boxes, [(*edge, "") for edge in backward], colour=BACKWARD, bend=dict.fromkeys(backward, -0.4))
 for (start, end), text in backward.items():
     ax.text((boxes[start][0] + boxes[end][0]) / 2, -0.85, text, color=BACKWARD, ha="center")
@@ -341,9 +341,9 @@ for classes in (10, 100, 1000):
 # ## Milestone: your own layers learn the shapes
 #
 # Convolution, batch norm, ReLU, softmax and the gradient of the loss are now yours. `milestone` builds a small ResNet
-# whose layers and loss call your answers to these tasks and to 5.3 and 5.4, and trains it to tell circles, stripes and
-# checkers apart. The library's own network takes the first five steps alongside it, from the same weights. (The
-# residual block and the update are still the library's, until tutorial 08.)
+# whose layers and loss call your answers to tasks 0.1, 0.2, 1.4, 2.2, 2.3, 4.1 to 4.3, 5.3 and 5.4, and trains it to
+# tell circles, stripes and checkers apart. The library's own network takes the first five steps alongside it, from the
+# same weights. (The residual block and the update are still the library's, until tutorial 08.)
 
 # %%
 milestone(5, solutions(), steps=20 if FAST else 400)
@@ -372,7 +372,7 @@ milestone(5, solutions(), steps=20 if FAST else 400)
 # check fails. Is the layer wrong?</summary>
 #
 # Probably not. Integer images contain many equal neighbours, so many windows have ties. At a tie the maximum has a
-# kink: central differences see half of the slope of each of the tied pixels, and backward gives all of it to one. The
+# kink: central differences give each of the tied pixels half of the slope, and backward gives all of it to one. The
 # library's checker leaves such pixels out, and fails if they are more than a quarter (03). Check with random real
 # numbers, which have no ties, and test the rule for ties by itself.
 #

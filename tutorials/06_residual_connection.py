@@ -12,7 +12,7 @@
 # what its gradient is, and why it matters which layers come after it. By the end you will have written a residual block
 # of your own.
 #
-# At the end you will be able to
+# By the end you will be able to
 #
 # * explain why a deeper network should not be worse than a shallow one, and how shortcuts let it copy the shallow one;
 # * derive the gradient of $y = x + F(x)$, and show that it does not vanish even where $F$ passes nothing on;
@@ -40,6 +40,7 @@ from resnet_scratch.layers.residual import add_gradients
 from resnet_scratch.models import build
 from resnet_scratch.models.blocks import BasicBlock, PlainBlock, make_shortcut
 from resnet_scratch.models.variants import PreActBlock, ReluBeforeAddBlock
+from resnet_scratch.verify.mistakes import planted
 
 # %% [markdown]
 # In this chapter $g = \partial L / \partial y$ is the upstream gradient, which `backward` is given as `grad_y`.
@@ -93,9 +94,10 @@ for block_class in (PlainBlock, BasicBlock):
     assert (same, forgotten) == ((True, False) if block_class is BasicBlock else (False, True))
 
 # %% [markdown]
-# The plain block outputs zeros and has forgotten the images. The residual block passes its input on, and from there it
-# can learn small changes. Some training recipes start like this on purpose (Goyal et al. 2017, section 5.1). In this
-# library it is the option `zero_init` of `ResNetConfig`.
+# The plain block outputs zeros and has forgotten the images. The residual block passes its input on. (`BasicBlock` ends
+# with a ReLU, as you will see. It changes nothing here, because its input comes from a ReLU and is never negative.)
+# From there it can learn small changes. Some training recipes start like this on purpose (Goyal et al. 2017, section
+# 5.1). In this library it is the option `zero_init` of `ResNetConfig`.
 #
 # ## The gradient, in one dimension
 #
@@ -375,16 +377,9 @@ assert report, "the block's backward must agree with its forward"
 
 
 # %%
-class ShortcutForgotten(BasicBlock):
-    """A planted mistake: backward forgets that x also went through the shortcut."""
-
-    def backward(self, grad_y, cache):
-        through_both = super().backward(grad_y, cache)
-        return through_both - self.relu2.backward(grad_y, cache[-1])
-
-
-wrong = ShortcutForgotten(3, 3, 1, "A", np.random.default_rng(2)).astype(np.float64)
-report = gradcheck(wrong, np.random.default_rng(3).standard_normal((2, 5, 6, 3)))
+block = BasicBlock(3, 3, 1, "A", np.random.default_rng(2)).astype(np.float64)
+with planted("block-forgets-shortcut"):
+    report = gradcheck(block, np.random.default_rng(3).standard_normal((2, 5, 6, 3)))
 print("\n".join(f"{t.name:12} {'FAILED' if t.problem else 'ok'}" for t in report.tensors))
 failed = [t.name for t in report.tensors if t.problem]
 assert failed == ["input"], "only the gradient with respect to the input is wrong"
@@ -467,7 +462,7 @@ for network, widths in (("resnet20, on CIFAR-10", (16, 32, 64)), ("resnet18, on 
 
 # %% [markdown]
 # Does the choice matter? For ResNet-34 on ImageNet, the paper (table 3) has these top-1 errors, the share of validation
-# images whose most probable class is wrong (averaged over ten crops of each image):
+# images whose most probable class is wrong. (The probabilities are averaged over ten crops of each image.)
 #
 # | shortcut | error |
 # |---|---|
@@ -587,8 +582,9 @@ assert shares["(c) ReLU before"] == 0, "relu(...) is never negative"
 def share_between_images(block, signal):
     """How much of the variance of the output of the block's first convolution differs between images, from 0 to 1."""
     if isinstance(block, PreActBlock):  # there, batch norm and ReLU come first
-        signal = block.relu1.forward(block.bn1.forward(signal, True)[0], True)[0]
-    h, _ = block.conv1.forward(signal, True)
+        signal, _ = block.bn1.forward(signal, training=True)
+        signal, _ = block.relu1.forward(signal, training=True)
+    h, _ = block.conv1.forward(signal, training=True)
     return float(h.var(axis=0).mean() / h.var(axis=(0, 1, 2)).mean()), h
 
 
@@ -616,10 +612,10 @@ assert between["(c) ReLU before"] < between["(e) pre-activation"] - 0.1, "the fr
 # | (c) ReLU before the addition | 7.84 % |
 # | (e) pre-activation | 6.37 % |
 #
-# They explain (c) as you have seen: the branch is never negative, so the forward signal only grows, and this "may impact
-# the representational ability". The networks `article` and `article-relu-after-add` of this library differ only in
-# where the last ReLU is. Train each with `resnet-scratch train --model`; then `resnet-scratch compare` draws both runs
-# in one figure.
+# They explain (c) as you have seen: the branch is never negative, so the forward signal only grows, and this "may
+# impact the representational ability". Two small networks of this library differ only in where the last ReLU is:
+# `article` has it before the addition, as in (c), and `article-relu-after-add` after it, as in (a). Train each with
+# `resnet-scratch train --model`; then `resnet-scratch compare` draws both runs in one figure.
 #
 # ## The way back through many blocks
 #
@@ -646,7 +642,7 @@ for kind, names in BRANCHES.items():
     total = signals[0].astype(np.float64)
     for block, h in zip(blocks, signals):
         for name in names:
-            h, _ = getattr(block, name).forward(h, True)
+            h, _ = getattr(block, name).forward(h, training=True)
         total += h
     difference = np.abs(total - signals[-1]).max() / np.abs(signals[-1]).max()
     print(f"{kind:20} x_0 + sum of branches differs from x_D by at most {difference:.1e} of the largest number")

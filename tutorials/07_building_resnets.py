@@ -51,11 +51,10 @@ for name in ("resnet20", "resnet110", "resnet18", "resnet152"):
     print(CONFIGS[name])
 
 # %% [markdown]
-# `block` is what is stacked: a `"basic"` block has two 3x3 convolutions, a `"bottleneck"` has three convolutions of 1x1,
-# 3x3 and 1x1. `blocks` is the number of blocks in each **stage**, and `widths` is the number of channels of its 3x3
-# convolutions; a bottleneck's output has four times as many.
-# `stem` is what comes before the first stage. From one stage to the next, the height and width of the image are halved
-# and the channels are doubled.
+# `block` is what is stacked: a `"basic"` block has two 3x3 convolutions, a `"bottleneck"` has three convolutions of
+# 1x1, 3x3 and 1x1. `blocks` is the number of blocks in each **stage**, and `widths` is the number of channels of the
+# 3x3 convolutions in each stage; a bottleneck's output has four times as many. `stem` is what comes before the first
+# stage. From one stage to the next, the height and width of the image are halved and the channels are doubled.
 #
 # This code turns a configuration into a network. (`expansion` is 4 for bottlenecks and 1 for other blocks. `norm_first`
 # is true for the pre-activation blocks of 06. With these, the stem's batch norm and ReLU move to after the last block.)
@@ -74,7 +73,8 @@ plt.show()
 # %% [markdown]
 # Read it row by row. A box gives the window of a convolution, its number of channels, and "/2" if its stride is 2. The
 # green line over a block is its shortcut: solid for the identity, dashed where the shape changes. The cuboids on the
-# right show the output of each row, with its height, width and channels to scale: it gets smaller and deeper.
+# right show the output of each row, with its height, width and channels to scale. From row to row, the output gets
+# smaller and deeper.
 #
 # Everything else is inherited: a `ResNet` is a `Sequential` of named layers. Here is ResNet-8, the smallest one in this
 # library. Its weights are drawn by a random generator that *you* pass in, so the same seed gives the same network.
@@ -91,7 +91,8 @@ assert same, "all randomness comes from the generator"
 
 # %% [markdown]
 # **Predict, then run.** The next cell sends one 32x32 image through the network and prints the shape after each layer.
-# What is the shape after `layer2.0.conv1`? Which layer has the most parameters?
+# What is the shape after `layer2.0.conv1`? Which layer has the most parameters? (The last column is the memory that a
+# layer's cache adds. A convolution keeps only its input, which is there anyway, so it adds nothing.)
 
 # %%
 rows = summarise(model, image_size=32)
@@ -229,7 +230,7 @@ plt.show()
 
 # %% [markdown]
 # From 50 layers on, the block is the **bottleneck**: a 1x1 convolution reduces the channels to a quarter, a 3x3
-# convolution works there, and another 1x1 convolution expands them again. Apart from the third convolution, its
+# convolution works on these, and another 1x1 convolution expands them again. Apart from the third convolution, its
 # batch norm and the ReLU before it, the forward pass is that of the basic block:
 
 # %%
@@ -255,7 +256,8 @@ for label, block in (
 # The bottleneck handles 256 channels for the price of a basic block with 64. (For a convolution with stride 1, the number
 # of weights equals the number of multiply-adds per pixel. Can you say why?)
 #
-# Now compare with the paper's table 1. **Predict, then run.** Which of these numbers will not agree?
+# Now compare our multiply-adds with the paper's table 1. **Predict, then run:** for which networks will they not agree:
+# those with basic blocks (18 and 34 layers), or those with bottlenecks (50 and more)?
 
 # %%
 # multiply-adds in units of 10^9: He et al. 2015, table 1; parameters: torchvision's documentation of its models
@@ -441,7 +443,8 @@ print(f"{'':18} {'layers':>6} {'parameters':>11} {'multiply-adds':>14} {'memory'
 for config in candidates:
     network = build(config, rng=np.random.default_rng(0))
     rows = summarise(network, 32)
-    parameters, work, memory = (sum(getattr(r, f) for r in rows) for f in ("parameters", "multiply_adds", "memory"))
+    parameters = sum(row.parameters for row in rows)
+    work, memory = sum(row.multiply_adds for row in rows), sum(row.memory for row in rows)
     print(f"{config.name:18} {count_layers(network):6} {parameters:11,} {work / 1e6:12.1f} M {memory / 1e6:5.2f} MB "
           f"{convolution_fields(network)[-1]:5}")  # fmt: skip
 
@@ -455,8 +458,8 @@ task("7.5")
 # %% [markdown]
 # ## Questions to think about
 #
-# <details><summary>For a convolution with stride 1 and "same" padding, why is the number of weights equal to the number
-# of multiply-adds per pixel?</summary>
+# <details><summary>For a convolution with stride 1, and padding that keeps the size, why is the number of weights equal
+# to the number of multiply-adds per pixel?</summary>
 #
 # At each output position, every weight of every kernel is used exactly once.
 #

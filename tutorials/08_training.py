@@ -13,7 +13,7 @@
 # batch size, the optimizer, the schedule, weight decay, the initial weights and augmentation. It also teaches the
 # craft: what to try first, and how to read a loss curve.
 #
-# At the end you will be able to
+# By the end you will be able to
 #
 # * carry out one step of training by hand, and predict how much the loss will fall;
 # * derive the largest stable learning rate of SGD, with and without momentum;
@@ -229,10 +229,10 @@ print(inspect.getsource(SGD.update))
 
 # %% [markdown]
 # What does momentum do beyond making the steps longer? A fair comparison gives all runs the same effective learning
-# rate. Let it be 0.15, which is above the limit of 0.1. **Predict:** which of the three paths will reach the minimum?
+# rate. Let it be 0.25, which is above the limit of 0.1. **Predict:** which of the three paths will reach the minimum?
 
 # %%
-pairs = ((0.15, 0.0), (0.075, 0.5), (0.03, 0.8))
+pairs = ((0.25, 0.0), (0.125, 0.5), (0.05, 0.8))
 paths = {f"learning rate {rate}, momentum {momentum}": roll(rate, momentum) for rate, momentum in pairs}
 fig, axes = plt.subplots(1, 3, figsize=(8, 2.6), layout="constrained", sharey=True)
 plot_paths(axes, paths, CURVATURES)
@@ -243,8 +243,8 @@ for name, distance in zip(paths, distances):
 assert distances[0] > 1e6 and max(distances[1:]) < 0.1, "only momentum survives an effective rate above the limit"
 
 # %% [markdown]
-# Along the flat direction all three runs move alike. Along the steep one the jumps of plain SGD grow, and momentum
-# cancels them. So with momentum the limit must be a different one. Find it:
+# Along the flat direction all three runs move alike. Along the steep one the jumps of plain SGD grow. With momentum 0.5
+# they shrink, although 0.125 is above that limit too. So with momentum the limit must be a different one. Find it:
 
 # %% tags=["task"]
 task("8.4")
@@ -256,11 +256,11 @@ task("8.4")
 # $$ w_{t+1} = (1 + \mu - \eta\lambda) \, w_t - \mu \, w_{t-1}, \qquad\text{and}\quad w_t = z^t \quad\text{solves it if}
 # \quad p(z) = z^2 - (1 + \mu - \eta\lambda) \, z + \mu = 0. $$
 #
-# Every solution is a combination of powers of the two roots, so $w_t$ tends to 0 from every start exactly if $|z| < 1$
-# for both. For a small $\eta$ that holds. When does a root leave the unit circle, $|z| = 1$, as $\eta$ grows? The
-# product of the roots is $\mu < 1$. So two complex roots, which have the same absolute value, stay inside, and a real
-# root can leave only through $1$ or $-1$. But $p(1) = \eta\lambda > 0$, and $p(-1) = 2 (1 + \mu) - \eta\lambda$ is
-# positive exactly if
+# Every solution is a combination of powers of the two roots (with $t z^t$ if they are equal), so $w_t$ tends to 0 from
+# every start exactly if $|z| < 1$ for both. For a small $\eta$ that holds: the roots are close to 1 and $\mu$, and both
+# are below 1. When does a root leave the unit circle, $|z| = 1$, as $\eta$ grows? The product of the roots is
+# $\mu < 1$. So two complex roots, which have the same absolute value, stay inside, and a real root can leave only
+# through $1$ or $-1$. But $p(1) = \eta\lambda > 0$, and $p(-1) = 2 (1 + \mu) - \eta\lambda$ is positive exactly if
 #
 # $$ \boxed{\eta < \frac{2 (1 + \mu)}{\lambda}} $$
 #
@@ -383,8 +383,8 @@ if not FAST:
 # | falls, but ends high | the rate does not go down, or the network is too small | a schedule; a larger network |
 # | training loss falls, test loss rises | overfitting | more data, augmentation, weight decay |
 #
-# The losses of single batches are noisy, because every batch contains other images. The figures above average the last
-# eight. A running average needs no window:
+# The losses of individual batches are noisy, because every batch contains other images. The figures above average the
+# last eight. A running average needs no window:
 
 # %% tags=["task"]
 task("8.5")
@@ -554,9 +554,10 @@ assert np.allclose(logits_10, logits, atol=1e-2) and abs(norm_10 / norm - 0.1) <
 # weights, by a *hundredth*.
 #
 # The gradient is at a right angle to the weights, because along them the loss does not change. By Pythagoras every step
-# makes the weights longer. Without decay they keep growing, and the relative steps become smaller and smaller. Weight
-# decay limits the length. So it keeps $\eta / \|w\|^2$ from falling. Van Laarhoven (2017) calls this ratio the
-# effective learning rate of a normalised layer. (It is not the $\eta / (1 - \mu)$ from above, which has the same name.)
+# of SGD without momentum makes the weights longer. (With momentum they grow too, as you will see.) Without decay they
+# keep growing, and the relative steps become smaller and smaller. Weight decay limits the length. So it keeps
+# $\eta / \|w\|^2$ from falling. Van Laarhoven (2017) calls this ratio the effective learning rate of a normalised
+# layer. (It is not the $\eta / (1 - \mu)$ from above, which has the same name.)
 
 # %%
 lengths = {}
@@ -751,10 +752,10 @@ if not FAST:
 #
 # ## Milestone: your own ResNet learns the shapes
 #
-# Now everything is yours: convolution, batch norm, ReLU, the residual block, softmax, the gradient of the loss, and the
-# update. `milestone` puts your answers to the tasks of tutorials 00 to 08 into a small ResNet and trains it to tell
-# circles, stripes and checkers apart. The library's own network takes the first five steps alongside it, from the same
-# weights. This takes about a minute.
+# Now the main parts are yours: convolution, batch norm, ReLU, the residual block, softmax, the gradient of the loss,
+# and the update. (Average pooling, the linear layer, the initial weights and the schedule are the library's.)
+# `milestone` puts your answers into a small ResNet and trains it to tell circles, stripes and checkers apart. The
+# library's own network takes the first five steps alongside it, from the same weights. This takes about a minute.
 
 # %%
 milestone(8, solutions(), steps=10 if FAST else 400)

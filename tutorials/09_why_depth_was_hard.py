@@ -19,7 +19,7 @@
 # The answers do not convict one suspect and clear the others. This is a tutorial about what measurements can and cannot
 # tell you.
 #
-# At the end you will be able to
+# By the end you will be able to
 #
 # * show degradation: a deeper plain network has a higher error **on its own training images**;
 # * predict how a signal and a gradient grow or shrink through 50 layers, with batch norm and without;
@@ -43,13 +43,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from resnet_scratch.data import load, normalise, training_batches
-from resnet_scratch.exercises import task
+from resnet_scratch.exercises import solutions, task
 from resnet_scratch.figures.depth import plot_errors, plot_losses, plot_moments, plot_scales, plot_slices, plot_steps
 from resnet_scratch.figures.training import show_images
 from resnet_scratch.insight.landscape import filter_normalised_direction, loss_slice
 from resnet_scratch.insight.passes import record
-from resnet_scratch.layers import Add, BatchNorm2d, Conv2d, ReLU, Sequential
-from resnet_scratch.layers.layer import Parameter, restored
+from resnet_scratch.layers import BatchNorm2d, Conv2d, ReLU, Sequential
+from resnet_scratch.layers.layer import restored
 from resnet_scratch.losses import softmax_cross_entropy
 from resnet_scratch.models import CONFIGS, build
 from resnet_scratch.models.blocks import BasicBlock, PlainBlock
@@ -162,11 +162,11 @@ class Run:
     relative: list = field(default_factory=list)  # norm of the step / norm of the weights: (steps, convolutions)
 
 
-def fit(model, learning_rate=0.1, optimizer=SGD):
+def fit(model, learning_rate=0.1, make_optimizer=SGD):
     """Train `model` on the 256 images, for `STEPS` steps, or until the loss is no longer a number."""
     run = Run(networks={0: copy.deepcopy(model)})
     weights = [layer.weight for _, layer in model.named_layers() if isinstance(layer, Conv2d)]
-    optimizer = optimizer(model.parameters(), momentum=0.9, weight_decay=1e-4)
+    optimizer = make_optimizer(model.parameters(), momentum=0.9, weight_decay=1e-4)
     batches = training_batches(small, 64, seed=0, augment=False)
     before = [w.value.copy() for w in weights]
     for step in train(model, optimizer, batches, one_cycle(learning_rate, STEPS), STEPS):
@@ -247,8 +247,9 @@ task("9.2")
 #
 # $$ E[h_{\text{next}}^2] = \frac{n \sigma^2}{2} E[h^2] $$
 #
-# Backward, the gradient passes through the same weights and the same ReLU. That of each sum goes back to its $n$
-# inputs, so the squared norm gets the same factor:
+# Backward, the gradient passes through the same weights and the same ReLU. The gradient of each sum goes back to its
+# $n$ inputs, each time multiplied by a weight. That multiplies the squared norm by $n\sigma^2$, and ReLU halves it. So
+# it gets the same factor:
 #
 # $$ \left\| \frac{\partial L}{\partial h} \right\|^2 = \frac{n \sigma^2}{2}
 #    \left\| \frac{\partial L}{\partial h_{\text{next}}} \right\|^2 $$
@@ -260,7 +261,8 @@ task("9.2")
 #
 # In small images one more thing counts: at the border, a part of the window lies on the zeros of the padding. Along an
 # axis of $H$ pixels, the $H$ windows, each three pixels wide, cover $3H$ positions in all, and $3H - 2$ of them are
-# inside the image. So per layer the norm is multiplied by $s (3H - 2) / 3H$. $H$ is 16, 8 and 4 in our three stages.
+# inside the image. The squared norm is multiplied by this share once for each of the two axes. So per layer the norm,
+# its root, is multiplied by $s (3H - 2) / 3H$. $H$ is 16, 8 and 4 in our three stages.
 #
 # Now measure. `record` runs one forward and one backward pass, and notes the norm of the gradient with respect to the
 # input of every layer, $\| \partial L / \partial x \|$. We read it at the last ReLU of each block.
@@ -367,8 +369,8 @@ assert growing[0] > 2 * growing[-1], "in the residual network it must grow at s 
 # (06). The frame adds to the variance, and batch norm divides by that, too. Let $P$ be the share of positions at which
 # a weight meets a pixel inside the image: 1 for the weight at the centre of the window, and $((H - 1) / H)^2$ at its
 # corners. What a weight meets has the mean square $P / 2$ and the mean $P / \sqrt{2\pi}$, so the variance
-# $P / 2 - P^2 / (2\pi)$. Backward, the share $P$ of its gradient goes to a pixel, and ReLU passes half of the square.
-# Summed over the nine weights, the factor is
+# $P / 2 - P^2 / (2\pi)$. Backward, only the share $P$ of the squared gradient that passes through the weight reaches a
+# pixel (the rest falls on the padding), and ReLU lets half of that through. Summed over the nine weights, the factor is
 #
 # $$ \frac{\frac12 \sum P}{\sum \left( \frac12 P - \frac1{2\pi} P^2 \right)}
 #    = \frac{\pi \sum P}{\pi \sum P - \sum P^2} $$
@@ -426,8 +428,8 @@ if not FAST:
 # alike get tiny gradients, and only $\partial L / \partial x$ shows what happens on the way.
 #
 # **With batch norm** the signal has the same size in every layer, so in the plain network the weights' gradients follow
-# that of $x$: those of the first block are some 850 times as large as those of the last (at $s = 1$). In the residual
-# network it is a factor of 3.
+# that of $x$: those of the first block are about a thousand times as large as those of the last (at $s = 1$). In the
+# residual network it is a factor of 3.
 #
 # **Question 1: is it there at the start?** Yes: the first layers of the deep plain network get a gradient that is not
 # too small, but far too *large*.
@@ -515,24 +517,24 @@ if not FAST:
 #
 # A convolution before a batch norm has a property that you know from 08. Multiply its weights by $c$, and the output of
 # the batch norm stays the same. Two things follow: the gradient is multiplied by $1/c$, and it is at a right angle to
-# the weights. So every step makes the weights longer, and the longer they are, the less a step turns them. What counts
-# is the **relative step**, $\|\Delta w\| / \|w\|$.
+# the weights. So the steps make the weights longer, and the longer they are, the less a step turns them. What counts is
+# the **relative step**, $\|\Delta w\| / \|w\|$.
 #
 # Now put this together with suspect 1. The first layers get enormous gradients at the start. **Predict:** what happens
 # to the length of their weights? And if it becomes 10 times what it was, what happens to their relative steps?
 
 # %%
 first, middle = 20, STEPS // 2
-growth = {kind: {step: run.lengths[step] / run.lengths[0] for step in (5, first, middle)} for kind, run in deep.items()}
+grown = {kind: {step: run.lengths[step] / run.lengths[0] for step in (5, first, middle)} for kind, run in deep.items()}
 relative = {kind: {step: run.relative[step - 1] for step in (1, first, middle)} for kind, run in deep.items()}
 fig, axes = plt.subplots(2, 2, figsize=(9, 5.2), layout="constrained", sharex=True, sharey="row")
 for k, kind in enumerate(deep):
-    plot_moments(axes[0, k], growth[kind], f"{NAMES[kind]}: length of the weights / at the start", every_layer=True)
+    plot_moments(axes[0, k], grown[kind], f"{NAMES[kind]}: length of the weights / at the start", every_layer=True)
     plot_moments(axes[1, k], relative[kind], f"{NAMES[kind]}: relative step", every_layer=True)
     axes[0, k].set_xlabel("")
 plt.show()
 for kind in deep:
-    print(f"{kind:6}: by step {first} the first convolution's weights grow {growth[kind][first][0]:.1f} times; "
+    print(f"{kind:6}: by step {first} the first convolution's weights grow {grown[kind][first][0]:.1f} times; "
           f"relative steps of the first {relative[kind][1][0]:.1e} at step 1, {relative[kind][middle][0]:.1e} "
           f"at step {middle}; of the last {relative[kind][1][-1]:.1e}, {relative[kind][middle][-1]:.1e}")  # fmt: skip
 if not FAST:
@@ -592,7 +594,7 @@ class EqualSteps(SGD):
 equal, equal_errors, alike = {}, {}, {}
 for kind in ("plain", "resnet"):
     model = network(kind, DEEPEST)
-    equal[kind], equal_errors[kind] = fit(model, optimizer=EqualSteps), training_error(model)
+    equal[kind], equal_errors[kind] = fit(model, make_optimizer=EqualSteps), training_error(model)
     print(f"{kind:6}, equal relative steps: training error {equal_errors[kind]:.1%}, the first convolution's weights "
           f"grow {equal[kind].lengths[-1][0] / equal[kind].lengths[0][0]:.2f} times")  # fmt: skip
     alike[kind] = {step: gradient_cosines(m)[0] for step, m in equal[kind].networks.items()}
@@ -655,7 +657,7 @@ assert np.array_equal(np.maximum(z, 0) - np.maximum(-z, 0), z), "the difference 
 
 # %%
 model = look_linear(network("plain", DEEPEST), np.random.default_rng(0))
-linear, linear_error = fit(model, optimizer=EqualSteps), training_error(model)
+linear, linear_error = fit(model, make_optimizer=EqualSteps), training_error(model)
 norms = gradient_norms(linear.networks[0])
 print(f"plain, equal steps: training error {equal_errors['plain']:.1%} from the usual weights, "
       f"{linear_error:.1%} from weights that look linear")  # fmt: skip
@@ -696,20 +698,6 @@ task("9.5")
 
 
 # %%
-class SkipAdd(Add):
-    """y = alpha * branch + shortcut."""
-
-    def __init__(self):
-        self.alpha = Parameter(np.zeros(1, np.float32))
-
-    def forward(self, branch, shortcut, training=False):
-        return self.alpha.value * branch + shortcut, branch
-
-    def backward(self, grad_y, branch):
-        self.alpha.grad = (grad_y * branch).sum().reshape(1)
-        return self.alpha.value * grad_y, grad_y
-
-
 def blocks(model):
     """All blocks of a network, in the order of the forward pass."""
     return [block for name, stage in model.children() if name.startswith("layer") for block in stage]
@@ -720,7 +708,7 @@ for name, learning_rate in (("as it is", 0.1), ("SkipInit", 0.1 if FAST else 0.3
     model = without_batchnorm(network("resnet", DEEPEST))
     if name == "SkipInit":
         for block in blocks(model):
-            block.add = SkipAdd()
+            block.add = solutions()["9.5"]()  # the answer to task 9.5
     with warnings.catch_warnings():  # the first one overflows, which is what we want to see
         warnings.simplefilter("ignore", RuntimeWarning)
         run, residual_errors[name] = fit(model, learning_rate), training_error(model)
@@ -856,7 +844,7 @@ if not FAST:
 # | `without_batchnorm(model)` | replace the modules by `torch.nn.Identity()` |
 # | He's initial weights | `torch.nn.init.kaiming_normal_(w, nonlinearity="relu")` |
 # | `look_linear`, orthogonal part | `torch.nn.init.orthogonal_` for the matrix; the rest by hand |
-# | `SkipAdd`'s alpha | `torch.nn.Parameter(torch.zeros(1))` |
+# | `ScaledAdd`'s alpha | `torch.nn.Parameter(torch.zeros(1))` |
 # | `EqualSteps` | no such optimizer in `torch.optim`; some libraries have LARS |
 #
 # ## Sources

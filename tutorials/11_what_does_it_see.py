@@ -11,7 +11,7 @@
 # A network gives an answer. What did it look at? You have every number of the forward and the backward pass, so you can
 # ask. But images are persuasive. So this chapter gives each answer a second look: is it so, or does it only look so?
 #
-# At the end you will be able to
+# By the end you will be able to
 #
 # * show what the first layer has learned, and follow an image up through the feature maps;
 # * find the images that excite a channel, and the images that look alike to the network;
@@ -142,9 +142,9 @@ print(f"1000 random filters on average: {drawn:.3f}, and 8/9 = {8 / 9:.3f}")
 assert abs(drawn - 8 / 9) < 0.01, "of nine random numbers, the mean takes one part in nine"
 
 # %% [markdown]
-# Even before training, single filters lie on both sides of 8/9, because each has only 27 numbers. So compare the lower
-# ends of the two rows: training has made some filters more colour-like. (The upper end was at 0.99 already, and no
-# share exceeds 1.) What a filter does is easier to see in its output. Here are the most edge-like and the most
+# Even before training, individual filters lie on both sides of 8/9, because each has only 27 numbers. So compare the
+# lower ends of the two rows: training has made some filters more colour-like. (The upper end was at 0.99 already, and
+# no share exceeds 1.) What a filter does is easier to see in its output. Here are the most edge-like and the most
 # colour-like filter at work, before batch norm (red is positive, blue is negative):
 
 # %%
@@ -386,7 +386,7 @@ destroyed = deepcopy(model)
 for _, layer in destroyed.named_layers():
     if isinstance(layer, BatchNorm2d):
         layer.momentum = 1.0  # its statistics become those of the next batch in training mode
-children = [child for child, _ in model.children() if any(key.startswith(f"{child}.") for key in fresh)]
+children = [child for child, layer in model.children() if layer.parameters()]
 likeness = {what: [1.0] for what in original}
 for child in reversed(children):
     for key, parameter in destroyed.named_parameters():

@@ -144,7 +144,7 @@ task("12.2")
 #     print(time.perf_counter() - start)
 #
 # Correct timing waits for the result before it stops the clock. It also warms up first, because CuPy compiles each
-# kernel, which on a GPU is a function that it runs, at its first use.
+# kernel (a function that runs on the GPU) when it is first used.
 
 
 # %%
@@ -295,8 +295,8 @@ for kind, milliseconds in sorted(times.items(), key=lambda item: -item[1]):
 # %% [markdown]
 # ## Is it the same network there?
 #
-# A GPU adds the terms of a sum in a different order, so the last digits of a result differ. In float64 nothing else may
-# differ, and these digits only by less than 1e-9 of the largest number (`TOLERANCE` in `verify/crosscheck.py`).
+# A GPU adds the terms of a sum in a different order, so the last digits of a result differ. In float64 that must be the
+# only difference, and it must be less than 1e-9 of the largest number (`TOLERANCE` in `verify/crosscheck.py`).
 # `crosscheck` runs the same weights and the same batch on two devices, forward and backward, and compares them layer by
 # layer. In a terminal, it is `resnet-scratch crosscheck resnet8 --device cuda`. You can also run the gradient checks on
 # the GPU: `resnet-scratch gradcheck --device cuda`.

@@ -12,7 +12,7 @@
 # Python and NumPy. In this tutorial you climb from one to the other, rung by rung, on your own machine. At each rung
 # you measure the gain and look for the reason: the number of calls, the order in memory, the cache, BLAS, the threads.
 #
-# At the end you will be able to
+# By the end you will be able to
 #
 # * time code so that you can trust the result;
 # * say whether a piece of NumPy code waits for Python, for memory or for arithmetic;
@@ -64,7 +64,7 @@ print(f"NumPy {np.__version__}, {ALL_THREADS} processor core(s) to use")
 # * **Take turns.** Run A B A B A B, not A A A B B B. Whatever disturbs the machine then disturbs both.
 # * **Use medians**, and look at the spread before you believe a difference.
 #
-# The library's benchmark does the last three:
+# The library's `race` does the second and the third, and leaves the medians to us:
 
 # %%
 print(inspect.getsource(race))
@@ -85,7 +85,7 @@ assert len(same["a sort"]) == REPEATS, "the rounds that warm up do not count"
 #
 # ## The job
 #
-# The job is the most frequent layer of ResNet-20: a 3x3 convolution with 16 channels in and 16 out, on a batch of 128
+# The job is a 3x3 convolution with 16 channels in and 16 out, the most frequent one of ResNet-20, on a batch of 128
 # images of 32x32. We count its multiply-adds, and two floating-point operations for each. GFLOP/s are billions of
 # operations per second.
 #
@@ -285,8 +285,7 @@ rungs["4 in chunks"] = lambda: in_chunks(convolve)
 _ = compare({name: rungs[name] for name in ("3 a view of all windows", "4 in chunks")})
 
 # %% [markdown]
-# Small chunks need many calls, and large ones do not fit into the cache. **Predict, then run:** what is the shape of
-# the curve? (The images here are 8x8, so that a chunk can be really small.)
+# **Predict, then run:** what is the shape of the curve? (The images here are 8x8, so that a chunk can be really small.)
 
 # %%
 tiny = rng.standard_normal((1024, 8, 8, C), np.float32)
@@ -693,7 +692,8 @@ plt.show()
 # %% [markdown]
 # In the backward pass, one set of columns serves for both gradients, with two products. Without columns it takes
 # eighteen products and nine copies, each a call that takes Python's lock. In our runs it took 1.5 to 2 times as long.
-# So the library writes columns, for all layers and in both directions.
+# So backward needs columns. Forward could do without them, but it would gain little, and only for some layers. The
+# library has one way for both, because that is easier to read.
 #
 # PyTorch leaves most convolutions on a processor to oneDNN, which has kernels that need no columns.
 # `resnet-scratch bench resnet20 --against torch` compares the two libraries on your machine. `docs/performance.md` has

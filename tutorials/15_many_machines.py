@@ -16,7 +16,7 @@
 # You need only one machine. The processes of most cells are entries of a list, so you can look into all of them. One
 # cell starts real processes, if MPI, the usual library for messages between processes, is installed.
 #
-# At the end you will be able to
+# By the end you will be able to
 #
 # * say which parts of a training step are per image, and which need messages;
 # * write an all-reduce in two ways, and count its messages;
@@ -27,7 +27,7 @@
 #
 # **Needs:** 04 (batch norm) and 08 (training, the linear scaling rule); 13 explains sums in a fixed order. For the one
 # cell with real processes: `pip install "resnet_scratch[mpi]"`.
-# **Time:** 60 minutes to read and try, and 95 minutes for the tasks. The cells run for about two minutes on two cores.
+# **Time:** 60 minutes to read and try, and 90 minutes for the tasks. The cells run for about two minutes on two cores.
 
 # %%
 import hashlib
@@ -50,7 +50,7 @@ from resnet_scratch.data import load, normalise, training_batches
 from resnet_scratch.exercises import solutions, task
 from resnet_scratch.exercises.ch15_many_machines import Messages
 from resnet_scratch.figures.graphs import draw_graph
-from resnet_scratch.figures.processes import draw_messages, draw_ring, draw_scaling
+from resnet_scratch.figures.processes import all_reduce_times, draw_messages, draw_ring, draw_scaling
 from resnet_scratch.layers import BatchNorm2d, Conv2d
 from resnet_scratch.losses import softmax_cross_entropy
 from resnet_scratch.measure.summary import summarise
@@ -190,7 +190,7 @@ assert difference(sum(grads) / K, one) > 0.01, "batch norm makes the images of a
 
 # %% [markdown]
 # It is not. The derivation assumed that the loss of an image depends on that image only, and batch norm breaks this. We
-# come back to it below. First, the line that needs messages.
+# will come back to this below. First, the line that needs messages.
 #
 # ## All-reduce
 #
@@ -301,29 +301,19 @@ for k in (2, 4, 8, 16, 32):
 # The ring sends the fewest numbers possible (Patarasuk and Yuan 2009). However many processes there are, each sends
 # fewer than $2n$.
 #
-# **Predict, then run:** 16 machines add up arrays of more and more bytes. From which size on is the ring faster?
+# **Predict, then run:** 16 machines add up arrays of more and more bytes. Above what size is the ring faster?
 
 # %%
 LATENCY, BANDWIDTH = 50e-6, 125e6  # an assumption: 50 microseconds, and 125 million bytes per second (1 Gb/s)
 sizes = [4 * 4**j for j in range(14)]
 
-
-def all_reduce_times(k, size, latency, bandwidth):
-    """Seconds of the three ways to add up arrays of `size` bytes."""
-    return {
-        "through process 0": 2 * (k - 1) * (latency + size / bandwidth),
-        "ring": 2 * (k - 1) * (latency + size / k / bandwidth),
-        "doubling": math.log2(k) * (latency + size / bandwidth),
-    }
-
-
-times = {size: all_reduce_times(16, size, LATENCY, BANDWIDTH) for size in sizes}
+times = all_reduce_times(16, sizes, LATENCY, BANDWIDTH)
 fig, ax = plt.subplots(figsize=(6.5, 3), layout="constrained")
-draw_scaling(ax, {name: {size: times[size][name] for size in sizes} for name in times[4]}, "bytes", "seconds")
+draw_scaling(ax, times, "bytes", "seconds")
 plt.show()
-crossing = next(size for size in sizes if times[size]["ring"] < times[size]["doubling"])
-print(f"among these sizes, the ring is faster from {crossing:,} bytes on")
-assert times[4]["doubling"] < times[4]["ring"] and times[sizes[-1]]["ring"] < times[sizes[-1]]["doubling"]
+crossing = next(size for size in sizes if times["ring"][size] < times["doubling"][size])
+print(f"among these sizes, the ring is faster at {crossing:,} bytes and above")
+assert times["doubling"][4] < times["ring"][4] and times["ring"][sizes[-1]] < times["doubling"][sizes[-1]]
 
 # %% [markdown]
 # MPI libraries choose by size in the same manner. MPICH uses recursive doubling for short arrays. For long ones it uses
@@ -373,7 +363,7 @@ for k in (1, 2, 4, 8):
         hashes[name].append(results[0])
     print(f"{k:9}   {hashes['ring'][-1]:15}   {hashes['doubling'][-1]}")
 assert len(set(hashes["doubling"])) == 1, "doubling continues the tree, so the number of processes does not show"
-assert hashes["ring"][0] == hashes["ring"][1] and len(set(hashes["ring"])) == 3, "from four processes on it does"
+assert hashes["ring"][0] == hashes["ring"][1] and len(set(hashes["ring"])) == 3, "with four processes or more it does"
 
 # %% [markdown]
 # Doubling continues the binary tree over the chunks. So the tree is always the same, and the number of processes only
@@ -532,11 +522,11 @@ print(f"backward: relative difference {difference(np.concatenate(back), grad_x):
 assert difference(np.concatenate(hats), y) < 1e-12 and difference(np.concatenate(back), grad_x) < 1e-12
 
 # %% [markdown]
-# **Check yourself:** the two sums of the backward pass must be sent anyway. Why? They are the gradients of batch
-# norm's own parameters, $\beta$ and $\gamma$.
+# The two sums of the backward pass must be sent anyway: they are the gradients of batch norm's own parameters, $\beta$
+# and $\gamma$.
 #
 # These messages are small, but there are many of them: at least two for every batch norm in every step, and no process
-# can continue before they have arrived. Whether that is much depends on the latency. We compute it at the end.
+# can continue before they have arrived. Whether that is much depends on the latency. We will compute it at the end.
 
 # %% [markdown]
 # ## More machines, larger batches
@@ -559,7 +549,7 @@ assert difference(np.concatenate(hats), y) < 1e-12 and difference(np.concatenate
 
 # %%
 def shrink(images):
-    """uint8 (N, 32, 32, 3) -> (N, 16, 16, 3): the mean of each 2x2 pixels."""
+    """uint8 (N, 32, 32, 3) -> (N, 16, 16, 3): the mean of each block of 2x2 pixels."""
     return images.reshape(len(images), 16, 2, 16, 2, 3).mean((2, 4)).round().astype(np.uint8)
 
 
@@ -590,7 +580,7 @@ assert apart[0.0003] < 0.05 and apart[0.3] > 0.5, "the rule holds as long as the
 
 # %% [markdown]
 # For small rates the two ends are almost the same. For large rates they are not, and no choice of $\hat\eta$ repairs
-# that, because the large step points in a different direction. This limits k.
+# that, because the large step points in a different direction. So the product $k \eta$ is limited, and with it $k$.
 #
 # Goyal et al. (section 2.2) found the rule to fail early in training, when the network changes rapidly. So they start
 # with the rate $\eta$ of one machine, and let it grow to $k \eta$ over the first five epochs, by the same amount in
@@ -623,12 +613,11 @@ def final_loss(k, schedule, steps, seed):
 losses = {}
 for k in (1, 4, 16):
     steps = EPOCHS * (512 // (32 * k))
-    schedules = {
-        "the same rate": constant(BASE),
-        "linear rule": constant(k * BASE),
-        "linear rule, warm-up": lambda step, k=k, steps=steps: linear_rule(step, BASE, k, steps // 3),
-    }
-    for name, schedule in schedules.items() if k > 1 else [("the same rate", constant(BASE))]:
+    schedules = {"the same rate": constant(BASE)}
+    if k > 1:  # with k = 1 all three are the same
+        schedules["linear rule"] = constant(k * BASE)
+        schedules["linear rule, warm-up"] = lambda step, k=k, steps=steps: linear_rule(step, BASE, k, steps // 3)
+    for name, schedule in schedules.items():
         runs = losses[k, name] = [final_loss(k, schedule, steps, seed) for seed in SEEDS]
         print(f"batches of {32 * k:3}, {steps:3} steps, {name:21}: loss {np.mean(runs):.2f}, "
               f"from {min(runs):.2f} to {max(runs):.2f}")  # fmt: skip
@@ -639,7 +628,7 @@ if not FAST:
 
 # %% [markdown]
 # Compare every line with the first. (Guessing has a loss of 2.30, so all these networks have only begun to learn.)
-# Where the loss is about the same, a k-th of the steps has done the same work. The batches of 512 allow only one step
+# Where the loss is about the same, $1/k$ of the steps have done the same work. The batches of 512 allow only one step
 # per epoch. The rule makes these steps 16 times as long, and the experiment before this one shows what happens to long
 # steps. Eight steps leave a warm-up little time. In runs of 96 and 192 steps it helps much more
 # ([processes](../docs/processes.md#large-batches)).
@@ -686,7 +675,7 @@ modelled_time = solutions()["15.5"]
 
 
 def seconds(network, machine, k, images):
-    """Of a step with so many images in all."""
+    """The modelled time of a step of `images` images in all, shared by k processes."""
     (speed, latency, bandwidth), cost = MACHINES[machine], networks[network]
     return modelled_time(k, images * cost["operations"] / speed, cost["bytes"], latency, bandwidth)
 

@@ -111,14 +111,15 @@ def scaled_learning_rate(step: int, base: float, k: int, warmup_steps: int) -> f
 
 
 def step_time(k: int, compute: float, size: float, latency: float, bandwidth: float) -> float:
-    """Task 15.5 (**, 15 minutes): how long a step takes with k processes
+    """Task 15.5 (*, 10 minutes): how long a step takes with k processes
 
     TODO: One process alone computes a step in `compute` seconds. k processes, a power of two, share the images evenly,
         and then add up their gradients, which are `size` bytes. A message of b bytes takes `latency + b / bandwidth`
         seconds. A process can send one message and receive another at the same time, but it cannot send two at once, or
         receive two. Return the time of a step in seconds, with the ring (15.1) or recursive doubling (15.2), whichever
         is faster. Adding numbers takes no time.
-    QUESTION: How many rounds does each of the two take, and how many bytes does a process send in a round?
+    QUESTION: Which of the three is divided by k: computing, latency or sending? The table in tutorial 15 has the times
+        of both ways. What are alpha, beta and n in terms of `latency`, `bandwidth` and `size`?
     POINTER: The ring has 2 (k - 1) rounds with messages of size / k bytes, doubling has log2(k) rounds with messages of
         `size` bytes. With one process both are 0 rounds.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
@@ -73,6 +74,20 @@ def draw_messages(ax: Axes, sent: Sequence[tuple[int, int, int]], size: int, lat
     ax.set_title(title, fontsize=9)
     ax.spines[["top", "right", "bottom"]].set_visible(False)
     return now
+
+
+def all_reduce_times(k: int, sizes: Sequence[float], latency: float, bandwidth: float) -> dict[str, dict[float, float]]:
+    """Seconds that k processes take to add up arrays of so many bytes, {way: {size: seconds}}, in the three ways of the
+    tutorial. A message of n bytes takes latency + n / bandwidth."""
+    ways = {  # rounds, and the messages' part of the array
+        "through process 0": (2 * (k - 1), 1),
+        "ring": (2 * (k - 1), 1 / k),
+        "doubling": (math.log2(k), 1),
+    }
+    return {
+        way: {size: rounds * (latency + part * size / bandwidth) for size in sizes}
+        for way, (rounds, part) in ways.items()
+    }
 
 
 def draw_scaling(
