@@ -13,11 +13,13 @@ from functools import wraps
 from importlib import import_module
 from importlib.util import find_spec
 from inspect import isfunction, signature
+from traceback import walk_tb
 from typing import Any
 
 import numpy as np
 
 from ..errors import UserError
+from ..layers.layer import MissingMethod
 from .checks.compare import ArgumentChanged
 from .kept import keep, my_answers
 from .tasks import CHAPTERS, find_task, find_tasks, read_chapter
@@ -30,14 +32,41 @@ _right: set[str] = set()  # the tasks whose answers were checked in this session
 def grade(number: str, answer: Any) -> None:
     """Check an `answer`, a function or class, to a task such as "1.2".
 
-    Raises AssertionError with a message that says what is wrong, NotImplementedError if there is no answer yet, and
-    UserError if there is no such task, or no check of it.
+    Raises AssertionError with a message that says what is wrong, also if the check fails on what the answer returned,
+    NotImplementedError if there is no answer yet, UserError if there is no such task, or no check of it, and whatever
+    the answer itself raises.
     """
-    _checker(number)(_as_function(answer))
+    checker, returned = _checker(number), []
+    try:
+        checker(_as_function(answer, returned.append))
+    except MissingMethod as error:
+        raise AssertionError(str(error)) from error
+    except (AssertionError, NotImplementedError):
+        raise
+    except Exception as error:
+        if _is_theirs(error):
+            raise
+        what = f"the check cannot use your {getattr(answer, '__name__', 'answer')}"
+        if returned:
+            what = f"your answer returned {_short(returned[-1])}, which the check cannot use"
+        raise AssertionError(f"{what}: {type(error).__name__}: {error}") from error
 
 
-def _as_function(answer: Any) -> Any:
-    """A function, wrapped so that it is wrong to return nothing, or to change an array; a class as it is."""
+def _is_theirs(error: Exception) -> bool:
+    """Whether an error comes from calling a student's function, or from code outside of the library and NumPy."""
+    frames = [frame for frame, _ in walk_tb(error.__traceback__)]
+    modules = [frame.f_globals.get("__name__", "").partition(".")[0] for frame in frames]
+    return any(frame.f_code.co_name == "called" for frame in frames) or not set(modules) <= {"resnet_scratch", "numpy"}
+
+
+def _short(value: Any) -> str:
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 100 else f"{text[:97]}..."
+
+
+def _as_function(answer: Any, tell: Callable[[Any], None]) -> Any:
+    """A function, wrapped so that it is wrong to return nothing, or to change an array, and that tells what it returns;
+    a class as it is."""
     if not isfunction(answer):
         return answer
 
@@ -46,6 +75,7 @@ def _as_function(answer: Any) -> Any:
         given = {**dict(zip(signature(answer).parameters, arguments)), **named}
         before = {name: value.copy() for name, value in given.items() if isinstance(value, np.ndarray)}
         result = answer(*arguments, **named)
+        tell(result)
         assert result is not None, "your function returned nothing: is its `return` missing?"
         for name, array in before.items():
             if not np.array_equal(given[name], array, equal_nan=array.dtype.kind == "f"):

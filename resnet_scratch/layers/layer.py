@@ -62,6 +62,10 @@ def check_gradient(grad_y: Array, output_shape: tuple[int, ...]) -> None:
     check_floats("grad_y", grad_y)
 
 
+class MissingMethod(NotImplementedError):
+    """A layer was used whose class lacks a method, or misspells its name."""
+
+
 class Layer:
     """A function with a derivative that is written by hand.
 
@@ -79,14 +83,14 @@ class Layer:
 
     def forward(self, x: Array, training: bool = False) -> tuple[Array, Cache]:
         """The output for `x`, and the cache for `backward`. `training` matters to batch normalisation only."""
-        raise NotImplementedError
+        raise MissingMethod(f"{type(self).__name__} has no method forward(x, training)")
 
     def backward(self, grad_y: Array, cache: Cache) -> Array:
         """The gradient with respect to the input, from that with respect to the output; sets each parameter's `grad`.
 
         `grad_y` is never changed in place: a residual addition passes the same array to two layers.
         """
-        raise NotImplementedError
+        raise MissingMethod(f"{type(self).__name__} has no method backward(grad_y, cache)")
 
     def backward_to_parameters(self, grad_y: Array, cache: Cache) -> None:
         """As `backward`, where nobody needs the gradient with respect to the input: a network's first layer is fed with

@@ -396,4 +396,5 @@ WRONG = [
     ("2.5", KeptInTheLayer, "kept on self"),
     ("2.5", Float32, "float64 went in and float32 came out"),
     ("2.5", GradientInRows, r"got shape \(4, 5, 2\)"),
+    ("2.1", lambda x, w: (1.0, None, None), r"returned \(1.0, None, None\), which the check cannot use: TypeError"),
 ]

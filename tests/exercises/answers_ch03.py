@@ -354,4 +354,5 @@ WRONG = [
     ("3.5", unit(lambda g, y, r: list((g - y * (g * y).sum(1, keepdims=True)) / r)), r"np\.array"),
     ("3.5", unit(lambda g, y, r: -g), "must be"),
     ("3.5", unit(lambda g, y, r: g[0]), "shape of x"),
+    ("3.2", lambda f, third, eps: (1.0, 2.0), r"returned \(1.0, 2.0\), which the check cannot use"),
 ]

@@ -370,4 +370,5 @@ WRONG = [
     ("4.4", GradientsForgotten, "must set self.weight.grad"),
     ("4.4", MeanGradients, "a sum over the rows"),
     ("4.4", NothingReturned, "backward returns nothing"),
+    ("4.3", lambda *arguments: (None, None), r"returned \(None, None\), which the check cannot use"),
 ]

@@ -294,4 +294,5 @@ WRONG = [
     ("10.5", lambda logits, labels: 1 / tasks.fit_temperature(logits, labels), "one over the temperature"),
     ("10.5", lambda logits, labels: 1.0, "Accuracy cannot choose"),
     ("10.5", lambda logits, labels: -2.0, "above 0"),
+    ("10.1", lambda *arguments: (0.5, None), r"returned \(0.5, None\), which the check cannot use"),
 ]

@@ -145,4 +145,5 @@ WRONG = [
     ("12.4", lambda o, m, p, b: o / p, "the faster"),
     ("12.4", lambda o, m, p, b: o / p if o > m else m / b, "Compare times"),
     ("12.4", lambda o, m, p, b: min(o / p, m / b), "the faster"),
+    ("12.4", lambda *arguments: (6.0, 3.0), r"returned \(6.0, 3.0\), which the check cannot use"),
 ]

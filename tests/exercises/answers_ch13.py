@@ -338,6 +338,7 @@ RIGHT: list = [
     ("13.5", gradients_in_two_passes),
     ("13.5", lambda *arguments: list(solved.shifted_gradients(*arguments))),
     ("13.5", lambda g, x, w, *geometry: solved.shifted_gradients(*map(np.float32, (g, x, w)), *geometry)),
+    ("13.5", lambda *arguments: list(map(list, solved.shifted_gradients(*arguments)))),
 ]
 
 WRONG = [
@@ -382,4 +383,10 @@ WRONG = [
     ("13.5", gradients(flipped=True), "grad_weight at"),
     ("13.5", gradients(in_place=True), "grad_y was changed"),
     ("13.5", lambda *arguments: solved.shifted_gradients(*arguments)[0], "return two arrays"),
+    (
+        "13.1",
+        lambda image, *rest: solved.view_of_windows(image, *rest).tolist(),
+        r"returned \[\[.*, which the check cannot",
+    ),
+    ("13.5", lambda *arguments: (solved.shifted_gradients(*arguments)[0], None), r"grad_weight must be .*, got \(\)"),
 ]

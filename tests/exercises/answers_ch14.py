@@ -294,6 +294,8 @@ RIGHT = [
     ("14.2", with_a_loop),
     ("14.2", with_sorting),
     ("14.2", from_pairs),
+    ("14.1", lambda name, array: solved.to_torch_layout(name, array).tolist()),
+    ("14.3", lambda *arguments: [array.tolist() for array in solved.fold_batchnorm(*arguments)]),
 ]
 
 WRONG = [
@@ -318,4 +320,10 @@ WRONG = [
     ("14.2", compared(lambda a, b: (abs(a - b) / abs(b)).max()), "5 / 4, got 2.5"),
     ("14.2", compared(lambda a, b: abs(abs(a) - abs(b)).max() / abs(b).max()), "5 / 4, got 0.25"),
     ("14.2", missing_name, "not KeyError"),
+    ("14.2", lambda ours, theirs: (0.1,), r"returned \(0.1,\), which the check cannot use: ValueError: not enough"),
+    (
+        "14.3",
+        lambda *arguments: (np.ones((3, 3, 2, 3)),) * 3,
+        r"returned \(array.*\.\.\., which the check cannot use: ValueError",
+    ),
 ]

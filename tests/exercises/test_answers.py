@@ -8,7 +8,8 @@ from importlib import import_module
 import numpy as np
 import pytest
 
-from resnet_scratch.exercises import CHAPTERS, grade, solutions
+from resnet_scratch.exercises import CHAPTERS, check, grade, solutions
+from resnet_scratch.layers.layer import Layer
 from resnet_scratch.measure.summary import summarise
 
 ANSWERS = [import_module(f"answers_{stem[:4]}") for stem in CHAPTERS.values()]
@@ -52,6 +53,44 @@ def test_right_answers_of_other_styles_are_taken(task, answer):
 def test_a_wrong_answer_is_told_what_is_wrong(task, answer, message):
     with pytest.raises(AssertionError, match=message):
         grade(task, answer)
+
+
+def test_what_an_answer_itself_raises_stays_as_it_is():
+    def later(images, size, budget):  # a generator's errors are raised in the check
+        yield 1 / 0
+
+    class Sigmoid(Layer):
+        def forward(self, x, training=False):
+            return 1 / 0
+
+    for task, answer in (("0.1", lambda x: 1 / 0), ("13.2", later), ("5.1", Sigmoid)):
+        with pytest.raises(ZeroDivisionError):
+            grade(task, answer)
+    with pytest.raises(TypeError, match="takes 0 positional arguments but 1 was given"):
+        grade("0.1", lambda: 1)
+
+
+def test_what_a_check_cannot_use_is_shown_in_short():
+    with pytest.raises(AssertionError) as told:
+        grade("4.3", lambda *arguments: (None, np.ones((9, 9))))
+    assert str(told.value).startswith("your answer returned (None, array([[1., ") and len(str(told.value)) < 260
+
+    class ScaledAdd(Layer):
+        def __init__(self, shape):
+            pass
+
+    with pytest.raises(AssertionError, match=r"the check cannot use your ScaledAdd: TypeError: .* missing 1 required"):
+        grade("9.5", ScaledAdd)
+
+
+def test_a_misspelled_method_is_named_and_is_not_still_to_do(capsys):
+    class Sigmoid(Layer):
+        def foward(self, x, training=False):
+            return x, x
+
+    with pytest.raises(AssertionError, match="Sigmoid has no method forward"):
+        grade("5.1", Sigmoid)
+    assert not check("5.1", Sigmoid) and "not right yet\nSigmoid has no method forward" in capsys.readouterr().out
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
