@@ -30,7 +30,8 @@ FLOAT64 = (
     "is float64 for an input of float32, so training takes twice the memory: compute with Python's numbers, "
     "and make arrays as np.zeros(shape, x.dtype)"
 )
-SURPLUS = "more than there are inputs; a list of rows counts as several, np.array(rows) is one"
+SURPLUS = "more than inputs; those of parameters belong in their grad; a list of rows counts as several: np.array(rows)"
+Loss = Callable[[], float]
 
 
 @dataclass
@@ -93,10 +94,11 @@ def gradcheck(layer: Layer, *inputs: Array, training: bool = True, tolerance: fl
     check_whole("seed", seed, 0)
     if not inputs:
         raise ValueError("gradcheck needs at least one input")
-    for name, array in [("input", x) for x in inputs] + [(n, p.value) for n, p in layer.named_parameters()]:
+    named = [("input", x, "x") for x in inputs] + [(n, p.value, "layer") for n, p in layer.named_parameters()]
+    for name, array, owner in named:
         check_array(name, array)
         if array.dtype != np.float64:
-            raise ValueError(f"gradcheck needs float64, got {name} of {array.dtype}; try layer.astype(np.float64)")
+            raise ValueError(f"gradcheck needs float64, got {name} of {array.dtype}; try {owner}.astype(np.float64)")
     with restored(layer, gradients=True):
         return _check_all(layer, [x.copy() for x in inputs], training, tolerance, np.random.default_rng([seed, 1]))
 
@@ -111,8 +113,12 @@ def _check_all(layer: Layer, inputs: list[Array], training: bool, tolerance: flo
         y, cache = forward(*inputs, training=training)
         if y.dtype != np.float64:  # float32 has too few digits for differences
             raise BrokenPromise(f"float64 went in and {y.dtype} came out: make arrays as np.zeros(shape, x.dtype)")
+        if not np.isfinite(host := to_numpy(y)).all():
+            raise BrokenPromise(f"forward gave {'nan' if np.isnan(host).any() else 'infinity'} for this input")
     except BrokenPromise as error:
-        return Report([TensorCheck(names[0], inputs[0].shape, np.inf, problem=str(error))])
+        shapes = {names[0]: inputs[0].shape, **{name: p.value.shape for name, p in layer.named_parameters()}}
+        name = error.parameter or names[0]
+        return Report([TensorCheck(name, shapes[name], np.inf, problem=str(error))])
     xp = array_module(y)
     cotangent = xp.asarray(rng.standard_normal(y.shape))
     gradients = layer.backward(cotangent, cache)
@@ -127,7 +133,7 @@ def _check_all(layer: Layer, inputs: list[Array], training: bool, tolerance: flo
     tensors = list(zip(names, inputs, gradients))
     tensors += [(name, parameter.value, parameter.grad) for name, parameter in layer.named_parameters()]
     # all gradients are copied before the first check runs forward again: a layer may reuse its arrays
-    tensors = [(name, x, gradient.copy() if hasattr(gradient, "shape") else None) for name, x, gradient in tensors]
+    tensors = [(name, x, gradient.copy() if hasattr(gradient, "shape") else gradient) for name, x, gradient in tensors]
     checks = [_check(name, x, gradient, loss, rounding, tolerance, rng) for name, x, gradient in tensors]
     report = Report(checks, f"{float64} {FLOAT64}" if float64 else "")
     if (surplus := len(gradients) - len(inputs)) > 0:
@@ -136,23 +142,17 @@ def _check_all(layer: Layer, inputs: list[Array], training: bool, tolerance: flo
         try:
             check_fast_paths(layer, *inputs, training=training)
         except BrokenPromise as error:
-            report.tensors[0].problem = str(error)
+            next(t for t in checks if t.name == (error.parameter or names[0])).problem = str(error)
     return report
 
 
 def _check(
-    name: str,
-    x: Array,
-    gradient: Array | None,
-    loss: Callable[[], float],
-    rounding: float,
-    tolerance: float,
-    rng: np.random.Generator,
+    name: str, x: Array, gradient: Any, loss: Loss, rounding: float, tolerance: float, rng: np.random.Generator
 ) -> TensorCheck:
     """Compare one tensor's gradient, in every element or along random directions."""
     check = TensorCheck(name, x.shape)
-    if gradient is None or gradient.shape != x.shape:
-        got = "none" if gradient is None else f"shape {gradient.shape}"
+    if (shape := getattr(gradient, "shape", None)) != x.shape:
+        got = "none" if gradient is None else type(gradient).__name__ if shape is None else f"shape {shape}"
         check.error, check.problem = np.inf, f"the gradient must have shape {x.shape}, got {got}"
         return check
     gradient = to_numpy(gradient)
@@ -195,7 +195,7 @@ def _directions(shape: tuple[int, ...], rng: np.random.Generator) -> Iterator[tu
 
 
 def _compare(
-    x: Array, direction: Array, expected: float, rms: float, loss: Callable[[], float], middle: float, tolerance: float
+    x: Array, direction: Array, expected: float, rms: float, loss: Loss, middle: float, tolerance: float
 ) -> tuple[float, float, bool]:
     """(relative error, numerical slope, whether a kink explains the error), for the best of the step sizes.
 

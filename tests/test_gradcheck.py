@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from resnet_scratch.compute.backend import to_device
+from resnet_scratch.compute.backend import array_module, to_device
 from resnet_scratch.gradcheck import Report, TensorCheck, gradcheck
 from resnet_scratch.layers import Add, BatchNorm2d, Conv2d, Linear, MaxPool2d, ReLU, SubsamplePad
 from resnet_scratch.layers.layer import Layer
@@ -110,9 +110,7 @@ def test_the_gradients_of_several_inputs_may_come_as_a_list():
     assert gradcheck(spoil(Add(), lambda layer, gradients, *_: list(gradients)), images(), images())
 
 
-@pytest.mark.parametrize(
-    "returned, problem", [(1, "got none"), (3, "returned too many gradients: 1 more than there are inputs")]
-)
+@pytest.mark.parametrize("returned, problem", [(1, "got none"), (3, "returned too many gradients: 1 more than inputs")])
 def test_every_input_must_have_one_gradient(returned, problem):
     layer = spoil(Add(), lambda layer, gradients, grad_y, cache: (grad_y,) * returned)
     report = gradcheck(layer, images(), images())
@@ -182,7 +180,9 @@ def test_a_layer_that_draws_random_numbers_is_told_so_and_passes_with_fixed_ones
 def test_float32_is_refused():
     with pytest.raises(ValueError, match="float64, got input of float32"):
         gradcheck(ReLU(), images().astype(np.float32))
-    with pytest.raises(ValueError, match="float64, got weight of float32"):
+    with pytest.raises(ValueError, match=r"float64, got input of int64; try x.astype\(np.float64\)"):
+        gradcheck(ReLU(), np.array([-1, 2]))
+    with pytest.raises(ValueError, match=r"float64, got weight of float32; try layer.astype\(np.float64\)"):
         gradcheck(Linear(3, 4, rng=rng), rng.standard_normal((5, 3)))
 
 
@@ -198,6 +198,55 @@ def test_a_layer_that_turns_float64_into_float32_is_told_so(put):
     assert [tensor.name for tensor in report.tensors] == ["input"]
     told = "float64 went in and float32 came out: make arrays as np.zeros(shape, x.dtype)"
     assert not report and report.tensors[0].problem == told
+
+
+@pytest.mark.parametrize("value, told", [(-1.0, "nan"), (0.0, "infinity")])
+def test_an_output_that_is_no_number_is_told(put, value, told):
+    class Logarithm(Layer):
+        def forward(self, x, training=False):
+            with np.errstate(all="ignore"):
+                return array_module(x).log(x), x
+
+        def backward(self, grad_y, x):
+            return grad_y / x
+
+    with np.errstate(all="ignore"):
+        report = gradcheck(Logarithm(), put([2.0, value]))
+    assert [tensor.problem for tensor in report.tensors] == [f"forward gave {told} for this input"]
+    assert gradcheck(Logarithm(), put([2.0, 3.0]))
+
+
+def test_a_broken_promise_about_a_parameter_names_the_parameter():
+    class FastPath(Linear):
+        def backward_to_parameters(self, grad_y, cache):
+            super().backward(grad_y, cache)
+            self.bias.grad = 2 * self.bias.grad
+
+    class Adds(Linear):
+        def backward(self, grad_y, cache):
+            before = self.bias.grad
+            grad_x = super().backward(grad_y, cache)
+            if before is not None:
+                self.bias.grad = self.bias.grad + before
+            return grad_x
+
+    class Steps(Linear):
+        def backward(self, grad_y, cache):
+            grad_x = super().backward(grad_y, cache)
+            self.bias.value -= 0.1 * self.bias.grad
+            return grad_x
+
+    for kind, problem in (
+        (FastPath, "backward_to_parameters sets other gradients than backward"),
+        (Adds, "backward must overwrite the gradients of its parameters"),
+        (Steps, "backward changed the value of bias"),
+    ):
+        layer = kind(3, 4, rng=rng).astype(np.float64)
+        before = layer.bias.value.copy()
+        report = gradcheck(layer, rng.standard_normal((5, 3)))
+        ((name, shape, told),) = [(t.name, t.shape, t.problem) for t in report.tensors if t.problem]
+        assert (name, shape) == ("bias", (4,)) and told.startswith(problem)
+        np.testing.assert_array_equal(layer.bias.value, before)
 
 
 def test_an_input_drawn_with_the_same_seed_is_not_the_cotangent_as_well():
@@ -332,9 +381,11 @@ def test_every_tensor_is_named_with_its_shape(put):
     (lambda l, g, *_: None, "the gradient must have shape (2, 3), got none"),
     (
         lambda l, g, *_: (g, g, g),
-        "backward returned too many gradients: 2 more than there are inputs; a list of rows counts as several, "
-        "np.array(rows) is one",
+        "backward returned too many gradients: 2 more than inputs; those of parameters belong in their grad; "
+        "a list of rows counts as several: np.array(rows)",
     ),
+    (lambda l, g, *_: [g.tolist()], "the gradient must have shape (2, 3), got list"),
+    (lambda l, g, *_: 0.5, "the gradient must have shape (2, 3), got float"),
     (lambda l, g, *_: -g, "backward and forward disagree by more than 1e-06"),
 ])  # fmt: skip
 def test_what_is_wrong_is_said(change, problem):

@@ -18,7 +18,12 @@ KEPT_ON_SELF = (
 
 
 class BrokenPromise(AssertionError):
-    """A layer that breaks the protocol. The message says how, and what to do."""
+    """A layer that breaks the protocol. The message says how, and what to do; `parameter` names the one concerned, or
+    is empty."""
+
+    def __init__(self, message: str, parameter: str = "") -> None:
+        super().__init__(message)
+        self.parameter = parameter
 
 
 def checked_forward(layer: Layer, *inputs: Array, training: bool = True) -> tuple[Array, Any]:
@@ -39,8 +44,9 @@ def checked_forward(layer: Layer, *inputs: Array, training: bool = True) -> tupl
 def check_promises(layer: Layer, *inputs: Array, training: bool = True) -> None:
     """Raises BrokenPromise for a layer that breaks the protocol. Its arrays and gradients are restored afterwards.
 
-    Forward must give the same output for the same input. Backward must leave `grad_y` and x alone, overwrite the
-    gradients of the parameters, and use the cache that it is given and nothing that forward kept in the layer.
+    Forward must give the same output for the same input. Backward must leave `grad_y`, x and the values of the
+    parameters alone, overwrite their gradients, and use the cache that it is given and nothing that forward kept in the
+    layer.
     """
     with restored(layer, gradients=True):
         before = [x.copy() for x in inputs]
@@ -51,6 +57,7 @@ def check_promises(layer: Layer, *inputs: Array, training: bool = True) -> None:
             )
         upstream = array_module(y).asarray(np.random.default_rng(1).standard_normal(y.shape).astype(y.dtype))
         grad_y = upstream.copy()
+        values = [parameter.value.copy() for parameter in layer.parameters()]
         first = _gradients(layer, layer.backward, grad_y, cache)
         if not _equal([grad_y], [upstream]):
             raise BrokenPromise(
@@ -59,10 +66,15 @@ def check_promises(layer: Layer, *inputs: Array, training: bool = True) -> None:
             )
         if not _equal(inputs, before):
             raise BrokenPromise("backward changed x in place: make a new array, because the layer before keeps x too")
+        for (name, parameter), value in zip(layer.named_parameters(), values):
+            if not _equal([parameter.value], [value]):
+                raise BrokenPromise(
+                    f"backward changed the value of {name}: set its grad, and leave the value to the optimizer", name
+                )
         _, cache = checked_forward(layer, *inputs, training=training)
         layer.backward(grad_y, cache)  # once more, where the gradients of the parameters are there already
-        if not _near(_of_parameters(layer), first[1]):
-            raise BrokenPromise("backward must overwrite the gradients of its parameters; yours adds to them")
+        if name := _first_apart(layer, _of_parameters(layer), first[1]):
+            raise BrokenPromise("backward must overwrite the gradients of its parameters; yours adds to them", name)
         _, cache = checked_forward(layer, *inputs, training=training)
         _use_again(layer, inputs, training)
         try:
@@ -86,9 +98,9 @@ def check_fast_paths(layer: Layer, *inputs: Array, training: bool = True) -> Non
             for backward in (layer.backward, layer.backward_to_parameters):
                 y, cache = checked_forward(layer, *inputs, training=training)
                 found.append(_gradients(layer, backward, y.copy(), cache)[1])
-            if not _near(*found):
+            if name := _first_apart(layer, *found):
                 raise BrokenPromise(
-                    "backward_to_parameters sets other gradients than backward: correct it, or remove it"
+                    "backward_to_parameters sets other gradients than backward: correct it, or remove it", name
                 )
 
 
@@ -140,6 +152,12 @@ def _use_again(layer: Layer, inputs: tuple[Array, ...], training: bool) -> None:
 
 def _equal(found: Any, expected: Any) -> bool:
     return all(np.array_equal(to_numpy(a), to_numpy(b), equal_nan=True) for a, b in zip(found, expected))
+
+
+def _first_apart(layer: Layer, found: Gradients, expected: Gradients) -> str:
+    """The name of the first parameter whose two gradients disagree; "" if none do."""
+    names = [name for name, _ in layer.named_parameters()]
+    return next((name for name, a, b in zip(names, found, expected) if not _near([a], [b])), "")
 
 
 def _near(found: list[Any], expected: list[Any]) -> bool:

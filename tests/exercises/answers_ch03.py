@@ -271,6 +271,11 @@ def error_of_floats(analytic, numerical):
     return max(abs(x - y) / max(abs(x), abs(y), rms) for x, y in zip(a, n))
 
 
+class ReturnsTwo(solved.UnitLength):
+    def backward(self, grad_y, cache):
+        return super().backward(grad_y, cache), grad_y[:1]
+
+
 RIGHT = [
     ("3.1", with_unit_vectors),
     ("3.1", on_flat_copies),
@@ -355,4 +360,5 @@ WRONG = [
     ("3.5", unit(lambda g, y, r: -g), "must be"),
     ("3.5", unit(lambda g, y, r: g[0]), "shape of x"),
     ("3.2", lambda f, third, eps: (1.0, 2.0), r"returned \(1.0, 2.0\), which the check cannot use"),
+    ("3.5", ReturnsTwo, "backward must return grad_x only, got a tuple of 2"),
 ]

@@ -309,6 +309,11 @@ class Transposed(solved.LayerNorm):
         return ((grad - along[:, None] * xhat) / std[:, None]) @ centring
 
 
+class ReturnsAllGradients(solved.LayerNorm):
+    def backward(self, grad_y, cache):
+        return super().backward(grad_y, cache), self.weight.grad
+
+
 RIGHT = [
     ("4.1", channel_by_channel),
     ("4.1", as_factor_and_shift),
@@ -371,4 +376,5 @@ WRONG = [
     ("4.4", MeanGradients, "a sum over the rows"),
     ("4.4", NothingReturned, "backward returns nothing"),
     ("4.3", lambda *arguments: (None, None), r"returned \(None, None\), which the check cannot use"),
+    ("4.4", ReturnsAllGradients, "backward must return grad_x only, got a tuple of 2"),
 ]

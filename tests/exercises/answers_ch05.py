@@ -234,6 +234,11 @@ def in_all_rows(probabilities, labels):
     return gradient / len(labels)
 
 
+class ReturnsTwo(solved.Sigmoid):
+    def backward(self, grad_y, cache):
+        return super().backward(grad_y, cache), grad_y[:1]
+
+
 RIGHT: list = [
     ("5.1", ByTanh),
     ("5.1", FromX),
@@ -289,4 +294,5 @@ WRONG = [
     ("5.4", lambda p, labels: -one_hot(p, labels) / p / len(p), "through softmax"),
     ("5.4", lambda p, labels: solved.cross_entropy_gradient(p, labels) * one_hot(p, labels), "other classes"),
     ("5.4", in_all_rows, "in all rows"),
+    ("5.1", ReturnsTwo, "backward must return grad_x only, got a tuple of 2"),
 ]

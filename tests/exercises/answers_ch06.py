@@ -391,6 +391,18 @@ def by_integration(blocks, start, scale):
     return start
 
 
+class ReturnsAllGradients(tasks.TinyResidual):
+    def backward(self, grad_y, cache):
+        return super().backward(grad_y, cache), self.weight.grad
+
+
+class GradientInAList(tasks.TinyResidual):
+    def backward(self, grad_y, cache):
+        grad_x = super().backward(grad_y, cache)
+        self.weight.grad = self.weight.grad.tolist()
+        return grad_x
+
+
 RIGHT: list = [
     ("6.1", TinyByWhere),
     ("6.1", TinyFromX),
@@ -522,4 +534,6 @@ WRONG = [
         "wrong gradient with respect to input",
     ),
     ("6.5", residual(backward=in_place_sum), "grad_y in place"),
+    ("6.1", ReturnsAllGradients, "backward must return grad_x only, got a tuple of 2"),
+    ("6.1", GradientInAList, "got list"),
 ]

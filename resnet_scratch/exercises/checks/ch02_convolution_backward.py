@@ -16,7 +16,7 @@ from ...verify.definitions import (
     numerical_gradient,
     output_size,
 )
-from .contract import check_backward
+from .contract import check_backward, one_gradient
 from .traces import calls, code_of, python_steps
 
 
@@ -189,14 +189,11 @@ def task_2_5(answer: Callable) -> None:
         assert np.shape(y) == expected.shape, f"{case}: y must be {expected.shape}, got {np.shape(y)}"
         if not np.allclose(y, expected, atol=1e-5):
             explain(f"{case}: forward", "y", y, expected)
-        grad_x = layer.backward(np.ones_like(y), cache)
-        assert grad_x is not None and np.shape(grad_x) == shape, (
-            f"{case}: grad_x must have the shape of x, {shape}, got {np.shape(grad_x)}; is the padding cut off?"
-        )
+        one_gradient(layer.backward(np.ones_like(y), cache), x, "; is the padding cut off?")
         assert layer.weight.grad is not None, f"{case}: backward must set self.weight.grad"
-        assert layer.weight.grad.shape == weight.shape, (
-            f"{case}: self.weight.grad must be {weight.shape}, got {layer.weight.grad.shape}; sum over the batch "
-            "and over positions, not over channels"
+        assert (got := np.shape(layer.weight.grad)) == weight.shape, (
+            f"{case}: self.weight.grad must be {weight.shape}, got {got}; sum over the batch and over positions, not "
+            "over channels"
         )
         report = gradcheck(layer, x)
         assert report, f"{case}: the gradient check failed (input is x)\n{report}"

@@ -25,9 +25,18 @@ def check_backward(layer: Layer, x: np.ndarray) -> np.ndarray:
     """grad_x for the gradient `upstream(y)`, if backward keeps the contract."""
     y, cache = contract(layer, x, needs_cache=False)
     check_promises(layer, x)
-    grad_x = layer.backward(upstream(y), cache)
+    return one_gradient(layer.backward(upstream(y), cache), x)
+
+
+def one_gradient(grad_x: Any, x: np.ndarray, hint: str = "") -> np.ndarray:
+    """What backward returned, if it is one gradient with the shape of x. The `hint` is for a wrong shape."""
     assert grad_x is not None, "backward returns nothing; it must return grad_x"
-    assert np.shape(grad_x) == x.shape, f"grad_x must have the shape of x, {x.shape}, got {np.shape(grad_x)}"
+    assert not isinstance(grad_x, tuple), (
+        f"backward must return grad_x only, got a tuple of {len(grad_x)}; put the gradients of parameters into their "
+        "grad, such as self.weight.grad"
+    )
+    shape = np.shape(grad_x)
+    assert shape == x.shape, f"grad_x must have the shape of x, {x.shape}, got {shape}{hint}"
     return np.asarray(grad_x)
 
 
