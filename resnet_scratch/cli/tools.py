@@ -141,11 +141,11 @@ def gradcheck_command(context: click.Context, seed: int, device: str, verbose: b
     """Check every backward against central differences: layers, blocks, whole nets. Exit status 1 if one is wrong."""
 
     def show(name: str, report: Any) -> None:
-        click.echo(f"{name:<44}  {report.error:>7.1e}  {'ok' if report.passed else 'FAILED'}")
+        click.echo(f"{name:<47}  {report.error:>7.1e}  {'ok' if report.passed else 'FAILED'}")
         if verbose or not report.passed:
             click.echo("".join(f"  {line}\n" for line in str(report).splitlines()))
 
-    click.echo(f"{'':<44}  {'error':>7}")
+    click.echo(f"{'':<47}  {'error':>7}")
     if not cases.check_cases(device, seed, show):
         click.echo("Not every gradient is right.")
         context.exit(1)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
+from traceback import walk_tb
 from typing import NamedTuple
 
 import numpy as np
 
 from ..compute.backend import Array, to_device
-from ..gradcheck import Report, gradcheck
+from ..gradcheck import Report, TensorCheck, gradcheck
 from ..layers import (
     Add,
     AvgPool2d,
@@ -128,7 +130,7 @@ def check_cases(
 ) -> bool:
     """Check the gradients of every case, or of those in `names`, in float64 on `device`; True if all passed.
 
-    `show(name, report)` is called after each case.
+    `show(name, report)` is called after each case. A layer that raises an error fails its case.
     """
     passed = True
     for name, layer, inputs, training in cases(np.random.default_rng(seed)):
@@ -137,7 +139,20 @@ def check_cases(
         layer.astype(np.float64).to(device)
         if isinstance(layer, CrossEntropy):
             layer.labels = to_device(layer.labels, device)
-        report = gradcheck(layer, *(to_device(x, device) for x in inputs), training=training)
+        moved = [to_device(x, device) for x in inputs]
+        try:
+            report = gradcheck(layer, *moved, training=training)
+        except Exception as error:
+            report = Report([TensorCheck("input", moved[0].shape, np.inf, problem=_told(error))])
         show(name, report)
         passed = passed and report.passed
     return passed
+
+
+def _told(error: Exception) -> str:
+    """Such as "backward raised ValueError: no such axis (conv.py:85)"."""
+    calls = [(frame, line) for frame, line in walk_tb(error.__traceback__)]
+    names = [frame.f_code.co_name for frame, _ in calls]
+    method = next((name for name in reversed(names) if name in ("forward", "backward")), "gradcheck")
+    frame, line = [call for call in calls if not call[0].f_globals.get("__name__", "").startswith("numpy")][-1]
+    return f"{method} raised {type(error).__name__}: {error} ({Path(frame.f_code.co_filename).name}:{line})"

@@ -117,6 +117,8 @@ def _batchnorm(layer: BatchNorm2d, right: Backward, grad_y: Array, cache: Any, a
     if isinstance(cache, list):
         return grad_x  # put together from groups, each of which has come here with its own cache
     x, mean, inverse_std, training = cache
+    if not training:
+        return grad_x  # mean and variance are constants, so there is nothing to get wrong
     xhat = (x - mean) * inverse_std
     g = grad_y - a * grad_y.mean((0, 1, 2)) - b * xhat * (grad_y * xhat).mean((0, 1, 2))
     return layer.weight.value * inverse_std * g

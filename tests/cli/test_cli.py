@@ -267,6 +267,18 @@ def test_gradcheck_prints_a_table_and_fails_when_a_gradient_is_wrong(invoke, mon
     assert ("FAILED" in result.output) == bool(status) and "Linear" in result.output
 
 
+def test_the_table_of_gradcheck_is_in_line(invoke, monkeypatch):
+    def check(device, seed, show):
+        for name, *_ in cases.cases(np.random.default_rng(0)):
+            show(name, Report([TensorCheck("input", (2, 3), 1e-9, "(0, 0)", 6)]))
+        return True
+
+    monkeypatch.setattr(cases, "check_cases", check)
+    table = invoke("gradcheck").output.splitlines()[:-1]
+    assert len(table) > 20 and len({line.index("e-09") for line in table[1:]}) == 1
+    assert table[0].endswith("error") and len(table[0]) == len(table[1].removesuffix("  ok"))
+
+
 def test_ctrl_c_is_no_wrong_gradient(invoke, monkeypatch):
     def press_ctrl_c(*_):
         raise KeyboardInterrupt

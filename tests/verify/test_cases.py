@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 
@@ -30,3 +32,18 @@ def test_the_run_over_everything_fails_when_one_case_fails(monkeypatch):
     failed = []
     assert not check_cases(show=lambda name, report: report.passed or failed.append(name))
     assert failed == ["ReLU", "Sequential"]
+
+
+def test_a_layer_that_raises_fails_its_case_and_the_others_are_checked(monkeypatch):
+    few = {name: case for name, case in CASES.items() if name in ("ReLU", "Linear", "Sequential")}
+    monkeypatch.setattr("resnet_scratch.verify.cases.cases", lambda rng: ((n, *case) for n, case in few.items()))
+
+    def backward(self, grad_y, y):
+        return np.zeros(3) + np.zeros(4)
+
+    monkeypatch.setattr(layers.ReLU, "backward", backward)
+    reports = {}
+    assert not check_cases(show=reports.__setitem__)
+    assert {name: report.passed for name, report in reports.items()} == dict(ReLU=False, Linear=True, Sequential=False)
+    told = r"backward raised ValueError: operands could not be broadcast .* \(test_cases.py:\d+\)"
+    assert all(re.fullmatch(told, reports[name].tensors[0].problem) for name in ("ReLU", "Sequential"))

@@ -27,6 +27,12 @@ def test_it_is_caught_where_it_was_made(name):
     assert wrong == AT.get(name, {"input"})
 
 
+@pytest.mark.parametrize("name", [name for name in MISTAKES if name.startswith("batchnorm-")])
+def test_a_mistake_in_the_batch_s_statistics_leaves_evaluation_right(name):
+    """There mean and variance are constants."""
+    assert {case for case, _ in failing_checks(name)} == {"BatchNorm2d, training", "BatchNorm2d, groups of 2"}
+
+
 def test_it_is_gone_afterwards():
     conv = Conv2d(2, 3, 3, padding=1, rng=np.random.default_rng(0)).astype(np.float64)
     x = np.random.default_rng(1).standard_normal((2, 5, 5, 2))
