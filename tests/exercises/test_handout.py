@@ -1,6 +1,7 @@
 """The students' copy contains no solution, every task says "your turn", and no student's work is overwritten."""
 
 import ast
+import builtins
 import linecache
 import os
 import re
@@ -318,7 +319,78 @@ def test_an_answer_that_needs_other_cells_is_not_kept(capsys, notebook):
     names["maximum"] = np.maximum
     assert check("0.1", names["relu_forward"])
     shown = capsys.readouterr().out
-    assert "does not run by itself: name 'maximum' is not defined. Copy into it what" in shown and my_answers() == {}
+    assert "not kept for the milestones: name 'maximum' is not defined." in shown and my_answers() == {}
+    assert "copy into it what it uses from other cells" in " ".join(shown.split())
+
+
+@pytest.fixture
+def only_in_notebooks(monkeypatch):
+    """IPython puts these two names among the builtin functions."""
+    for name in ("display", "get_ipython"):
+        monkeypatch.setattr(builtins, name, lambda *arguments: str, raising=False)
+
+
+RELU = "import numpy as np\n\ndef relu_forward(x):\n    return np.maximum(x, 0)\n"
+
+
+def test_what_only_a_notebook_has_is_left_out_of_the_kept_file(capsys, notebook, only_in_notebooks):
+    """As IPython rewrites %timeit and !ls; and a check in the cell itself, under any name."""
+    cell = f"get_ipython()('matplotlib')\n{RELU}\ndisplay(\n    1\n)\ny = relu_forward(np.ones(1))\n"
+    for last in ("check('0.1', relu_forward)", "exercises.check('0.1', relu_forward)", "get_ipython()('timeit')"):
+        names = notebook(cell)
+        linecache.cache[names["relu_forward"].__code__.co_filename][2].append(last + "\n")  # it must not be run here
+        assert check("0.1", names["relu_forward"]) and capsys.readouterr().out == "task 0.1: right\n"
+        kept_source = (kept.folder() / "task_0_1.py").read_text()
+        assert "display" not in kept_source and "get_ipython" not in kept_source and "check" not in kept_source
+        assert RELU in kept_source and "y = relu_forward" in kept_source
+        (kept.folder() / "task_0_1.py").unlink()
+
+
+def test_an_answer_that_needs_the_notebook_is_not_kept(capsys, notebook, only_in_notebooks):
+    for body in ("display(x)", "get_ipython()(x)"):
+        names = notebook(RELU.replace("    return", f"    {body}\n    return"))
+        assert check("0.1", names["relu_forward"])
+        assert f"name '{body[:7]}" in capsys.readouterr().out and my_answers() == {}
+    names = notebook(RELU + "x = 1; display(x)")
+    assert check("0.1", names["relu_forward"]) and "name 'display' is not defined" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("source, why", [
+    ("class Relu:\n    def __call__(self, x):\n        return x * (x > 0)\nrelu_forward = Relu()", "it is a Relu"),
+    ("import functools\ndef f(n, x):\n    return x * (x > n)\nrelu_forward = functools.partial(f, 0)", "it is a part"),
+    ("from resnet_scratch.exercises.ch00_start import relu_forward", "it is from resnet_scratch.exercises.ch00"),
+    ("from resnet_scratch.exercises.ch05_relu_pooling_linear_loss import Sigmoid as S\nclass Sigmoid(S):\n    pass",
+     "its cell is not found: a class needs a method of its own"),
+])  # fmt: skip
+def test_a_right_answer_that_is_not_kept_is_told_why(capsys, notebook, source, why):
+    names = notebook(source)
+    number, answer = ("5.1", names["Sigmoid"]) if "Sigmoid" in names else ("0.1", names["relu_forward"])
+    assert check(number, answer)
+    shown = capsys.readouterr().out
+    assert shown.startswith(f"task {number}: right\nnot kept for the milestones: {why}") and my_answers() == {}
+
+
+def test_a_cell_that_is_timed_is_not_kept(capsys, notebook):
+    """%%time runs the cell as a text that nobody keeps."""
+    names = {"__name__": "__main__"}
+    exec(compile(RELU, "<timed exec>", "exec"), names)
+    assert check("0.1", names["relu_forward"])
+    assert (
+        "its cell is not found: a class needs a method of its own, and a cell must not begin with %%time"
+        in capsys.readouterr().out
+    )
+
+
+@pytest.mark.parametrize("spoilt, why", [
+    (RELU.replace("(x):", "(x:"), "SyntaxError: "),
+    (RELU.replace("relu_forward", "relu"), "it does not define relu_forward"),
+    ("import nowhere\n" + RELU, "ModuleNotFoundError: No module named 'nowhere'"),
+])  # fmt: skip
+def test_a_kept_file_that_does_not_run_is_named(notebook, spoilt, why):
+    assert check("0.1", notebook(RELU)["relu_forward"])
+    (kept.folder() / "task_0_1.py").write_text(spoilt)
+    with pytest.raises(UserError, match=f"my-answers.task_0_1.py cannot be used: {why}"):
+        my_answers()
 
 
 def test_a_task_is_shown_without_its_solution(capsys):
