@@ -38,7 +38,8 @@ def best_step(value: float, third_derivative: float, eps: float) -> float:
     """Task 3.2 (**, 15 minutes): the bottom of the V
 
     TODO: The error of a central difference is about `h**2 * abs(third_derivative) / 6 + eps * abs(value) / h`. Return
-        the h > 0 at which this sum is smallest. `value` and `third_derivative` are not zero, but may be negative.
+        the h > 0 at which this sum is smallest, to within 1 %. `value` and `third_derivative` are not zero, but may be
+        negative.
     QUESTION: What is true of the derivative of a smooth function at its minimum?
     POINTER: Differentiate the sum with respect to h and set the derivative to zero. Multiply the equation by h**2, and
         solve it for h.

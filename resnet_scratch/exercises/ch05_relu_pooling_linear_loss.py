@@ -12,7 +12,7 @@ class Sigmoid(Layer):
 
     TODO: y = 1 / (1 + exp(-x)), for x of any shape. Write `forward(x, training)`, which returns (y, cache), and
         `backward(grad_y, cache)`, which returns grad_x. Neither may change the arrays that it is given. Neither may
-        warn of an overflow, not even for x = -1000.
+        warn of an overflow, not even for x = -1000 in float32.
     QUESTION: What is the derivative of the sigmoid, in terms of y alone? So what should the cache be?
     POINTER: The derivative of 1 / u is -u' / u**2; split the result into two factors. For the overflow: exp(-x)
         overflows for very negative x, exp(x) for very positive x. Multiply numerator and denominator by exp(x), and use

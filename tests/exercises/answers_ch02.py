@@ -368,6 +368,7 @@ RIGHT = [
     ("2.5", DepthwiseByEinsum),
     ("2.5", DepthwiseByDenseKernel),
     ("2.5", ReturnsLists),
+    ("2.1", lambda x, w: np.array(graph()(np.float32(x), np.float32(w)), np.float32)),
 ]
 
 WRONG = [

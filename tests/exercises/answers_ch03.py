@@ -276,6 +276,11 @@ class ReturnsTwo(solved.UnitLength):
         return super().backward(grad_y, cache), grad_y[:1]
 
 
+def step_on_a_grid(value, third_derivative, eps):
+    h = np.geomspace(1e-8, 1e2, 200_001)
+    return h[np.argmin(h**2 * abs(third_derivative) / 6 + eps * abs(value) / h)]
+
+
 RIGHT = [
     ("3.1", with_unit_vectors),
     ("3.1", on_flat_copies),
@@ -292,6 +297,8 @@ RIGHT = [
     ("3.5", unit(with_jacobians)),
     ("3.5", unit(in_steps)),
     ("3.5", unit(lambda g, y, r: g / r - y / r * np.einsum("nc,nc->n", g, y)[:, None])),
+    ("3.4", lambda *pair: solved.relative_error(*(array.astype(np.float32) for array in pair))),
+    ("3.2", step_on_a_grid),
 ]
 
 WRONG = [

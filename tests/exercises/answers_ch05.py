@@ -239,7 +239,22 @@ class ReturnsTwo(solved.Sigmoid):
         return super().backward(grad_y, cache), grad_y[:1]
 
 
+class Clipped(solved.Sigmoid):
+    """float64 holds exp(700), float32 does not."""
+
+    def forward(self, x, training=False):
+        y = 1 / (1 + np.exp(-np.clip(x, -700, 700)))
+        return y, y
+
+
+class ClippedEnough(solved.Sigmoid):
+    def forward(self, x, training=False):
+        y = 1 / (1 + np.exp(-np.clip(x, -80, 80)))
+        return y, y
+
+
 RIGHT: list = [
+    ("5.1", ClippedEnough),
     ("5.1", ByTanh),
     ("5.1", FromX),
     ("5.1", Silenced),
@@ -295,4 +310,5 @@ WRONG = [
     ("5.4", lambda p, labels: solved.cross_entropy_gradient(p, labels) * one_hot(p, labels), "other classes"),
     ("5.4", in_all_rows, "in all rows"),
     ("5.1", ReturnsTwo, "backward must return grad_x only, got a tuple of 2"),
+    ("5.1", Clipped, "for x = -1000 and 1000 of float32: overflow"),
 ]

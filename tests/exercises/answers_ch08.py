@@ -229,6 +229,8 @@ RIGHT: list = [
     ("8.5", with_weights),
     ("8.5", with_accumulate),
     ("8.5", with_growing_divisor),
+    ("8.1", lambda *arguments: [array.tolist() for array in sgd_on_copies(*arguments)]),
+    ("8.2", lambda *arguments: np.float32(with_numpy(*arguments))),
 ]
 
 WRONG = [

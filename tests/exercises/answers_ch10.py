@@ -260,6 +260,7 @@ RIGHT: list = [
     ("10.5", temperature_by_thirds),
     ("10.5", temperature_by_newton),
     ("10.5", temperature_by_a_finer_grid),
+    ("10.4", lambda p, *rest: np.float32(tasks.expected_calibration_error(p.astype(np.float32), *rest))),
 ]
 
 WRONG = [

@@ -35,15 +35,17 @@ def task_5_1(kind: Any) -> None:
     }
     told = "for x = 0, log 3, -log 3 and grad_y = 2, 4, 8, grad_x"
     compare(grad_x, [[0.5, 0.75, 1.5]], mistakes, told)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", RuntimeWarning)
-        try:
-            y, cache = layer.forward(np.array([-1000.0, 1000.0]))
-            ends = layer.backward(np.ones(2), cache)
-        except RuntimeWarning as error:
-            raise AssertionError(f"for x = -1000 and 1000: {error}; never take exp of a large number") from error
-    compare(y, [0, 1], {}, "the sigmoid of -1000 and 1000")
-    compare(ends, [0, 0], {}, "the sigmoid is flat at -1000 and 1000: grad_x")
+    for dtype in (np.float64, np.float32):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", RuntimeWarning)
+            try:
+                y, cache = layer.forward(np.array([-1000, 1000], dtype))
+                ends = layer.backward(np.ones(2, dtype), cache)
+            except RuntimeWarning as error:
+                told = f"for x = -1000 and 1000 of {np.dtype(dtype)}: {error}; never take exp of a large number"
+                raise AssertionError(told) from error
+        compare(y, [0, 1], {}, "the sigmoid of -1000 and 1000")
+        compare(ends, [0, 0], {}, "the sigmoid is flat at -1000 and 1000: grad_x")
     x = 2 * np.random.default_rng(0).standard_normal((3, 2, 4))
     report = gradcheck(layer, x)
     assert report, f"the gradient is wrong:\n{report}"

@@ -60,7 +60,7 @@ def task_8_1(answer: Callable) -> None:
 def _two_arrays(out: Any, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
     assert isinstance(out, (tuple, list)) and len(out) == 2, "return two arrays, (the new w, the new velocity)"
     assert np.shape(out[0]) == np.shape(out[1]) == shape, f"both must have shape {shape}, got {[*map(np.shape, out)]}"
-    return out[0], out[1]
+    return np.asarray(out[0]), np.asarray(out[1])
 
 
 def task_8_2(answer: Callable) -> None:
@@ -106,7 +106,7 @@ def task_8_2(answer: Callable) -> None:
         "your cosine is upside down: it rises": curve(up, lambda t, _: 1 - down(t)),
     }
     for given, rate, mine in zip((given for given, _ in cases), wanted, got):
-        if not math.isclose(mine, rate, abs_tol=1e-9):
+        if not math.isclose(mine, rate, abs_tol=1e-6):
             compare(got, wanted, mistakes, f"{told} = {given} the rate must be {rate:.4g}, got {mine:.4g}; all rates")
 
 

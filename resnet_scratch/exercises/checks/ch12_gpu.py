@@ -159,8 +159,8 @@ def task_12_4(answer: Callable) -> None:
         got = answer(operations, moved, peak, bandwidth)
         case = f"{operations:.0e} operations at {peak:.0e}/s and {moved:.0e} bytes at {bandwidth:.0e}/s"
         times = operations / peak, moved / bandwidth
-        assert abs(got - sum(times)) > 1e-9, "that is the sum, but arithmetic and memory work at the same time"
-        assert abs(got - min(times)) > 1e-9, (
+        assert abs(got - sum(times)) > 1e-6, "that is the sum, but arithmetic and memory work at the same time"
+        assert abs(got - min(times)) > 1e-6, (
             f"{case}: {got:g} s is the time of the faster of the two. Compare times, not operations and bytes"
         )
-        assert abs(got - expected) < 1e-9, f"{case}: bound by {bound}, it takes {expected} s, got {got}"
+        assert abs(got - expected) < 1e-6, f"{case}: bound by {bound}, it takes {expected} s, got {got}"
