@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -72,11 +73,26 @@ def grade_hand_ins(folders: Sequence[Path], chapters: Iterable[int] = (), second
     marks = [{number: jobs[folder, number].result() for number in numbers} for folder in folders]
     students = list(map(Student, short_names(folders), marks))
     for folder, student in zip(folders, students):
-        if not any(_answers(number, files[folder]) for number in numbers):
+        student.marks.update(_renamed(student.marks, files[folder]))
+        if not any(_answers(number, files[folder]) or student.marks[number].message for number in numbers):
             there = ", ".join([path.name for path in sorted(folder.rglob("*")) if path.is_file()][:9])
             held = f"the hand-in contains no answer to these tasks, only: {there}" if there else "the hand-in is empty"
             student.marks[numbers[0]] = Mark("missing", held)
     return students
+
+
+def _renamed(marks: dict[str, Mark], found: dict[str, list[Path]]) -> dict[str, Mark]:
+    """The mark of the first answer that is missing in each chapter, if files such as `ch00_start (1).py` were not
+    graded: it names them."""
+    others = sorted({*found} - {*CHAPTERS.values()} - {stem for stem in found if re.fullmatch(r"task_\d+_\d+", stem)})
+    named = {}
+    for chapter, stem in CHAPTERS.items():
+        unused = [f"{other}.py" for other in others if re.match(rf"ch{chapter:02}(?!\d)|task_{chapter}_", other)]
+        missing = [k for k, mark in marks.items() if mark == Mark("missing") and k.startswith(f"{chapter}.")]
+        if unused and missing:
+            wanted = f"a file must be called {stem}.py, or task_{chapter}_K.py"
+            named[missing[0]] = Mark("missing", f"not graded: {', '.join(unused)}; {wanted}")
+    return named
 
 
 def marks_table(students: Sequence[Student]) -> str:

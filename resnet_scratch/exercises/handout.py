@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from .milestones import MILESTONES
-from .tasks import BEGIN, CHAPTERS, END, Task, absolute_imports, find_task, find_tasks, read_chapter
+from .tasks import BEGIN, CHAPTERS, END, Task, absolute_imports, find_task, find_tasks, naming, read_chapter
 
 README = """# Exercises
 
@@ -57,13 +57,15 @@ def write_exercises(folder: Path, chapters: Iterable[int] = CHAPTERS) -> tuple[l
     """Write the students' copy of `chapters` into `folder`. Returns (files written, files that existed and were kept).
 
     The tests are always written: they have to agree with the library's tasks. Files that students edit are kept.
-    Raises UserError for a chapter without exercises, and OSError if the folder cannot be written to.
+    Raises UserError for a chapter without exercises, or with a malformed one, and OSError if the folder cannot be
+    written to.
     """
     files = {"README.md": README}
     for chapter in chapters:
         source = read_chapter(chapter)
         stem = CHAPTERS[chapter]
-        files[f"{stem}.py"] = remove_solutions(source)
+        with naming(stem):
+            files[f"{stem}.py"] = remove_solutions(source)
         files[f"test_{stem}.py"] = _test_file(stem, find_tasks(source))
     all_tasks = [task for chapter in CHAPTERS for task in find_tasks(read_chapter(chapter))]
     marks = [(task.mark, task.title) for task in all_tasks]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import re
 import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 
@@ -42,11 +44,26 @@ class Task:
         return "task" + self.number.replace(".", "_")
 
 
+@contextmanager
+def naming(stem: str) -> Iterator[None]:
+    """Within the `with` block, mistakes in a chapter's source become a UserError that names the file."""
+    try:
+        yield
+    except SyntaxError as error:
+        raise UserError(f"{stem}.py: line {error.lineno}: {error.msg}") from error
+    except ValueError as error:
+        raise UserError(f"{stem}.py: {error}") from error
+
+
 def read_chapter(chapter: int) -> str:
-    """The source of a chapter's tasks, with their solutions. Raises UserError if the chapter has no tasks."""
+    """The source of a chapter's tasks, with their solutions. Raises UserError if the chapter has no tasks, or one that
+    is not complete."""
     if chapter not in CHAPTERS:
         raise UserError(f"chapter must be one of {', '.join(map(str, CHAPTERS))}, got {chapter!r}")
-    return (FOLDER / f"{CHAPTERS[chapter]}.py").read_text(encoding="utf-8")
+    source = (FOLDER / f"{CHAPTERS[chapter]}.py").read_text(encoding="utf-8")
+    with naming(CHAPTERS[chapter]):
+        find_tasks(source)
+    return source
 
 
 def find_tasks(source: str) -> list[Task]:
@@ -70,7 +87,8 @@ def find_tasks(source: str) -> list[Task]:
                 rest, _, section = rest.rpartition(f"\n{name} ")
                 sections.insert(0, _paragraphs(section))
             if head is None or not all(sections):
-                raise ValueError(f"{node.name}: a task needs 'Task N.K (*, 5 minutes): title', {', '.join(SECTIONS)}")
+                needed = f"'Task N.K (*, 5 minutes): title', {', '.join(SECTIONS)}"
+                raise ValueError(f"line {node.lineno}: {node.name}: a task needs {needed}")
             number, stars, minutes, title = head.groups()
             preface = _paragraphs(rest.partition("\n")[2])  # between the title and TODO
             todo = f"{preface}\n\n{sections[0]}" if preface else sections[0]
@@ -97,10 +115,13 @@ def _paragraphs(section: str) -> str:
 
 
 def find_task(number: str) -> tuple[str, Task]:
-    """The name of the module that holds the task with this number, and the task. Raises KeyError if there is none."""
+    """The name of the module that holds the task with this number, and the task. Raises KeyError if there is none, and
+    UserError if the module's tasks are not complete."""
     well_formed = isinstance(number, str) and re.fullmatch(r"\d+\.\d+", number)
     stem = CHAPTERS[int(number.partition(".")[0])] if well_formed else ""
-    for task in find_tasks((FOLDER / f"{stem}.py").read_text(encoding="utf-8")) if stem else []:
+    with naming(stem):
+        tasks = find_tasks((FOLDER / f"{stem}.py").read_text(encoding="utf-8")) if stem else []
+    for task in tasks:
         if task.number == number:
             return stem, task
     raise KeyError(number)

@@ -27,7 +27,7 @@ def chapter_0(**answers: str) -> str:
 
 @pytest.fixture(scope="module")
 def graded(tmp_path_factory):
-    """What seven students get for chapter 0, and the CSV file."""
+    """What eight students get for chapter 0, and the CSV file."""
     hand_ins = tmp_path_factory.mktemp("hand-ins")
     files = {
         "anna/ch00_start.py": chapter_0(),
@@ -40,6 +40,7 @@ def graded(tmp_path_factory):
         "emil/old/ch00_start.py": chapter_0(),
         "emil/new/ch00_start.py": chapter_0(),
         "fay/ch00_start (1).py": chapter_0(),
+        "hugo/notes.txt": "an essay",
         "gus/ch00_start.py": chapter_0(relu_forward="raise AssertionError", accuracy="")
         + "import threading\nthreading.Thread(target=time.sleep, args=(1000,)).start()\n",
     }
@@ -61,8 +62,9 @@ def test_every_answer_gets_its_verdict_whatever_the_others_do(graded):
         "emil": ["error", "error", "error"],
         "fay": ["missing", "missing", "missing"],
         "gus": ["wrong", "right", "missing"],
+        "hugo": ["missing", "missing", "missing"],
     }
-    assert [student.right for student in students] == [3, 1, 1, 0, 0, 0, 1]
+    assert [student.right for student in students] == [3, 1, 1, 0, 0, 0, 1, 0]
     assert all(list(student.marks) == ["0.1", "0.2", "0.3"] for student in students)
 
 
@@ -77,7 +79,8 @@ def test_the_messages_say_what_is_wrong_and_where(graded):
     two = ", ".join(str(hand_ins / "emil" / name / "ch00_start.py") for name in ("new", "old"))
     assert of["emil"] == [f"there is more than one file for it: {two}"] * 3
     assert of["anna"] == ["", "", ""] and of["gus"][0] == "an assertion without a message failed"
-    assert of["fay"] == ["the hand-in contains no answer to these tasks, only: ch00_start (1).py", "", ""]
+    assert of["fay"] == ["not graded: ch00_start (1).py; a file must be called ch00_start.py, or task_0_K.py", "", ""]
+    assert of["hugo"] == ["the hand-in contains no answer to these tasks, only: notes.txt", "", ""]
 
 
 def test_the_grades_and_messages_are_written_into_files(graded, tmp_path):
@@ -86,7 +89,7 @@ def test_the_grades_and_messages_are_written_into_files(graded, tmp_path):
     with (tmp_path / "grades.csv").open(newline="", encoding="utf-8-sig") as file:
         rows = list(csv.reader(file))
     assert rows[0] == ["student", "right", "task 0.1", "task 0.2", "task 0.3"]
-    assert rows[4] == ["dora", "0", "error", "wrong", "missing"] and len(rows) == 8
+    assert rows[4] == ["dora", "0", "error", "wrong", "missing"] and len(rows) == 9
     assert beside == tmp_path / "grades-messages.txt" and beside.read_text() == messages(students)
     assert "dora, task 0.1: error\nthe answer ended its process with status 3\n\n" in messages(students)
 
@@ -103,6 +106,27 @@ def test_tasks_still_to_do_are_told_from_missing_ones(tmp_path):
     verdicts = {number: mark.verdict for number, mark in student.marks.items()}
     assert {verdict for number, verdict in verdicts.items() if number.startswith("12.")} == {"to do"}
     assert {verdict for number, verdict in verdicts.items() if number.startswith("0.")} == {"missing"}
+
+
+def test_a_file_that_was_renamed_by_its_download_is_named(tmp_path):
+    for name in (
+        "0/ch00_start.py",
+        "hal/ch00_start (1).py",
+        "hal/ch12_gpu.py",
+        "hal/ch00_start-Copy1.py",
+        "hal/chart.py",
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(chapter_0())
+    _, hal = grade_hand_ins([tmp_path / "0", tmp_path / "hal"], [0])
+    wanted = "not graded: ch00_start (1).py, ch00_start-Copy1.py; a file must be called ch00_start.py, or task_0_K.py"
+    assert [mark.message for mark in hal.marks.values()] == [wanted, "", ""]
+    assert {mark.verdict for mark in hal.marks.values()} == {"missing"}
+    (tmp_path / "hal" / "task_0_1.py").write_text(chapter_0())
+    (tmp_path / "hal" / "task_0_3 (1).py").write_text(chapter_0())
+    wanted = wanted.replace("Copy1.py", "Copy1.py, task_0_3 (1).py")
+    (hal,) = grade_hand_ins([tmp_path / "hal"], [0])
+    assert [mark.message for mark in hal.marks.values()] == ["", wanted, ""]
 
 
 def test_nothing_to_grade_is_an_error(tmp_path):

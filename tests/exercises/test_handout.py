@@ -160,6 +160,25 @@ def test_misplaced_marks_are_an_error(wrong, message):
         remove_solutions(wrong)
 
 
+@pytest.mark.parametrize("spoil, message", [
+    (lambda text: text.replace("    POINTER: ", "    HINT: ", 1), "line 8: relu_forward: a task needs"),
+    (lambda text: text.replace(f"    {END}\n", "", 1), r"line \d+: ### BEGIN SOLUTION (without|is outside)"),
+    (lambda text: text.replace("def relu_forward(", "def 1relu(", 1), "line 8: "),
+])  # fmt: skip
+def test_a_malformed_task_names_its_file(tmp_path, monkeypatch, spoil, message):
+    """For those who write tasks of their own."""
+    from resnet_scratch.exercises import tasks
+
+    (tmp_path / "ch00_start.py").write_text(spoil((FOLDER / "ch00_start.py").read_text()))
+    monkeypatch.setattr(tasks, "FOLDER", tmp_path)
+    with pytest.raises(UserError, match=f"ch00_start.py: {message}"):
+        write_exercises(tmp_path / "handed-out", [0])
+    assert not (tmp_path / "handed-out").exists()
+    if "BEGIN" not in message:
+        with pytest.raises(UserError, match=f"ch00_start.py: {message}"):
+            find_task("0.1")
+
+
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_every_chapter_has_complete_tasks(chapter):
     source = (FOLDER / f"{CHAPTERS[chapter]}.py").read_text()
