@@ -338,6 +338,7 @@ RIGHT: list = [
     ("13.5", gradients_in_two_passes),
     ("13.5", lambda *arguments: list(solved.shifted_gradients(*arguments))),
     ("13.5", lambda g, x, w, *geometry: solved.shifted_gradients(*map(np.float32, (g, x, w)), *geometry)),
+    ("13.4", lambda *arguments: list(solved.shifted_convolution(*arguments))),
     ("13.5", lambda *arguments: list(map(list, solved.shifted_gradients(*arguments)))),
 ]
 
