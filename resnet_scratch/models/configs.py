@@ -35,6 +35,7 @@ class ResNetConfig:
                 raise UserError(f"{name} must be a tuple of whole numbers of at least 1, got {brief(value)}")
             for k, number in enumerate(value):
                 check_whole(f"{name}[{k}]", number)
+            object.__setattr__(self, name, tuple(map(int, value)))  # a file cannot hold NumPy's numbers
         if len(self.blocks) != len(self.widths):
             raise UserError(
                 f"blocks and widths must have a number for each stage, got {len(self.blocks)} and {len(self.widths)}"
@@ -44,6 +45,8 @@ class ResNetConfig:
                 raise UserError(f"{name} must be one of {', '.join(map(repr, choices))}, got {brief(value)}")
         check_whole("image_size", self.image_size)
         check_flag("zero_init", self.zero_init)
+        object.__setattr__(self, "image_size", int(self.image_size))
+        object.__setattr__(self, "zero_init", bool(self.zero_init))
 
 
 def _cifar(name: str, depth: int, block: str) -> ResNetConfig:
