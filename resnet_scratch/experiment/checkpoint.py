@@ -1,10 +1,9 @@
 """Weights and the states of runs as safetensors files, under torchvision's names and in torch's layout.
 
-`safetensors.torch.load_file` turns a file of weights into a state dict that torch loads as it is.
-
-Every file is complete in itself and written atomically: its name always stands for the whole old file or the whole new
-one. What a file says besides its arrays is one JSON text in its metadata, under one key: safetensors writes several
-keys in no fixed order, and the same run should give the same file bit for bit.
+`safetensors.torch.load_file` turns a file of weights into a state dict that torch loads as it is. Every
+file is complete in itself and written atomically: its name always stands for the whole old file or the whole new one.
+What a file says besides its arrays is one JSON text in its metadata, under one key: safetensors writes several keys in
+no fixed order, and the same run should give the same file bit for bit.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import brief
 from ..compute.backend import Array, array_module, to_numpy
 from ..errors import UserError
 from ..layers.layer import Layer
@@ -48,9 +48,7 @@ def save_weights(path: str | Path, model: Layer, about: Mapping[str, Any]) -> No
 
 def load_weights(path: str | Path, model: Layer) -> None:
     """Fill the model's arrays from a file: ours, or torchvision's of the same network. They keep dtype and device.
-
-    Raises CheckpointError, which names what is missing, unknown or of the wrong shape; the model is then unchanged.
-    """
+    Raises CheckpointError, which names what is missing, unknown or of the wrong shape; the model is then unchanged."""
     arrays = {name: array for name, array in read_arrays(path).items() if not name.endswith(IGNORED)}
     fill({name: buffer.value for name, buffer in model.named_buffers()}, arrays, path)
 
@@ -72,9 +70,12 @@ def save_state(
 ) -> None:
     """Write all that a resumed run needs: weights, the optimizer's states and scalars, `epoch_sums`, and `about`.
 
-    Every array keeps its dtype, so nothing is rounded. It is one file, not one of weights and one of the rest, so that
-    no crash can leave two that do not belong together. A checksum over everything in it shows later damage.
+    Every array keeps its dtype, so nothing is rounded. It is one file, so that no crash leaves two that do not belong
+    together. A checksum over all shows later damage. Raises CheckpointError for scalars but floats and 64-bit ints.
     """
+    for name, value in optimizer.scalars.items():
+        if not isinstance(value, float) and not (type(value) is int and -(2**63) <= value < 2**63):
+            raise CheckpointError(f"optimizer.scalars[{name!r}] must be a float or a 64-bit int, got {brief(value)}")
     arrays = {name: to_torch(array) for name, array in _arrays_of(model, optimizer).items()}
     arrays |= {f"optimizer.{name}": np.array(value) for name, value in optimizer.scalars.items()}
     arrays[EPOCH_SUMS] = epoch_sums
@@ -106,14 +107,13 @@ def load_state(path: str | Path, arrays: Mapping[str, np.ndarray], model: Layer,
     names = {name: f"optimizer.{name}" for name in optimizer.scalars}
     if missing := [name for name in names.values() if name not in arrays]:
         raise CheckpointError(f"{path} does not fit the optimizer: missing: {', '.join(missing)}")
-    scalars = {name: arrays.pop(names[name]) for name in names}
-    kinds = {name: np.asarray(value).dtype.kind for name, value in optimizer.scalars.items()}
-    wrong = [names[name] for name, value in scalars.items() if value.shape or value.dtype.kind != kinds[name]]
+    read = {name: arrays.pop(names[name]) for name in names}
+    wrong = [names[k] for k, v in read.items() if v.shape or not isinstance(optimizer.scalars[k], type(v.item()))]
     wrong += [EPOCH_SUMS] if epoch_sums.shape != (3,) else []  # steps, losses, right answers
     if wrong:
         raise CheckpointError(f"{path} is unusable: {', '.join(wrong)} cannot be what a run has written")
     fill(_arrays_of(model, optimizer), arrays, path)
-    optimizer.scalars.update((name, value.item()) for name, value in scalars.items())
+    optimizer.scalars.update((name, value.item()) for name, value in read.items())
     return epoch_sums
 
 
