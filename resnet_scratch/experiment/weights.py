@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import without_numpy
 from ..data import Dataset
 from ..errors import UserError, printable
 from ..layers import Layer
@@ -41,7 +42,7 @@ class About:
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):  # JSON can hold Python's numbers, not NumPy's
-            object.__setattr__(self, field.name, _without_numpy(getattr(self, field.name)))
+            object.__setattr__(self, field.name, without_numpy(getattr(self, field.name)))
 
     def check(self) -> None:
         """Raises UserError, which names the field, unless all is as a run writes it."""
@@ -196,13 +197,6 @@ def _kind(layer: Layer) -> str:
 def _with_tuples(fields: dict[str, Any]) -> dict[str, Any]:
     """`fields` with tuples for lists: JSON knows lists only."""
     return {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
-
-
-def _without_numpy(value: Any) -> Any:
-    """`value` with Python's numbers for NumPy's."""
-    if isinstance(value, tuple):
-        return tuple(map(_without_numpy, value))
-    return value.item() if isinstance(value, np.generic) else value
 
 
 def _numbers(values: object, kinds: tuple[type, ...] = (int, float)) -> tuple:

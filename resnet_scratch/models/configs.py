@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
-from ..checks import brief, check_flag, check_instance, check_whole
+from ..checks import brief, check_flag, check_instance, check_whole, without_numpy
 from ..errors import UserError, did_you_mean
 
 STEMS = ("cifar", "patch", "imagenet")
@@ -26,6 +26,8 @@ class ResNetConfig:
     zero_init: bool = False  #: every block starts as the identity: the weight of its last batch norm is 0
 
     def __post_init__(self) -> None:
+        for field in fields(self):
+            object.__setattr__(self, field.name, without_numpy(getattr(self, field.name)))
         for name in ("name", "block"):
             if not isinstance(value := getattr(self, name), str):
                 raise UserError(f"{name} must be a string, got {type(value).__name__}")
@@ -35,7 +37,6 @@ class ResNetConfig:
                 raise UserError(f"{name} must be a tuple of whole numbers of at least 1, got {brief(value)}")
             for k, number in enumerate(value):
                 check_whole(f"{name}[{k}]", number)
-            object.__setattr__(self, name, tuple(map(int, value)))  # a file cannot hold NumPy's numbers
         if len(self.blocks) != len(self.widths):
             raise UserError(
                 f"blocks and widths must have a number for each stage, got {len(self.blocks)} and {len(self.widths)}"
@@ -45,8 +46,6 @@ class ResNetConfig:
                 raise UserError(f"{name} must be one of {', '.join(map(repr, choices))}, got {brief(value)}")
         check_whole("image_size", self.image_size)
         check_flag("zero_init", self.zero_init)
-        object.__setattr__(self, "image_size", int(self.image_size))
-        object.__setattr__(self, "zero_init", bool(self.zero_init))
 
 
 def _cifar(name: str, depth: int, block: str) -> ResNetConfig:
