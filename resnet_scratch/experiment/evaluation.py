@@ -56,9 +56,11 @@ def evaluate(
     None: they keep their size. With `flip`, an image's logits are the means of its own and of those of its mirror
     image: the two make different mistakes (Krizhevsky et al. 2012, "ImageNet Classification with Deep Convolutional
     Neural Networks", section 4.1, average over flips and crops).
-    Raises ValueError unless there is a label, an integer, for each image.
+    Raises TypeError for images or labels that are no arrays, and ValueError unless there is a label, an integer, for
+    each image.
     """
     check_instance("model", model, Layer)
+    check_array("images", images, ("N", "H", "W", 3))
     check_integers("labels", labels, images.shape[:1])
     check_flag("flip", flip)
 
