@@ -21,6 +21,7 @@ from ..measure.summary import format_summary, summarise, training_memory
 from ..models import build
 from ..table import format_table, wrap
 from ..verify import cases
+from .exchange import per_channel
 from .options import (
     DEVICE_HELP,
     MODEL,
@@ -202,7 +203,7 @@ def data_command(data: str, data_dir: Path | None, image_size: int | None, mirro
     click.echo(
         f"{dataset.name}: {len(dataset.train_images):,} training and {len(dataset.test_images):,} test images\n"
         f"{H} x {W} pixels, mirror images {'allowed' if dataset.mirror else 'not allowed'}\n"
-        f"scaled to 0..1: mean {_three(dataset.mean)}; std {_three(dataset.std)}"
+        f"scaled to 0..1: mean {per_channel(dataset.mean)}; std {per_channel(dataset.std)}"
     )
     for k, name in enumerate(dataset.classes):
         training, test = ((labels == k).sum() for labels in (dataset.train_labels, dataset.test_labels))
@@ -212,7 +213,3 @@ def data_command(data: str, data_dir: Path | None, image_size: int | None, mirro
     if sheet:
         plots.contact_sheet(dataset.train_images, dataset.train_labels, dataset.classes).savefig(sheet)
         click.echo(f"Written: {sheet}")
-
-
-def _three(values: Any) -> str:
-    return ", ".join(f"{v:.4f}" for v in values)
