@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Iterator
 import numpy as np
 
 from ..checks import brief, check_array, check_flag, check_instance, check_integers, check_whole
-from ..compute.backend import Array, array_module, follow
+from ..compute.backend import Array, array_module, use_device_of
 from ..compute.processes import part_of_batch
 from .augment import IMAGES, normalise, random_crop, random_flip, resize
 from .dataset import Dataset
@@ -59,7 +59,7 @@ def training_batches(
 
     def batches_from(step: int) -> Iterator[Batch]:
         """This process's parts of the batches, each prepared when it is asked for."""
-        follow(dataset.train_images)  # a new thread computes on GPU 0 until it is told otherwise
+        use_device_of(dataset.train_images)  # a new thread computes on GPU 0 until it is told otherwise
         xp = array_module(dataset.train_images)
         epoch, order = -1, np.empty(0, np.int64)
         while True:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..checks import check_array, check_flag, check_instance, check_integers
-from ..compute.backend import Array, array_module, follow, to_numpy
+from ..compute.backend import Array, array_module, to_numpy, use_device_of
 from ..compute.processes import share_out
 from ..data import normalise, test_batches
 from ..data.dataset import in_colour
@@ -91,7 +91,7 @@ def predict(model: Layer, images: np.ndarray, about: About) -> np.ndarray:
         )
     check_array("images", colour)
     weights, at_once = model.parameters()[0].value, images_at_once(colour.shape[1:3])
-    follow(weights)  # the images go where the model is
+    use_device_of(weights)  # the images go where the model is
 
     def predict_from(begin: int) -> np.ndarray:
         part = array_module(weights).asarray(colour[begin : begin + at_once])

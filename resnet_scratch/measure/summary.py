@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..compute.backend import Array, array_module, follow
+from ..compute.backend import Array, array_module, use_device_of
 from ..layers import BatchNorm2d
 from ..layers.layer import Layer, restored
 from ..table import format_table
@@ -62,7 +62,7 @@ def summarise(model: Layer, image_size: int | tuple[int, int]) -> list[Row]:
 def zeros_for(model: Layer, shape: tuple[int, ...]) -> Array:
     """Zeros, float32, on the device of the model, which becomes the current one."""
     arrays = [buffer.value for _, buffer in model.named_buffers()] or [np.zeros(0)]
-    follow(arrays[0])
+    use_device_of(arrays[0])
     return array_module(arrays[0]).zeros(shape, np.float32)
 
 
