@@ -17,8 +17,8 @@ class Optimizer:
     names in `state_names` the arrays that it keeps for each.
 
     `states` holds these arrays, a dict per parameter, in the parameters' order; they begin as zeros and are changed in
-    place. `scalars` holds named numbers, each a float or a 64-bit int, that all parameters share. A checkpoint
-    saves both.
+    place. `scalars` holds named numbers that all parameters share. A checkpoint saves both; a number must be a float or
+    a 64-bit int.
 
     Weight decay shrinks every weight a little at each step; `decay_biases_and_norms=False` exempts the parameters with
     a single axis, which are the biases and batch norm's. Raises ValueError for a negative weight decay, when there are

@@ -79,8 +79,8 @@ def evaluate(
 def predict(model: Layer, images: np.ndarray, about: About) -> np.ndarray:
     """Probabilities (N, classes) for images uint8 (N, H, W, 3), or grey ones, (N, H, W) or (N, H, W, 1).
 
-    `about` is from the model's file. So many images are classified at once that memory is bounded. Raises UserError for
-    images of another shape or dtype.
+    `about` is from the model's file. Many images are classified in parts, so that memory does not grow with their
+    number. Raises UserError for images of another shape or dtype.
     """
     colour = in_colour(images)
     is_one_image = np.ndim(images) == 3 and np.shape(images)[2] in (1, 3)

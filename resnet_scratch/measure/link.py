@@ -41,9 +41,8 @@ class Message:
 def messages_of_step(model: ResNet, image_size: int) -> list[Message]:
     """The messages of one training step, in order. They do not depend on the images, nor on how many there are.
 
-    The step is taken here, by this process, on the model's device, with a batch of two images (image_size, image_size,
-    3) and learning rate 0.
-    The batch norms of `model` must have no groups.
+    The step is taken here, by this process, on the model's device, with learning rate 0 and a batch of two images
+    (image_size, image_size, 3). The batch norms of `model` must have no groups.
     """
     images, labels = zeros_for(model, (2, image_size, image_size, 3)), zeros_for(model, (2,)).astype(np.int64)
     steps = train(model, SGD(model.parameters()), [(images, labels)], constant(0.0), total_steps=1)
