@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import linecache
 import os
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -54,13 +53,19 @@ def keep(number: str, answer: Any, grade: Callable[[str, Any], None]) -> None:
 
 def my_answers() -> dict[str, Any]:
     """The answers that were right when they were checked in a notebook, by number. Copies of their files, which have
-    other names, do not count.
+    other names, do not count, nor do answers to tasks that do not exist.
 
     Raises UserError as `folder` does.
     """
-    files = [path.stem for path in sorted(folder().glob("task_*_*.py"))]
-    numbers = [".".join(found.groups()) for stem in files if (found := re.fullmatch(r"task_(\d+)_(\d+)", stem))]
-    return {number: _run(_path(number).read_text(encoding="utf-8"), find_task(number)[1].name) for number in numbers}
+    answers = {}
+    for path in sorted(folder().glob("task_*_*.py")):
+        number = path.stem.removeprefix("task_").replace("_", ".")
+        try:
+            name = find_task(number)[1].name
+        except KeyError:
+            continue
+        answers[number] = _run(path.read_text(encoding="utf-8"), name)
+    return answers
 
 
 def _path(number: str) -> Path:
