@@ -109,6 +109,13 @@ def check_float_dtype(name: str, dtype: Any) -> None:
         raise UserError(f"{name} must be float32, for training, or float64, for checking gradients, got {brief(dtype)}")
 
 
+def without_numpy(value: Any) -> Any:
+    """`value`, or the parts of a tuple, with Python's numbers for NumPy's, which JSON cannot hold."""
+    if isinstance(value, tuple):
+        return tuple(map(without_numpy, value))
+    return value.item() if isinstance(value, np.generic) else value
+
+
 def brief(value: Any) -> str:
     """A value for an error message, on one line and of a bounded length."""
     text = " ".join(repr(value).split())

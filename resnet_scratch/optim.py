@@ -17,7 +17,8 @@ class Optimizer:
     names in `state_names` the arrays that it keeps for each.
 
     `states` holds these arrays, a dict per parameter, in the parameters' order; they begin as zeros and are changed in
-    place. `scalars` holds named numbers that all parameters share. A checkpoint saves both, whatever they are.
+    place. `scalars` holds named numbers that all parameters share. A checkpoint saves both; a number must be a float or
+    a 64-bit int.
 
     Weight decay shrinks every weight a little at each step; `decay_biases_and_norms=False` exempts the parameters with
     a single axis, which are the biases and batch norm's. Raises ValueError for a negative weight decay, when there are
@@ -36,7 +37,7 @@ class Optimizer:
         self.states: list[State] = [
             {name: array_module(p.value).zeros_like(p.value) for name in self.state_names} for p in self.parameters
         ]
-        self.scalars: dict[str, int] = {}
+        self.scalars: dict[str, int | float] = {}
 
     def step(self, learning_rate: float) -> None:
         """Update every parameter. Raises ValueError when one has no gradient, because backward was not called, or a

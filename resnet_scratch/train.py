@@ -51,9 +51,10 @@ def train(
             logits, cache = model.forward(images, training=True)  # 2. forward: what the network thinks
             loss, grad_logits = softmax_cross_entropy(logits, labels, label_smoothing)  # 3. loss: how wrong that is
             model.backward_to_parameters(grad_logits, cache)  # 4. backward: how the loss changes with each weight
-            optimizer.step(learning_rates(step))  # 5. update: each weight a little against its gradient
+            learning_rate = learning_rates(step)
+            optimizer.step(learning_rate)  # 5. update: each weight a little against its gradient
             del cache  # or it would stay in memory beside the next step's
-            yield Step(step + 1, learning_rates(step), loss, over_batch(_count_correct, logits, labels))
+            yield Step(step + 1, learning_rate, loss, over_batch(_count_correct, logits, labels))
 
     return steps()
 

@@ -60,6 +60,14 @@ def test_it_starts_where_it_is_told_and_stops_after_the_last_step(put):
     assert len(taken) == 3  # no batch is prepared that nobody uses
 
 
+def test_a_schedule_with_a_state_is_asked_once_a_step(put):
+    model, optimizer = zero_linear(put)
+    batch = put([[1]], np.float32), put([0], np.int64)
+    rates = iter([0.5, 0.25, 0.125])
+    steps = list(train(model, optimizer, [batch] * 3, lambda step: next(rates), total_steps=3))
+    assert [step.learning_rate for step in steps] == [0.5, 0.25, 0.125] and next(rates, None) is None
+
+
 def test_the_caller_can_stop_between_steps_and_see_what_was_learned(put):
     model, optimizer = zero_linear(put)
     batch = put(np.ones((2, 1)), np.float32), put([1, 1], np.int64)

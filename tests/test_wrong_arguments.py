@@ -25,7 +25,7 @@ from resnet_scratch.layers import (
 )  # fmt: skip
 from resnet_scratch.layers.initializers import kaiming_normal, kaiming_uniform
 from resnet_scratch.layers.layer import Layer, Parameter
-from resnet_scratch.layers.windows import im2col
+from resnet_scratch.layers.windows import col2im, im2col
 from resnet_scratch.losses import log_softmax, softmax, softmax_cross_entropy
 from resnet_scratch.models import ResNetConfig, build
 from resnet_scratch.models.blocks import BasicBlock
@@ -183,6 +183,12 @@ def constructors():
     yield from counts("SubsamplePad({}, 4, 2)", "in_channels")
     yield from counts("SubsamplePad(3, 4, {})", "stride")
     yield from counts("im2col(X, {})", "kernel_size")
+    for wrong, message in {"X[0]": r"\(N, H, W, C\), got \(4, 4, 3\)", "[[1]]": "a NumPy or CuPy array, got list",
+                           "None": "a NumPy or CuPy array, got NoneType", "X[:0]": "non-empty"}.items():  # fmt: skip
+        yield f"im2col({wrong}, 1)", f"x must be {message}"
+    for shape in ("(4, 4)", "(1, 4, 4, 1, 1)", "4", "None"):
+        yield f"col2im(np.zeros((4, 9)), {shape}, 3)", rf"shape must be \(N, H, W, C\), got {re.escape(shape)}"
+    yield "col2im([[1.0]], (1, 1, 1, 1), 1)", "columns must be a NumPy or CuPy array, got list"
     for pair in ("(3,)", "(3, 3, 3)", "(3, 0)", "(3, 1.5)", "(3, True)", "'33'"):
         yield f"Conv2d(3, 4, {pair}, rng=rng)", rf"kernel_size must be .* pair .*, got {re.escape(pair)}"
         yield f"MaxPool2d(2, stride={pair})", rf"stride must be .* pair .*, got {re.escape(pair)}"
@@ -383,6 +389,9 @@ def data_sets():
     for images in ("IMAGES / 255", "IMAGES.astype(int)", "IMAGES > 9", "IMAGES.astype(object)"):
         yield f"normalise({images}, MEAN, STD)", "images must be uint8, values 0 to 255, got "
         yield f"evaluate(network(), {images}, SIX, MEAN, STD)", "images must be uint8, values 0 to 255, got "
+    for images, message in (no_bytes | {"IMAGES[..., :1]": r"\(N, H, W, 3\), got \(6, 8, 8, 1\)"}).items():
+        message = message.replace("W, C", "W, 3")
+        yield f"evaluate(network(), {images}, SIX, MEAN, STD)", f"images must be {message}"
     for name in ("mean", "std"):
         for wrong, message in {"[0.5] * 3": "a NumPy or CuPy array, got list",
                                "0.5": "a NumPy or CuPy array, got float",

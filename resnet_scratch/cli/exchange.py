@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -81,7 +82,7 @@ def import_command(
         f"{config.name}: {config.block} blocks {'-'.join(map(str, config.blocks))}, shortcuts of option "
         f"{config.shortcut}, {len(about.classes)} classes\n{parameters:,} parameters, for images of "
         f"{about.image_size[0]}x{about.image_size[1]}, normalised with\n"
-        f"mean {_three(about.mean)}, standard deviation {_three(about.std)}"
+        f"mean {per_channel(about.mean)}; standard deviation {per_channel(about.std)}"
     )
     if new_last_layer:
         click.echo("The file has no last layer (fc): its weights are new, drawn at random.")
@@ -108,7 +109,7 @@ def export_command(weights: Path, file: Path) -> None:
         H, W = about.image_size
         click.echo(
             f"It takes `images` (N, 3, {H}, {W}) float32: red, green, blue,\neach (pixel / 255 - mean) / std, with\n"
-            f"mean {_three(about.mean)}, standard deviation {_three(about.std)};\n"
+            f"mean {per_channel(about.mean)}; standard deviation {per_channel(about.std)};\n"
             f"it returns `logits` (N, {len(about.classes)}).\n"
             "These numbers and the names of the classes are in the file's metadata."
         )
@@ -131,5 +132,6 @@ def _read_names(path: Path) -> list[str]:
     return names
 
 
-def _three(values: tuple[float, ...]) -> str:
-    return " ".join(f"{value:.4g}" for value in values)
+def per_channel(values: Iterable[float]) -> str:
+    """A number for each of red, green and blue, as text."""
+    return ", ".join(f"{value:.4f}" for value in values)

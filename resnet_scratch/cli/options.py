@@ -15,7 +15,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from ..compute.backend import NOT_INSTALLED, describe, resolve_device, why_no_gpu
-from ..compute.processes import reports
+from ..compute.processes import is_to_print_error
 from ..compute.threads import num_threads, set_num_threads
 from ..errors import UserError, did_you_mean, printable
 from ..models import configs
@@ -37,7 +37,8 @@ class CommandError(click.ClickException):
         self.command = command
 
     def show(self, file: Any = None) -> None:
-        if reports(all_have_it=isinstance(self.__cause__, click.UsageError)):  # they all have the same command line
+        # they all have the same command line, so a mistake in it is everybody's
+        if is_to_print_error(all_have_it=isinstance(self.__cause__, click.UsageError)):
             click.echo(wrap(f"Error: {self.message}") + (f"\n{self.command}" if self.command else ""), file, err=True)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,13 +14,14 @@ from ..data.folder import left_out
 from ..data.image_files import ImageFileError, find_image_files, read_image_file
 from ..errors import printable
 from ..experiment import plots
-from ..experiment.evaluation import Evaluation, evaluate, predict
+from ..experiment.evaluation import Evaluation, evaluate, images_at_once, predict
 from ..experiment.exchange import UNKNOWN
 from ..experiment.weights import load_model, recorded_data_dir, recorded_flip, recorded_mirror
 from ..measure.summary import format_summary, summarise, training_memory
 from ..models import build
 from ..table import format_table, wrap
 from ..verify import cases
+from .exchange import per_channel
 from .options import (
     DEVICE_HELP,
     MODEL,
@@ -41,7 +41,6 @@ from .processes import across_processes
 from .settings import check_mirror, data_dir_option, data_option, image_size_option, mirror_option, size_of_images
 
 MOST_CLASSES, WORST = 20, 5  # `evaluate` lists all classes if there are at most this many, else the worst ones
-PIXELS_AT_ONCE = 2**19  # what `predict` puts through the network at once: 512 images of CIFAR-10's size
 
 
 @click.command("evaluate", short_help="Test accuracy of a trained network.")
@@ -61,9 +60,14 @@ def evaluate_command(weights: Path, data: str | None, data_dir: Path | None, fli
 
     Data are read from where the run had them, unless --data-dir names another place."""
     model, about = load_model(weights, device)
+    H, W = about.image_size
+    if H != W:
+        raise CommandError(
+            f"{weights} is for images of height {H} and width {W}; evaluate takes data sets of square images only"
+        )
     known = recorded_data_dir(weights) if data in (None, about.dataset) else None
     try:
-        dataset = load(data or about.dataset, data_dir=data_dir or known, image_size=about.image_size[0])
+        dataset = load(data or about.dataset, data_dir=data_dir or known, image_size=H)
     except UnknownDataError as error:
         unknown = "does not say what it was trained on"
         what = unknown if about.dataset == UNKNOWN else f"was trained on {about.dataset!r}, which is not here"
@@ -75,7 +79,7 @@ def evaluate_command(weights: Path, data: str | None, data_dir: Path | None, fli
     if about.classes not in (tuple(dataset.classes), tuple(map(str, range(len(dataset.classes))))):
         raise click.UsageError(f"{weights} knows the classes {', '.join(about.classes)}; {dataset.name} has others")
     dataset = dataset.to(device)
-    size = about.image_size[0] if about.dataset != UNKNOWN else None  # of a network from elsewhere it is a guess
+    size = H if about.dataset != UNKNOWN else None  # of a network from elsewhere it is a guess
     flip = recorded_flip(weights) and (dataset.mirror or recorded_mirror(weights)) if flip is None else flip
     result = evaluate(model, dataset.test_images, dataset.test_labels, *about.normalisation(), size, flip)
     click.echo(
@@ -113,7 +117,7 @@ def predict_command(context: click.Context, weights: Path, files: tuple[Path, ..
     """
     model, about = load_model(weights, device)
     paths, failed = find_image_files(files), False
-    at_once = max(1, PIXELS_AT_ONCE // math.prod(about.image_size))
+    at_once = images_at_once(about.image_size)
     for begin in range(0, len(paths), at_once):
         images = {}
         for path in paths[begin : begin + at_once]:
@@ -199,7 +203,7 @@ def data_command(data: str, data_dir: Path | None, image_size: int | None, mirro
     click.echo(
         f"{dataset.name}: {len(dataset.train_images):,} training and {len(dataset.test_images):,} test images\n"
         f"{H} x {W} pixels, mirror images {'allowed' if dataset.mirror else 'not allowed'}\n"
-        f"scaled to 0..1: mean {_three(dataset.mean)}; std {_three(dataset.std)}"
+        f"scaled to 0..1: mean {per_channel(dataset.mean)}; std {per_channel(dataset.std)}"
     )
     for k, name in enumerate(dataset.classes):
         training, test = ((labels == k).sum() for labels in (dataset.train_labels, dataset.test_labels))
@@ -209,7 +213,3 @@ def data_command(data: str, data_dir: Path | None, image_size: int | None, mirro
     if sheet:
         plots.contact_sheet(dataset.train_images, dataset.train_labels, dataset.classes).savefig(sheet)
         click.echo(f"Written: {sheet}")
-
-
-def _three(values: Any) -> str:
-    return ", ".join(f"{v:.4f}" for v in values)

@@ -164,7 +164,7 @@ def to_device(x: Array, device: str) -> Array:
     return cupy.asarray(x)
 
 
-def follow(x: Array) -> None:
+def use_device_of(x: Array) -> None:
     """Make the device of `x` this thread's current one: every thread begins with GPU 0."""
     if array_module(x) is not np:
         x.device.use()

@@ -55,8 +55,8 @@ def find_mpiexec() -> str | None:
     return shutil.which("mpiexec", path=path)
 
 
-def reports(all_have_it: bool) -> bool:
-    """Whether this process is to print its error: not where all have one and this is not the first process."""
+def is_to_print_error(all_have_it: bool) -> bool:
+    """Whether this process is to print its error: where all have one, only the first process is."""
     number = next((os.environ[name] for name in LAUNCHED if name in os.environ), "0")
     return number == "0" or not (all_have_it or _all_failed)
 

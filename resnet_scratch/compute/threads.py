@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from contextvars import copy_context
 from functools import cache, lru_cache, partial
 from numbers import Integral
@@ -90,11 +90,12 @@ def in_parallel(work: Callable[[], None], most: int) -> None:
     if inside_parallel():
         return work()
     threads = num_threads()  # asked once: it may change meanwhile
-    helpers = min(threads, most) - 1
+    tasks, started = _helpers(threads if most > 1 else 1)
+    helpers = min(started, most - 1)
     with _one_thread_for_blas:
         done: SimpleQueue = SimpleQueue()
         for _ in range(helpers):
-            _helpers(threads).put((copy_context(), partial(as_part, work), done))
+            tasks.put((copy_context(), partial(as_part, work), done))
         try:
             as_part(work)
         finally:
@@ -105,10 +106,10 @@ def in_parallel(work: Callable[[], None], most: int) -> None:
 
 
 @cache
-def _helpers(threads: int) -> SimpleQueue:
-    """The queue of (the caller's context, work, where to put the error or None) from which helper threads take: one
-    fewer than `threads`, since the caller works too. They are started once for each number of threads, and wait when
-    another is chosen.
+def _helpers(threads: int) -> tuple[SimpleQueue, int]:
+    """The queue of (the caller's context, work, where to put the error or None) from which helper threads take, and
+    how many do: one fewer than `threads`, since the caller works too, or as many as the system lets us start. They are
+    started once for each number of threads, and wait when another is chosen.
 
     A region of a few hundred microseconds is the common case here, so waking a helper must be cheap: a plain queue
     does it in a quarter of the time that `concurrent.futures` takes.
@@ -127,9 +128,12 @@ def _helpers(threads: int) -> SimpleQueue:
             done.put(error)
             del done, error
 
-    for k in range(threads - 1):
-        threading.Thread(target=help_out, name=f"resnet_scratch {k + 1}", daemon=True).start()
-    return tasks
+    started = 0
+    with suppress(RuntimeError):  # "can't start new thread"
+        for k in range(threads - 1):
+            threading.Thread(target=help_out, name=f"resnet_scratch {k + 1}", daemon=True).start()
+            started += 1
+    return tasks, started
 
 
 class _OneThreadForBlas:

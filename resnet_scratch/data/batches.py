@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Iterator
 import numpy as np
 
 from ..checks import brief, check_array, check_flag, check_instance, check_integers, check_whole
-from ..compute.backend import Array, array_module, follow
+from ..compute.backend import Array, array_module, use_device_of
 from ..compute.processes import part_of_batch
 from .augment import IMAGES, normalise, random_crop, random_flip, resize
 from .dataset import Dataset
@@ -55,43 +55,31 @@ def training_batches(
     check_whole("crop_padding", crop_padding, 0)
     if image_sizes is not None and not callable(image_sizes):
         raise TypeError(f"image_sizes must be a function of the step, got {brief(image_sizes)}")
-    return _prefetch(
-        lambda step: _training_batches(dataset, batch_size, seed, step, augment, image_sizes, crop_padding, part),
-        start_step,
-    )
-
-
-def _training_batches(
-    dataset: Dataset,
-    batch_size: int,
-    seed: int,
-    start_step: int,
-    augment: bool,
-    image_sizes: ImageSizes | None,
-    crop_padding: int,
-    part: slice,
-) -> Iterator[Batch]:
-    """The same batches, a part of each of them, prepared when it is asked for."""
-    follow(dataset.train_images)  # a new thread computes on GPU 0 until it is told otherwise
-    xp = array_module(dataset.train_images)
     steps_per_epoch = len(dataset.train_images) // batch_size
-    step, epoch, order = start_step, -1, np.empty(0, np.int64)
-    while True:
-        if step // steps_per_epoch != epoch:
-            epoch = step // steps_per_epoch
-            order = np.random.default_rng([seed, 0, epoch]).permutation(len(dataset.train_images))
-        begin = step % steps_per_epoch * batch_size
-        indices = xp.asarray(order[begin : begin + batch_size])
-        rng = np.random.default_rng([seed, 1, step])
-        images = dataset.train_images[indices]  # of the whole batch: the random numbers are drawn for all of it
-        if augment:
-            images = random_crop(images, crop_padding, rng)
-        if augment and dataset.mirror:
-            images = random_flip(images, rng)
-        images = normalise(images[part], dataset.mean, dataset.std)
-        size = image_sizes(step) if image_sizes else None
-        yield images if size is None else resize(images, size), dataset.train_labels[indices[part]]
-        step += 1
+
+    def batches_from(step: int) -> Iterator[Batch]:
+        """This process's parts of the batches, each prepared when it is asked for."""
+        use_device_of(dataset.train_images)  # a new thread computes on GPU 0 until it is told otherwise
+        xp = array_module(dataset.train_images)
+        epoch, order = -1, np.empty(0, np.int64)
+        while True:
+            if step // steps_per_epoch != epoch:
+                epoch = step // steps_per_epoch
+                order = np.random.default_rng([seed, 0, epoch]).permutation(len(dataset.train_images))
+            begin = step % steps_per_epoch * batch_size
+            indices = xp.asarray(order[begin : begin + batch_size])
+            rng = np.random.default_rng([seed, 1, step])
+            images = dataset.train_images[indices]  # of the whole batch: the random numbers are drawn for all of it
+            if augment:
+                images = random_crop(images, crop_padding, rng)
+            if augment and dataset.mirror:
+                images = random_flip(images, rng)
+            images = normalise(images[part], dataset.mean, dataset.std)
+            size = image_sizes(step) if image_sizes else None
+            yield images if size is None else resize(images, size), dataset.train_labels[indices[part]]
+            step += 1
+
+    return _prefetch(batches_from, start_step)
 
 
 def test_batches(

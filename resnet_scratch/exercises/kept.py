@@ -60,24 +60,29 @@ def keep(number: str, answer: Any, grade: Callable[[str, Any], None]) -> None:
 
 def my_answers() -> dict[str, Any]:
     """The answers that were right when they were checked in a notebook, by number. Copies of their files, which have
-    other names, do not count.
+    other names, do not count, nor do answers to tasks that do not exist.
 
     Raises UserError as `folder` does, and for a file that does not run, or does not define the answer.
     """
-    files = [path.stem for path in sorted(folder().glob("task_*_*.py"))]
-    numbers = [".".join(found.groups()) for stem in files if (found := re.fullmatch(r"task_(\d+)_(\d+)", stem))]
-    return {number: _load(number) for number in numbers}
+    answers = {}
+    for path in sorted(folder().glob("task_*_*.py")):
+        number = path.stem.removeprefix("task_").replace("_", ".")
+        try:
+            name = find_task(number)[1].name
+        except KeyError:
+            continue
+        answers[number] = _load(path, name)
+    return answers
 
 
 def _path(number: str) -> Path:
     return folder() / f"task_{number.replace('.', '_')}.py"
 
 
-def _load(number: str) -> Any:
-    """The answer that is kept."""
-    path = _path(number)
+def _load(path: Path, name: str) -> Any:
+    """The answer that is kept in a file."""
     try:
-        return _run(path.read_text(encoding="utf-8"), find_task(number)[1].name, str(path))
+        return _run(path.read_text(encoding="utf-8"), name, str(path))
     except Exception as error:
         why = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
         wanted = "correct it, or remove it and check the answer again in its notebook"

@@ -1,10 +1,9 @@
 """Weights and the states of runs as safetensors files, under torchvision's names and in torch's layout.
 
-`safetensors.torch.load_file` turns a file of weights into a state dict that torch loads as it is.
-
-Every file is complete in itself and written atomically: its name always stands for the whole old file or the whole new
-one. What a file says besides its arrays is one JSON text in its metadata, under one key: safetensors writes several
-keys in no fixed order, and the same run should give the same file bit for bit.
+`safetensors.torch.load_file` turns a file of weights into a state dict that torch loads as it is. Every
+file is complete in itself and written atomically: its name always stands for the whole old file or the whole new one.
+What a file says besides its arrays is one JSON text in its metadata, under one key: safetensors writes several keys in
+no fixed order, and the same run should give the same file bit for bit.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import brief
 from ..compute.backend import Array, array_module, to_numpy
 from ..errors import UserError
 from ..layers.layer import Layer
@@ -36,17 +36,19 @@ class CheckpointError(UserError):
 
 
 def save_weights(path: str | Path, model: Layer, about: Mapping[str, Any]) -> None:
-    """Write the model's arrays, as float32, and `about` (anything that JSON can hold) to one safetensors file."""
-    arrays = {name: to_torch(buffer.value).astype(np.float32, copy=False) for name, buffer in model.named_buffers()}
+    """Write the model's arrays, as float32, and `about` (anything that JSON can hold) to one safetensors file.
+
+    Raises CheckpointError for infinities and NaN, which `load_weights` would refuse; the file is then as it was."""
+    with np.errstate(over="ignore"):  # a float64 may be too large for float32: the next line sees it
+        arrays = {name: to_torch(buffer.value).astype(np.float32, copy=False) for name, buffer in model.named_buffers()}
+    if bad := [name for name, array in arrays.items() if not np.isfinite(array).all()]:
+        raise CheckpointError(f"{path} was not written: {_listed('not finite numbers in float32', bad)}")
     _write(path, arrays, about)
 
 
 def load_weights(path: str | Path, model: Layer) -> None:
     """Fill the model's arrays from a file: ours, or torchvision's of the same network. They keep dtype and device.
-
-    Raises CheckpointError, naming what is missing, what is unknown and what has the wrong shape; the model is then
-    unchanged.
-    """
+    Raises CheckpointError, which names what is missing, unknown or of the wrong shape; the model is then unchanged."""
     arrays = {name: array for name, array in read_arrays(path).items() if not name.endswith(IGNORED)}
     fill({name: buffer.value for name, buffer in model.named_buffers()}, arrays, path)
 
@@ -68,11 +70,14 @@ def save_state(
 ) -> None:
     """Write all that a resumed run needs: weights, the optimizer's states and scalars, `epoch_sums`, and `about`.
 
-    Every array keeps its dtype, so nothing is rounded. It is one file, not one of weights and one of the rest, so that
-    no crash can leave two that do not belong together. A checksum over everything in it shows later damage.
+    Every array keeps its dtype, so nothing is rounded. It is one file, so that no crash leaves two that do not belong
+    together. A checksum over all shows later damage. Raises CheckpointError for scalars but floats and 64-bit ints.
     """
+    for name, value in optimizer.scalars.items():
+        if not isinstance(value, float) and not (type(value) is int and -(2**63) <= value < 2**63):
+            raise CheckpointError(f"optimizer.scalars[{name!r}] must be a float or a 64-bit int, got {brief(value)}")
     arrays = {name: to_torch(array) for name, array in _arrays_of(model, optimizer).items()}
-    arrays |= {_scalar(name): np.array(value) for name, value in optimizer.scalars.items()}
+    arrays |= {f"optimizer.{name}": np.array(value) for name, value in optimizer.scalars.items()}
     arrays[EPOCH_SUMS] = epoch_sums
     _write(path, arrays, {**about, CHECKSUM: _checksum(arrays, about)})
 
@@ -99,16 +104,16 @@ def load_state(path: str | Path, arrays: Mapping[str, np.ndarray], model: Layer,
     Raises CheckpointError as `load_weights` does."""
     arrays = dict(arrays)
     epoch_sums = arrays.pop(EPOCH_SUMS)
-    if missing := [name for name in map(_scalar, optimizer.scalars) if name not in arrays]:
+    names = {name: f"optimizer.{name}" for name in optimizer.scalars}
+    if missing := [name for name in names.values() if name not in arrays]:
         raise CheckpointError(f"{path} does not fit the optimizer: missing: {', '.join(missing)}")
-    scalars = {name: arrays.pop(_scalar(name)) for name in optimizer.scalars}
-    kinds = {name: np.asarray(value).dtype.kind for name, value in optimizer.scalars.items()}
-    wrong = [_scalar(name) for name, value in scalars.items() if value.shape or value.dtype.kind != kinds[name]]
+    read = {name: arrays.pop(names[name]) for name in names}
+    wrong = [names[k] for k, v in read.items() if v.shape or not isinstance(optimizer.scalars[k], type(v.item()))]
     wrong += [EPOCH_SUMS] if epoch_sums.shape != (3,) else []  # steps, losses, right answers
     if wrong:
         raise CheckpointError(f"{path} is unusable: {', '.join(wrong)} cannot be what a run has written")
     fill(_arrays_of(model, optimizer), arrays, path)
-    optimizer.scalars.update((name, value.item()) for name, value in scalars.items())
+    optimizer.scalars.update((name, value.item()) for name, value in read.items())
     return epoch_sums
 
 
@@ -138,10 +143,6 @@ def _arrays_of(model: Layer, optimizer: Optimizer) -> dict[str, Array]:
     return arrays
 
 
-def _scalar(name: str) -> str:
-    return f"optimizer.{name}"
-
-
 def fill(targets: Mapping[str, Array], arrays: Mapping[str, np.ndarray], path: str | Path) -> None:
     """Copy each array, in torch's layout, into the target of its name, after everything has been checked.
 
@@ -150,26 +151,27 @@ def fill(targets: Mapping[str, Array], arrays: Mapping[str, np.ndarray], path: s
     ours = {name: from_torch(array) for name, array in arrays.items()}
     wrong = [name for name in targets if name in ours and ours[name].shape != targets[name].shape]
     shapes = [f"{name} {arrays[name].shape}, the model has {to_torch(targets[name]).shape}" for name in wrong]
-    problems = _listed("missing", sorted(targets.keys() - arrays.keys()))
-    problems += _listed("not in the model", sorted(arrays.keys() - targets.keys()))
-    problems += _listed("of the wrong shape", shapes)
     kinds = [f"{name} ({array.dtype})" for name, array in arrays.items() if array.dtype.kind != "f"]
-    problems += _listed("not floating-point numbers", kinds)
-    if problems:
-        raise CheckpointError(f"{path} does not fit the model: {'; '.join(problems)}")
+    problems = [
+        _listed("missing", sorted(targets.keys() - arrays.keys())),
+        _listed("not in the model", sorted(arrays.keys() - targets.keys())),
+        _listed("of the wrong shape", shapes),
+        _listed("not floating-point numbers", kinds),
+    ]
+    if any(problems):
+        raise CheckpointError(f"{path} does not fit the model: {'; '.join(filter(None, problems))}")
     with np.errstate(over="ignore"):  # a float64 may be too large for the model's float32: the next line sees it
         ours = {name: ours[name].astype(target.dtype) for name, target in targets.items()}
     if bad := [name for name, array in ours.items() if not np.isfinite(array).all()]:
-        raise CheckpointError(f"{path} is unusable: {'; '.join(_listed('not finite numbers', bad))}")
+        raise CheckpointError(f"{path} is unusable: {_listed('not finite numbers', bad)}")
     for name, target in targets.items():
         target[...] = array_module(target).asarray(ours[name])
 
 
-def _listed(what: str, names: list[str], most: int = 4) -> list[str]:
-    if not names:
-        return []
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return [f"{what}: {', '.join(names[:most])}{more}"]
+def _listed(what: str, names: list[str]) -> str:
+    """What is wrong, and with the first few of which names; "" where there are none."""
+    more = f" and {len(names) - 4} more" if len(names) > 4 else ""
+    return f"{what}: {', '.join(names[:4])}{more}" if names else ""
 
 
 def _write(path: str | Path, arrays: dict[str, np.ndarray], about: Mapping[str, Any]) -> None:
@@ -213,6 +215,5 @@ def _about_in(file: Any, path: str | Path) -> dict[str, Any]:
 def _arrays_in(file: Any, path: str | Path) -> dict[str, np.ndarray]:
     kinds = {name: file.get_slice(name).get_dtype() for name in file.keys()}
     if unknown := [f"{name} ({kind})" for name, kind in kinds.items() if kind not in DTYPES]:
-        problems = _listed(f"of a dtype other than {', '.join(DTYPES)}", unknown)
-        raise CheckpointError(f"{path} is unusable: {'; '.join(problems)}")
+        raise CheckpointError(f"{path} is unusable: {_listed('of a dtype other than ' + ', '.join(DTYPES), unknown)}")
     return {name: file.get_tensor(name) for name in kinds}

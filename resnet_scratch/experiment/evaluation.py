@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..checks import check_flag, check_instance, check_integers
-from ..compute.backend import Array, array_module, follow, to_numpy
+from ..checks import check_array, check_flag, check_instance, check_integers
+from ..compute.backend import Array, array_module, to_numpy, use_device_of
 from ..compute.processes import share_out
 from ..data import normalise, test_batches
 from ..data.dataset import in_colour
@@ -17,6 +18,7 @@ from ..losses import softmax, softmax_cross_entropy
 from .weights import About
 
 BATCH_SIZE = 256  # images: a compromise of speed and memory
+PIXELS_AT_ONCE = 2**19  # what `predict` puts through the network at once: 512 images of CIFAR-10's size
 
 
 @dataclass(frozen=True, repr=False)
@@ -54,9 +56,11 @@ def evaluate(
     None: they keep their size. With `flip`, an image's logits are the means of its own and of those of its mirror
     image: the two make different mistakes (Krizhevsky et al. 2012, "ImageNet Classification with Deep Convolutional
     Neural Networks", section 4.1, average over flips and crops).
-    Raises ValueError unless there is a label, an integer, for each image.
+    Raises TypeError for images or labels that are no arrays, and ValueError unless there is a label, an integer, for
+    each image.
     """
     check_instance("model", model, Layer)
+    check_array("images", images, ("N", "H", "W", 3))
     check_integers("labels", labels, images.shape[:1])
     check_flag("flip", flip)
 
@@ -75,7 +79,8 @@ def evaluate(
 def predict(model: Layer, images: np.ndarray, about: About) -> np.ndarray:
     """Probabilities (N, classes) for images uint8 (N, H, W, 3), or grey ones, (N, H, W) or (N, H, W, 1).
 
-    `about` is from the model's file. Raises UserError for images of another shape or dtype.
+    `about` is from the model's file. Many images are classified in parts, so that memory does not grow with their
+    number. Raises UserError for images of another shape or dtype.
     """
     colour = in_colour(images)
     is_one_image = np.ndim(images) == 3 and np.shape(images)[2] in (1, 3)
@@ -84,7 +89,17 @@ def predict(model: Layer, images: np.ndarray, about: About) -> np.ndarray:
         raise UserError(
             f"images must be (N, H, W, 3) uint8, or grey (N, H, W), got {np.shape(images)} {colour.dtype}{hint}"
         )
-    weights = model.parameters()[0].value
-    follow(weights)  # the images go where the model is
-    x = normalise(array_module(weights).asarray(colour), *about.normalisation())
-    return to_numpy(softmax(model(x)))
+    check_array("images", colour)
+    weights, at_once = model.parameters()[0].value, images_at_once(colour.shape[1:3])
+    use_device_of(weights)  # the images go where the model is
+
+    def predict_from(begin: int) -> np.ndarray:
+        part = array_module(weights).asarray(colour[begin : begin + at_once])
+        return to_numpy(softmax(model(normalise(part, *about.normalisation()))))
+
+    return np.concatenate([predict_from(begin) for begin in range(0, len(colour), at_once)])
+
+
+def images_at_once(image_size: tuple[int, ...]) -> int:
+    """How many images (H, W) `predict` puts through the network at once."""
+    return max(1, PIXELS_AT_ONCE // math.prod(image_size))

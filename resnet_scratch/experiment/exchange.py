@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..checks import brief, check_whole
 from ..errors import UserError
 from ..models import ResNet, build
 from ..models.recognise import recognise, torchvision_names
@@ -55,9 +57,10 @@ def import_model(
     are given.
 
     Raises CheckpointError for a file that cannot be read or does not fit, UnknownNetworkError for another network, and
-    UserError for classes that do not suit it, for a normalisation that is not of values scaled to 0..1, and for an
-    image size out of range.
+    UserError for classes that do not suit it, for a normalisation that is not of values scaled to 0..1, for an image
+    size out of range, and for a seed below 0.
     """
+    check_whole("seed", seed, 0)
     if Path(path).is_dir():
         raise CheckpointError(f"{path} is a folder: name the file with the weights in it")
     new_last_layer = False
@@ -68,7 +71,7 @@ def import_model(
     else:
         model, about, new_last_layer = _recognised(path, classes, seed)
     if normalisation is not None:
-        mean, std = (tuple(map(float, values)) for values in normalisation)
+        mean, std = _mean_and_std(normalisation)
         about = dataclasses.replace(about, mean=mean, std=std)
     if image_size is not None:
         about = dataclasses.replace(about, image_size=(image_size, image_size))
@@ -105,9 +108,10 @@ def export_model(path: str | Path, model: ResNet, about: About) -> None:
 
     .onnx is the whole network, for ONNX Runtime: `onnx_model` says what it takes. .safetensors, .pth and .pt are its
     weights under torchvision's names, for PyTorch: `model.load_state_dict` takes them as they are. Raises UserError
-    for another ending, where onnx is missing for .onnx or torch for .pth, for a layer that has no form in ONNX, and for
-    weights of a network that is no longer what `about` says.
+    for another ending, where onnx is missing for .onnx or torch for .pth, for a layer that has no form in ONNX, for
+    a wrong field of `about`, and for weights of a network that is no longer what `about` says.
     """
+    about.check()
     suffix = Path(path).suffix
     if suffix == ".safetensors":
         return save_model(path, model, about)
@@ -164,10 +168,25 @@ def _class_names(classes: int | Sequence[str] | None, in_file: int | None, path:
         classes = in_file
     if classes is None:
         raise UserError(f"{path} has no last layer (fc): give the classes for a new one, their names or their number")
-    names = tuple(map(str, range(classes) if isinstance(classes, int) else classes))
+    if isinstance(classes, Integral):
+        check_whole("classes", classes)
+        classes = tuple(map(str, range(classes)))
+    if isinstance(classes, str) or not isinstance(classes, Iterable):
+        raise UserError(f"classes must be names or their number, got {brief(classes)}")
+    names = tuple(map(str, classes))
     if in_file not in (None, len(names)):
         raise UserError(f"{path} has a last layer of {in_file} outputs, got {len(names)} classes")
     return names
+
+
+def _mean_and_std(normalisation: Any) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """The two as tuples, or UserError."""
+    try:
+        mean, std = (tuple(map(float, values)) for values in normalisation)
+    except (TypeError, ValueError):
+        message = f"normalisation must be (mean, std), three numbers each, got {brief(normalisation)}"
+        raise UserError(message) from None
+    return mean, std
 
 
 def _torch(purpose: str) -> Any:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -43,11 +44,13 @@ def atomic_write(path: str | Path, content: bytes) -> None:
             unfinished.unlink()
 
 
-def remove_unfinished(folder: Path) -> None:
-    """Remove what `atomic_write` left in the folder when its process was killed. No other may be writing there."""
-    for path in folder.glob(".*.tmp"):
-        if re.fullmatch(r"\..+\.\d+\.tmp", path.name):
-            path.unlink()
+def remove_unfinished(folder: Path, names: Iterable[str]) -> None:
+    """Remove what `atomic_write` left in the folder when its process was killed while it wrote a file of these names.
+    No other process may be writing there."""
+    for name in names:
+        for path in folder.glob(f".{name}.*.tmp"):
+            if re.fullmatch(r"\d+\.tmp", path.name.removeprefix(f".{name}.")):
+                path.unlink()
 
 
 class FolderLock:

@@ -13,6 +13,7 @@ from .run import STATE_FILE, RunError
 from .weights import BEST_FILE, SETTINGS_FILE, WEIGHTS_FILE
 
 FIGURES = ("curves.png", "confusion.png", "predictions.png")  # `trainer.write_figures` draws them
+FILES = (STATE_FILE, SETTINGS_FILE, LOG_FILE, WEIGHTS_FILE, BEST_FILE, *FIGURES)  # all that a run writes
 
 
 def make_folder(recipe: Recipe, folder: Path | None) -> Path:
@@ -39,7 +40,7 @@ def check_new(folder: Path) -> None:
     if (folder / STATE_FILE).exists():
         resume = command_text("--resume", folder)
         raise RunError(f"{folder} holds a run already: continue it with {resume}, or choose another folder")
-    for name in (SETTINGS_FILE, LOG_FILE, WEIGHTS_FILE, BEST_FILE, *FIGURES):
+    for name in FILES:
         if (folder / name).exists() and not (name == SETTINGS_FILE and _are_settings(folder / name)):
             raise RunError(f"{folder} has a {name} but no run, and a new run would overwrite it: choose another folder")
 

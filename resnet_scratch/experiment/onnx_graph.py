@@ -89,10 +89,10 @@ def onnx_model(model: ResNet, about: About) -> Any:
     The images are normalised as for the network itself: (pixel / 255 - mean) / std, red, green, blue. H and W are
     `about.image_size`, N is free. The model's metadata hold `mean`, `std` and `classes` as JSON.
 
-    Raises UserError without onnx, and for a layer that has no form in ONNX.
+    Raises UserError without onnx, for a layer that has no form in ONNX, and for an `about` of another network.
     """
     try:
-        from onnx import TensorProto, checker, helper
+        from onnx import TensorProto, checker, helper, shape_inference
     except ImportError:
         raise UserError("writing .onnx needs onnx (pip install onnx)") from None
     graph = _Graph()
@@ -109,7 +109,10 @@ def onnx_model(model: ResNet, about: About) -> Any:
     )
     metadata = {"mean": about.mean, "std": about.std, "classes": about.classes}
     helper.set_model_props(proto, {name: json.dumps(value) for name, value in metadata.items()})
-    checker.check_model(proto, full_check=True)
+    try:
+        checker.check_model(proto, full_check=True)
+    except shape_inference.InferenceError as error:
+        raise UserError(f"about does not fit the network, which has other outputs or images: {error}") from None
     return proto
 
 

@@ -5,12 +5,12 @@ Lengths inside a recipe are fractions of the run, so that a run of another lengt
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from .. import schedules
+from ..checks import check_flag, check_instance, check_number, check_whole, without_numpy
 from ..errors import UserError, did_you_mean
 from ..layers.layer import Parameter
 from ..optim import SGD, Adam, Optimizer
@@ -22,7 +22,8 @@ class RecipeError(UserError):
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a run is made of. Its length is given in `epochs` or in `steps` (batches), one of the two."""
+    """What a run is made of. Its length is given in `epochs` or in `steps` (batches), one of the two. Raises UserError
+    for numbers that make no sense, and TypeError for what is not a tuple."""
 
     name: str
     model: str  #: a name from models.NAMES
@@ -51,34 +52,43 @@ class Recipe:
     flip_in_evaluation: bool = False  #: average the logits of each image and its mirror image
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "learning_rate", "epochs", "steps"):
-            value = getattr(self, name)
-            if value is not None and not 0 < value < math.inf:
-                raise RecipeError(f"{name} must be above 0 and finite, got {value}")
-        if not 0 <= self.momentum < 1:
-            raise RecipeError(f"momentum must be at least 0 and below 1, got {self.momentum}")
-        if not 0 <= self.weight_decay < math.inf:
-            raise RecipeError(f"weight_decay must be at least 0 and finite, got {self.weight_decay}")
+        for field in fields(self):
+            object.__setattr__(self, field.name, without_numpy(getattr(self, field.name)))
+        check_whole("batch_size", self.batch_size)
+        check_number("learning_rate", self.learning_rate, above=0)
+        for name in ("epochs", "steps", "batch_norm_group"):
+            if (value := getattr(self, name)) is not None:
+                check_whole(name, value)
         if (self.epochs is None) == (self.steps is None):
-            raise RecipeError(
-                f"a recipe must have either epochs or steps; got epochs={self.epochs}, steps={self.steps}"
-            )
-        if self.crop_padding < 0:
-            raise RecipeError(f"crop_padding must be at least 0, got {self.crop_padding}")
-        if any(size < 1 for size in self.image_sizes):
-            raise RecipeError(f"image_sizes must be at least 1, got {self.image_sizes}")
+            raise RecipeError(f"a recipe has either epochs or steps; got epochs={self.epochs}, steps={self.steps}")
+        check_number("peak_at", self.peak_at, above=0, below=1)
+        check_number("warmup", self.warmup, at_least=0, at_most=1)
+        if self.warmup_learning_rate is not None:
+            check_number("warmup_learning_rate", self.warmup_learning_rate, at_least=0)
+        check_number("momentum", self.momentum, at_least=0, below=1)
+        check_number("weight_decay", self.weight_decay, at_least=0)
+        check_number("label_smoothing", self.label_smoothing, at_least=0, at_most=1)
+        check_whole("crop_padding", self.crop_padding, 0)
+        for name in ("nesterov", "decay_biases_and_norms", "augment", "flip_in_evaluation"):
+            check_flag(name, getattr(self, name))
+        for name in ("milestones", "image_sizes", "larger_at"):
+            check_instance(name, getattr(self, name), tuple)
+            for k, value in enumerate(getattr(self, name)):
+                if name == "image_sizes":
+                    check_whole(f"{name}[{k}]", value)
+                else:
+                    check_number(f"{name}[{k}]", value, at_least=0, at_most=1)
         if len(self.larger_at) != max(len(self.image_sizes) - 1, 0) or list(self.larger_at) != sorted(self.larger_at):
             raise RecipeError(
                 f"larger_at must say in order when each of image_sizes but the first begins, got {self.larger_at} "
                 f"for {self.image_sizes}"
             )
         group = self.batch_norm_group
-        if group is not None and (group < 1 or self.batch_size % group):
+        if group is not None and self.batch_size % group:
             raise RecipeError(f"batch_norm_group must divide batch_size, {self.batch_size}, got {group}")
-        if self.schedule not in _SCHEDULES:
-            raise RecipeError(f"schedule must be one of {', '.join(_SCHEDULES)}, got {self.schedule!r}")
-        if self.optimizer not in OPTIMIZERS:
-            raise RecipeError(f"optimizer must be one of {', '.join(OPTIMIZERS)}, got {self.optimizer!r}")
+        for name, choices in (("schedule", _SCHEDULES), ("optimizer", OPTIMIZERS)):
+            if (choice := getattr(self, name)) not in choices:
+                raise RecipeError(f"{name} must be one of {', '.join(choices)}, got {choice!r}")
         if self.nesterov and self.optimizer != "sgd":
             raise RecipeError(f"nesterov is for sgd, got the optimizer {self.optimizer!r}")
 
@@ -117,20 +127,14 @@ _SCHEDULES: dict[str, Callable[[Recipe, int], schedules.Schedule]] = {
     "one_cycle": lambda recipe, total: schedules.one_cycle(recipe.learning_rate, total, recipe.peak_at),
 }
 
+
+def _decay(recipe: Recipe) -> dict[str, Any]:
+    return {"weight_decay": recipe.weight_decay, "decay_biases_and_norms": recipe.decay_biases_and_norms}
+
+
 OPTIMIZERS: dict[str, Callable[[Recipe, list[Parameter]], Optimizer]] = {
-    "sgd": lambda recipe, parameters: SGD(
-        parameters,
-        momentum=recipe.momentum,
-        weight_decay=recipe.weight_decay,
-        nesterov=recipe.nesterov,
-        decay_biases_and_norms=recipe.decay_biases_and_norms,
-    ),
-    "adam": lambda recipe, parameters: Adam(
-        parameters,
-        beta1=recipe.momentum,
-        weight_decay=recipe.weight_decay,
-        decay_biases_and_norms=recipe.decay_biases_and_norms,
-    ),
+    "sgd": lambda recipe, p: SGD(p, momentum=recipe.momentum, nesterov=recipe.nesterov, **_decay(recipe)),
+    "adam": lambda recipe, p: Adam(p, beta1=recipe.momentum, **_decay(recipe)),
 }
 
 _PAPER: dict[str, Any] = dict(  # He et al. 2015, "Deep Residual Learning for Image Recognition", section 4.2
@@ -209,6 +213,7 @@ RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in _RECIPES}
 
 def find(name: str) -> Recipe:
     """The recipe of that name. Raises RecipeError, with similar names, when there is none."""
+    check_instance("name", name, str)
     if name not in RECIPES:
         others = did_you_mean(name, RECIPES) or f"; there are {', '.join(RECIPES)}"
         raise RecipeError(f"there is no recipe {name!r}{others}")

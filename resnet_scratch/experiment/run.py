@@ -111,12 +111,13 @@ class Run:
         return "validation" if self.settings.validation else "test"
 
     def identity(self) -> dict[str, Any]:
-        """What must be the same in all processes that share the run; where the data are may differ."""
+        """What must be the same in all processes that share the run; where the data are may differ, not the data."""
+        recipe = dataclasses.replace(self.settings.recipe, dataset="")  # its name may be a folder's path
         weights = (np.ascontiguousarray(to_numpy(buffer.value)).data for _, buffer in self.model.named_buffers())
         return {
             "version of resnet_scratch": __version__,
             "version of NumPy": np.__version__,
-            "settings": dataclasses.replace(self.settings, data_dir=None),
+            "settings": dataclasses.replace(self.settings, recipe=recipe, data_dir=None),
             "data": self.data_checksums,
             "step": self.step,
             f"weights after step {self.step}": [zlib.crc32(array) for array in weights],

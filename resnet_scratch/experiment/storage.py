@@ -17,7 +17,7 @@ from ..compute.processes import by_first_process
 from .checkpoint import State, load_state, read_state, save_state, save_weights
 from .files import FolderLock, atomic_write, remove_unfinished
 from .log import write_log
-from .new_folder import check_new, make_folder
+from .new_folder import FILES, check_new, make_folder
 from .recipe import Recipe
 from .run import STATE_FILE, EarlierLength, Run, RunError, Settings, build_run
 from .sums import EpochSums
@@ -135,7 +135,7 @@ def _begin_in(run: Run) -> None:
     """Take the run's folder into use."""
     run.lock.acquire()
     check_new(run.folder)
-    remove_unfinished(run.folder)
+    remove_unfinished(run.folder, FILES)
     _write_settings(run)
 
 
@@ -145,7 +145,7 @@ def _read_locked(lock: FolderLock) -> State:
     if not (folder / STATE_FILE).is_file():
         raise RunError(f"{folder} holds no run that could be resumed: there is no {STATE_FILE} in it")
     lock.acquire()
-    remove_unfinished(folder)
+    remove_unfinished(folder, FILES)
     return read_state(folder / STATE_FILE)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import without_numpy
 from ..data import Dataset
 from ..errors import UserError, printable
 from ..layers import Layer
@@ -39,16 +40,18 @@ class About:
     seed: int
     step: int
 
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):  # JSON can hold Python's numbers, not NumPy's
+            object.__setattr__(self, field.name, without_numpy(getattr(self, field.name)))
+
     def check(self) -> None:
         """Raises UserError, which names the field, unless all is as a run writes it."""
         size, mean, std = _whole_numbers(self.image_size), _numbers(self.mean), _numbers(self.std)
+        fits = len(size) == 2 and all(1 <= n <= LARGEST_IMAGE for n in size)
         rules = {
             "config": (isinstance(self.config, dict), "an object"),
             "classes": (_are_names(self.classes), "a list of names without control characters"),
-            "image_size": (
-                len(size) == 2 and all(1 <= n <= LARGEST_IMAGE for n in size),
-                f"height and width, each of 1 to {LARGEST_IMAGE} pixels",
-            ),
+            "image_size": (fits, f"height and width, each of 1 to {LARGEST_IMAGE} pixels"),
             "mean": (len(mean) == 3 and all(0 <= m <= 1 for m in mean), "three numbers from 0 to 1"),
             "std": (len(std) == 3 and all(0 < s <= 1 for s in std), "three numbers above 0 and at most 1"),
             "dataset": (_are_names((self.dataset,)), "a name"),
@@ -81,14 +84,15 @@ class About:
 def save_model(path: str | Path, model: ResNet, about: About) -> None:
     """Write weights and `about` to one file; `load_model` needs nothing else.
 
-    Raises UserError as `check_as_built` does."""
+    Raises UserError for what `load_model` would refuse, as `check_as_built` does; the file is then as it was."""
     check_as_built(model, about)
     save_weights(path, model, dataclasses.asdict(about))
 
 
 def check_as_built(model: Layer, about: About) -> None:
     """Raises UserError, which names the first difference, unless `model` has the layers and arrays that `load_model`
-    would build from `about`, and fill with its weights."""
+    would build from `about`, and fill with its weights; also for a wrong field of `about`."""
+    about.check()
     built = _build(about, math.inf)
     if isinstance(model, ResNet) and model.classes != built.classes:
         raise UserError(f"about must name {model.classes} classes, as many as model has, got {built.classes}")
@@ -183,8 +187,7 @@ def _described(network: Layer) -> dict[str, str]:
 
 
 def _kind(layer: Layer) -> str:
-    """The type of a layer, and what else decides its output in evaluation. For a type that is not the library's, its
-    module too, since the names may be the same."""
+    """The type of a layer, with its module unless it is the library's, and what else decides its output."""
     kind = type(layer)
     module = "" if kind.__module__.startswith("resnet_scratch.") else f" of {kind.__module__}"
     settings = [f"{key} {getattr(layer, key)}" for key in SETTINGS if hasattr(layer, key)]
@@ -207,8 +210,5 @@ def _whole_numbers(values: object) -> tuple:
 
 def _are_names(values: object) -> bool:
     """Whether these are a tuple of at least one name, none of which would move the terminal's cursor."""
-    return (
-        isinstance(values, tuple)
-        and bool(values)
-        and all(isinstance(v, str) and printable(v) == v and "\n" not in v for v in values)
-    )
+    names = values if isinstance(values, tuple) else ()
+    return bool(names) and all(isinstance(v, str) and printable(v) == v and "\n" not in v for v in names)

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .graphs import draw_graph
-from .style import BACKWARD, BLACK, BLUE, FORWARD, GREEN, GREY, ORANGE
+from .style import BACKWARD, BLACK, BLUE, FORWARD, GREEN, GREY, ORANGE, with_styles
 
 LINES = ((ORANGE, "--"), (BLUE, "-"), (GREEN, "-."))  # told apart by their dashes, too
 
@@ -19,7 +19,7 @@ LINES = ((ORANGE, "--"), (BLUE, "-"), (GREEN, "-."))  # told apart by their dash
 def draw_signals(sizes: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> Figure:
     """The standard deviation after each layer, for each label: (without batch norm, with batch norm)."""
     fig, axes = plt.subplots(1, 2, figsize=(7.5, 2.8), layout="constrained", sharey=True)
-    for (label, both), (colour, dashes) in zip(sizes.items(), LINES):
+    for (label, both), (colour, dashes) in with_styles("sizes", sizes.items(), LINES):
         for ax, values in zip(axes, both):
             ax.semilogy(range(1, len(values) + 1), values, dashes, color=colour, linewidth=2, label=label)
     for ax, title in zip(axes, ("without batch norm", "with batch norm")):
@@ -106,7 +106,8 @@ def draw_running(
 def draw_modes(losses: Mapping[str, Sequence[float]]) -> Figure:
     """The loss after each step, a curve for each label."""
     fig, ax = plt.subplots(figsize=(6, 3), layout="constrained")
-    for (label, values), (colour, dashes) in zip(losses.items(), ((BLUE, "-"), (ORANGE, "--"), (GREEN, "-."))):
+    looks = ((BLUE, "-"), (ORANGE, "--"), (GREEN, "-."))
+    for (label, values), (colour, dashes) in with_styles("losses", losses.items(), looks):
         ax.semilogy(range(1, len(values) + 1), values, dashes, color=colour, linewidth=1.8, label=label)
     _label(ax, "", "training step")
     ax.set_ylabel("loss on 256 images")

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..measure.summary import Row
-from .style import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, YELLOW
+from .style import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, YELLOW, with_styles
 
 STAGES = (BLUE, SKY, YELLOW, ORANGE)
 FIELDS = {"memory": "memory", "multiply_adds": "multiply-adds", "parameters": "parameters"}
@@ -25,7 +25,7 @@ def draw_shares(ax: Axes, rows: Sequence[Row], title: str) -> None:
     for k, field in enumerate(FIELDS):
         sums = [sum(getattr(row, field) for row in rows if row.name.startswith(stage)) for stage in stages]
         left = 0.0
-        for stage, colour, value in zip(stages, STAGES, sums):
+        for (stage, value), colour in with_styles("stages", dict(zip(stages, sums)).items(), STAGES):
             share = 100 * value / sum(sums)
             ax.barh(k, share, left=left, color=colour, label=stage if k == 0 else None)
             if share > 8:
@@ -41,8 +41,8 @@ def draw_shares(ax: Axes, rows: Sequence[Row], title: str) -> None:
 def draw_fields(fields: Mapping[str, Sequence[int]], image_size: int) -> Figure:
     """The receptive fields of the convolutions of several networks, in pixels, from the first to the last."""
     fig, ax = plt.subplots(figsize=(7.5, 3), layout="constrained")
-    looks = zip((":", "-", "--", "-."), (ORANGE, BLUE, GREEN, PURPLE))
-    for (name, sizes), (style, colour) in zip(fields.items(), looks):
+    looks = ((":", ORANGE), ("-", BLUE), ("--", GREEN), ("-.", PURPLE))
+    for (name, sizes), (style, colour) in with_styles("fields", fields.items(), looks):
         ax.plot(np.linspace(0, 1, len(sizes)), sizes, style, color=colour, lw=2, label=name)
     ax.axhline(image_size, color=GREY, lw=0.8)
     ax.text(0.005, image_size * 1.06, f"an image of {image_size}x{image_size}", color=GREY, fontsize=8)
@@ -59,7 +59,8 @@ def draw_seen(gradients: Mapping[str, np.ndarray]) -> Figure:
     count = len(gradients)
     widths = [1.0] * count + [1.3]
     fig, axes = plt.subplots(1, count + 1, figsize=(8.5, 2.8), layout="constrained", width_ratios=widths)
-    for ax, (name, gradient), colour, style in zip(axes, gradients.items(), (ORANGE, BLUE), ("--", "-")):
+    looks = with_styles("gradients", gradients.items(), ((ORANGE, "--"), (BLUE, "-")))
+    for ax, ((name, gradient), (colour, style)) in zip(axes, looks):
         share = gradient / gradient.sum()
         ax.imshow(np.sqrt(share), cmap="magma")
         ax.set_title(name, fontsize=9)

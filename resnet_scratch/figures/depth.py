@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from .style import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY
+from .style import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, with_styles
 from .training import WINDOW, moving_average
 
 KINDS = {"plain": ("plain", ORANGE, "--", "s"), "resnet": ("residual", BLUE, "-", "o")}  # label, colour, line, marker
@@ -48,7 +48,7 @@ def plot_errors(ax: Axes, errors: Mapping[tuple[str, int], float]) -> None:
 
 def plot_scales(ax: Axes, norms: Mapping[tuple[str, float], np.ndarray], title: str) -> None:
     """Draw gradient norms by layer on a logarithmic axis, for each (kind, scale of the weights)."""
-    lines = dict(zip(sorted({scale for _, scale in norms}, reverse=True), ("-", "--", ":")))
+    lines = dict(with_styles("scales", sorted({scale for _, scale in norms}, reverse=True), ("-", "--", ":")))
     for (kind, scale), values in norms.items():
         label, colour, _, marker = KINDS[kind]
         ax.semilogy(layers(values), values, lines[scale], marker=marker, markevery=6, ms=4, color=colour, lw=1.6,
@@ -62,7 +62,7 @@ def plot_moments(ax: Axes, values: Mapping[int, Sequence[float]], title: str, ev
 
     With `every_layer` there is a value for each layer, else one for the end of each block of two layers.
     """
-    for (step, curve), (colour, line) in zip(values.items(), MOMENTS):
+    for (step, curve), (colour, line) in with_styles("values", values.items(), MOMENTS):
         at = np.arange(1, len(curve) + 1) if every_layer else layers(curve)
         ax.semilogy(at, curve, line, color=colour, lw=1.8, label=f"step {step}")
     ax.set_xlabel("layer")
@@ -72,7 +72,7 @@ def plot_moments(ax: Axes, values: Mapping[int, Sequence[float]], title: str, ev
 def plot_steps(ax: Axes, values: Mapping[str, Mapping[int, float]], ylabel: str, title: str = "") -> None:
     """Draw how numbers change in training: for each label {step: value}, at evenly spaced positions."""
     styles = ((ORANGE, "--", "s"), (BLUE, "-", "o"), (PURPLE, ":", "^"), (GREEN, "-.", "v"))
-    for (label, points), (colour, line, marker) in zip(values.items(), styles):
+    for (label, points), (colour, line, marker) in with_styles("values", values.items(), styles):
         ax.plot(range(len(points)), list(points.values()), line, marker=marker, color=colour, label=label)
         ax.set_xticks(range(len(points)), [str(step) for step in points])
     ax.set(xlabel="step (not to scale)", ylabel=ylabel)

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .style import BLACK, BLUE, GREEN, GREY, ORANGE
+from .style import BLACK, BLUE, GREEN, GREY, ORANGE, with_styles
 
 
 def draw_secants(f: Callable, x: float, slope: float, h: float) -> Figure:
@@ -43,7 +43,8 @@ def draw_errors(
         for label, errors, marker, colour in zip(("forward", "central"), pair, "so", (ORANGE, BLUE)):
             shown = np.maximum(errors, 1e-17)  # an error of exactly 0 is not on a logarithmic axis
             ax.loglog(steps, shown, marker, markersize=4, color=colour, label=f"{label}, measured")
-        for (label, errors), style, colour in zip(predicted[name].items(), ("-", "-", "--"), (ORANGE, BLUE, BLACK)):
+        looks = (("-", ORANGE), ("-", BLUE), ("--", BLACK))
+        for (label, errors), (style, colour) in with_styles("predicted", predicted[name].items(), looks):
             ax.loglog(steps, errors, style, linewidth=1, color=colour, label=label)
         _label(ax, name, "step h")
         ax.set_ylim(1e-15, 10)
@@ -58,7 +59,7 @@ def draw_kink(x: float, steps: Sequence[float]) -> Figure:
     width = max(abs(x) + h for h in steps) * 1e6
     around = np.array([-width, 0, width])
     ax.plot(around, np.maximum(around, 0), color=GREY, linewidth=2, label="ReLU")
-    for h, style, colour in zip(steps, ("o--", "s-", "^-."), (ORANGE, BLUE, GREEN)):
+    for h, (style, colour) in with_styles("steps", steps, (("o--", ORANGE), ("s-", BLUE), ("^-.", GREEN))):
         ends = np.array([x - h, x + h]) * 1e6
         ax.plot(ends, np.maximum(ends, 0), style, color=colour, markersize=5, label=f"h = {h:.0e}")
     _label(ax, "", "x, in millionths")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 
-from .style import BLUE, GREEN, ORANGE
+from .style import BLUE, GREEN, ORANGE, with_styles
 
 STYLES = ((BLUE, "-"), (ORANGE, "--"), (GREEN, "-."))
 
@@ -15,9 +15,7 @@ def plot_functions(
     ax: Axes, x: Sequence[float], functions: Mapping[str, Sequence[float]], x_label: str, title: str = ""
 ) -> None:
     """Draw up to three functions of x, given as their values, with their names in a legend."""
-    if len(functions) > len(STYLES):
-        raise ValueError(f"functions must be at most {len(STYLES)}, got {len(functions)}")
-    for (label, values), (colour, line) in zip(functions.items(), STYLES):
+    for (label, values), (colour, line) in with_styles("functions", functions.items(), STYLES):
         ax.plot(x, values, line, color=colour, lw=2, label=label)
     ax.set_xlabel(x_label)
     ax.set_title(title, fontsize=10)

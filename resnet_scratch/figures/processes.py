@@ -10,7 +10,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE
+from .style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, with_styles
 
 LINES = ((BLUE, "o-"), (ORANGE, "s--"), (GREEN, "^-."), (PURPLE, "D:"))
 SHADES = ("#ffffff", "#d6e8f4", "#9ccae6", "#56b4e9")  # of a sum: the more parts it has, the darker
@@ -99,7 +99,7 @@ def draw_scaling(
     """
     if ideal:
         ax.plot(list(ideal), list(ideal.values()), color=BLACK, lw=0.8, label="ideal")
-    for (label, values), (colour, line) in zip(curves.items(), LINES, strict=False):
+    for (label, values), (colour, line) in with_styles("curves", curves.items(), LINES):
         ax.plot(list(values), list(values.values()), line, color=colour, ms=4, label=label)
     ax.set(xscale="log", yscale="log")
     if ideal:

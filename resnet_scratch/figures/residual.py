@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .style import BLACK, BLUE, GREEN, GREY, ORANGE
+from .style import BLACK, BLUE, GREEN, GREY, ORANGE, with_styles
 
 STYLES = ((BLUE, "-"), (ORANGE, "--"), (GREEN, "-."), (GREY, ":"))  # of up to four kinds of blocks
 
@@ -48,7 +48,7 @@ def draw_gradients(
 
 
 def _plot(ax: Axes, curves: Mapping[str, Sequence[float]], title: str) -> None:
-    for (label, values), (colour, line) in zip(curves.items(), STYLES):
+    for (label, values), (colour, line) in with_styles("curves", curves.items(), STYLES):
         ax.plot(values, line, color=colour, lw=2, label=label)
     ax.set_xlabel("blocks passed")
     ax.set_title(title, fontsize=10)
@@ -70,11 +70,11 @@ def draw_maps(image: np.ndarray, maps: Mapping[str, np.ndarray]) -> Figure:
     return fig
 
 
-def draw_frames(maps: Mapping[str, np.ndarray], largest: float = 1.5) -> Figure:
-    """What is the same in all images (H, W), for each kind of block, from 0 (black) to `largest`."""
+def draw_frames(maps: Mapping[str, np.ndarray]) -> Figure:
+    """What is the same in all images (H, W), for each kind of block, from 0 (black) to 1.5."""
     fig, axes = plt.subplots(1, len(maps), figsize=(2.5 * len(maps), 2.7), layout="constrained")
     for ax, (title, values) in zip(axes, maps.items()):
-        drawn = ax.imshow(values, cmap="magma", vmin=0, vmax=largest)
+        drawn = ax.imshow(values, cmap="magma", vmin=0, vmax=1.5)
         ax.set_title(title, fontsize=9)
         ax.set_axis_off()
     fig.colorbar(drawn, ax=axes, shrink=0.8, label="the same in all images")

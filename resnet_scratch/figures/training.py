@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from .style import BLUE, GREEN, GREY, ORANGE, PURPLE
+from .style import BLUE, GREEN, GREY, ORANGE, PURPLE, with_styles
 
 STYLES = ((BLUE, "-"), (ORANGE, "--"), (GREEN, "-."), (PURPLE, ":"))
 WINDOW = 8  # steps over which noisy losses are averaged
@@ -28,9 +28,7 @@ def plot_curves(
     With `average`, each is a moving average, because the losses of single batches are noisy. Raises ValueError for more
     than four.
     """
-    if len(curves) > len(STYLES):
-        raise ValueError(f"curves must be at most {len(STYLES)}, got {len(curves)}")
-    for (label, values), (colour, line) in zip(curves.items(), STYLES):
+    for (label, values), (colour, line) in with_styles("curves", curves.items(), STYLES):
         if average:
             values = moving_average(values)
         first = WINDOW if average else 1  # the step that the first value belongs to
@@ -58,7 +56,7 @@ def plot_rates(ax: Axes, results: Mapping[str, Mapping[float, float]], legend: s
 
     `results` maps a label to {learning rate: result}. The lowest result of each curve is marked.
     """
-    for (label, losses), (colour, line) in zip(results.items(), STYLES):
+    for (label, losses), (colour, line) in with_styles("results", results.items(), STYLES):
         ax.semilogx(list(losses), list(losses.values()), line, marker=".", color=colour, lw=2, label=label)
         best = min(losses, key=losses.__getitem__)
         ax.plot(best, losses[best], "o", color=colour, ms=9)

@@ -103,8 +103,9 @@ class AvgPool2d(_Pool2d):
 
         def gradient(grad_y: Array) -> Array:
             padded = pad(xp.zeros((len(grad_y), *shape[1:]), grad_y.dtype), self.padding)
+            share = grad_y / math.prod(self.kernel_size)
             for pixels in self._slices(padded):
-                pixels += grad_y / math.prod(self.kernel_size)
+                pixels += share
             return crop(padded, self.padding)
 
         return over_batch(gradient, grad_y, footprint=4 * math.prod(self.stride))

@@ -32,6 +32,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ..checks import check_array
 from ..compute.backend import Array, array_module
 from ..errors import UserError
 
@@ -99,7 +100,9 @@ def im2col(x: Array, kernel_size: int | Pair, stride: int | Pair = 1, padding: i
 
     Source: Chellapilla, Puri and Simard 2006, "High Performance Convolutional Neural Networks for Document
     Processing". In this layout a row of the kernel is one contiguous run of KW*C numbers, so the copy is fast.
+    Raises TypeError when x is no array, and ValueError when it is not of this shape.
     """
+    check_array("x", x, ("N", "H", "W", "C"))
     kernel_size, stride = as_pair("kernel_size", kernel_size, 1), as_pair("stride", stride, 1)
     padding = as_pair("padding", padding, 0)
     view = windows(pad(x, padding), kernel_size, stride)
@@ -116,8 +119,11 @@ def col2im(
 ) -> Array:
     """The transpose of `im2col`: `columns` (N*OH*OW, KH*KW*C) added up into an image of `shape` (N, H, W, C).
 
-    Raises ValueError when the columns are not those of such an image.
+    Raises TypeError when the columns are no array, and ValueError when they are not those of such an image.
     """
+    check_array("columns", columns)
+    if not isinstance(shape, (tuple, list)) or len(shape) != 4:
+        raise ValueError(f"shape must be (N, H, W, C), got {shape}")
     kernel_size, stride = as_pair("kernel_size", kernel_size, 1), as_pair("stride", stride, 1)
     padding = as_pair("padding", padding, 0)
     (N, H, W, C), (KH, KW) = shape, kernel_size

@@ -7,7 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import repeat
 from statistics import median
 from typing import Any
@@ -135,7 +135,7 @@ def multiply_adds(workload: Workload) -> dict[str, int]:
     Each layer's backward has two products of its forward's size, one for each gradient. The first layer has one:
     training needs no gradient with respect to the images.
     """
-    rows = summarise(replace(workload, device="cpu").network(), workload.image_size)
+    rows = summarise(workload.network(), workload.image_size)
     forward = workload.batch_size * sum(row.multiply_adds for row in rows)
     return {"training step": 3 * forward - workload.batch_size * rows[0].multiply_adds, "inference": forward}
 

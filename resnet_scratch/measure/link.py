@@ -25,6 +25,7 @@ from ..models import ResNet
 from ..optim import SGD
 from ..schedules import constant
 from ..train import train
+from .summary import zeros_for
 
 SIZES = tuple(4**k for k in range(3, 12))  # bytes: the messages that `measure_link` sends, from 64 B to 4 MB
 
@@ -40,10 +41,10 @@ class Message:
 def messages_of_step(model: ResNet, image_size: int) -> list[Message]:
     """The messages of one training step, in order. They do not depend on the images, nor on how many there are.
 
-    The step is taken here, by this process, with a batch of two images (image_size, image_size, 3) and learning rate 0.
-    The batch norms of `model` must have no groups.
+    The step is taken here, by this process, on the model's device, with learning rate 0 and a batch of two images
+    (image_size, image_size, 3). The batch norms of `model` must have no groups.
     """
-    images, labels = np.zeros((2, image_size, image_size, 3), np.float32), np.zeros(2, np.int64)
+    images, labels = zeros_for(model, (2, image_size, image_size, 3)), zeros_for(model, (2,)).astype(np.int64)
     steps = train(model, SGD(model.parameters()), [(images, labels)], constant(0.0), total_steps=1)
     with restored(model), _recorded() as messages:
         next(steps)
@@ -58,7 +59,7 @@ def _recorded() -> Iterator[list[Message]]:
 
     def record_sum(values: list[Any]) -> list[Any]:
         if values:
-            messages.append(Message("sum", sum(np.asarray(value).nbytes for value in values)))
+            messages.append(Message("sum", sum(getattr(value, "nbytes", 8) for value in values)))  # a number: 8
         return values
 
     def record_broadcast(value: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..compute.backend import Array
+from ..compute.backend import Array, array_module, use_device_of
 from ..layers import BatchNorm2d
 from ..layers.layer import Layer, restored
 from ..table import format_table
@@ -29,14 +29,14 @@ class Row:
 
 
 def summarise(model: Layer, image_size: int | tuple[int, int]) -> list[Row]:
-    """Run one forward pass in training mode (on zeros, float32) and return a `Row` for each layer, in forward order.
+    """Run one forward pass in training mode (zeros, float32, on the model's device): a `Row` for each layer, in order.
 
     `model` takes images (N, H, W, 3); `image_size` is H = W, or (H, W). Running averages are left as they were.
     Raises ValueError when the image is too small for the network.
     """
-    H, W = (image_size, image_size) if isinstance(image_size, int) else image_size
+    H, W = (image_size, image_size) if isinstance(image_size, (int, np.integer)) else image_size
     groups = [layer.group or 1 for _, layer in model.named_layers() if isinstance(layer, BatchNorm2d)]
-    images = np.zeros((max(2, math.lcm(*groups)), H, W, 3), np.float32)  # as few as batch norm can train on
+    images = zeros_for(model, (max(2, math.lcm(*groups)), H, W, 3))  # as few as batch norm can train on
     rows: list[Row] = []
     kept = {id(images): images}  # every array that some cache holds by now; held here too, so that no id is used twice
 
@@ -57,6 +57,13 @@ def summarise(model: Layer, image_size: int | tuple[int, int]) -> list[Row]:
     with restored(model), observe(model, add_row):
         model.forward(images, training=True)
     return rows
+
+
+def zeros_for(model: Layer, shape: tuple[int, ...]) -> Array:
+    """Zeros, float32, on the device of the model, which becomes the current one."""
+    arrays = [buffer.value for _, buffer in model.named_buffers()] or [np.zeros(0)]
+    use_device_of(arrays[0])
+    return array_module(arrays[0]).zeros(shape, np.float32)
 
 
 def format_summary(rows: list[Row]) -> str:

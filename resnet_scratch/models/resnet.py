@@ -72,15 +72,19 @@ class ResNet(Sequential):
     def _zero_last_scales(self) -> None:
         """Zero the scale of each block's last batch norm, so that training starts from the identity: Goyal et al. 2017,
         "Accurate, Large Minibatch SGD", section 5.1. Raises ValueError for blocks that have no such norm: a plain block
-        would pass on nothing, and a pre-activation block ends in a convolution."""
-        last_norm = BLOCKS[self.config.block].last_norm
-        if last_norm is None:
+        would pass on nothing, and a pre-activation block ends in a convolution; and for a wrong name of it."""
+        block = BLOCKS[self.config.block]
+        if block.last_norm is None:
             raise ValueError(
                 f"zero_init needs blocks that end in a batch norm beside a shortcut, got {self.config.block!r}"
             )
-        for name, layer in self.named_layers():
-            if isinstance(layer, BatchNorm2d) and name.endswith(f".{last_norm}"):
-                layer.weight.value[:] = 0
+        for _, layer in self.named_layers():
+            if isinstance(layer, block):
+                norm = dict(layer.named_layers()).get(block.last_norm)
+                if not isinstance(norm, BatchNorm2d):
+                    what = f"a batch norm of the block {self.config.block!r}"
+                    raise UserError(f"last_norm must name {what}, got {block.last_norm!r}")
+                norm.weight.value[:] = 0
 
 
 def build(name: str | ResNetConfig, classes: int = 10, *, rng: np.random.Generator) -> ResNet:

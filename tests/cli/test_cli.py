@@ -18,7 +18,7 @@ from PIL import Image
 from resnet_scratch import data
 from resnet_scratch.cli import main, options, tools
 from resnet_scratch.compute import backend
-from resnet_scratch.experiment import checkpoint, log, trainer
+from resnet_scratch.experiment import checkpoint, evaluation, log, trainer
 from resnet_scratch.experiment.recipe import RECIPES
 from resnet_scratch.experiment.weights import load_model, save_model
 from resnet_scratch.gradcheck import Report, TensorCheck
@@ -324,7 +324,7 @@ def test_predict_takes_folders_in_batches_and_one_bad_file_stops_nothing(trained
     sizes = []
     real = tools.predict
     monkeypatch.setattr(tools, "predict", lambda model, x, *rest: sizes.append(len(x)) or real(model, x, *rest))
-    monkeypatch.setattr(tools, "PIXELS_AT_ONCE", 3 * 8 * 8)
+    monkeypatch.setattr(evaluation, "PIXELS_AT_ONCE", 3 * 8 * 8)
     result = invoke("predict", "run", "album", "missing.png", "--top", 1)
     assert result.exit_code == 2 and sizes == [3, 2, 1]
     assert [line.split(":")[0] for line in result.stdout.splitlines()] == [f"album/{k}.png" for k in (0, 1, 2, 4, 5, 6)]

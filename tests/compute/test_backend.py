@@ -10,10 +10,10 @@ from resnet_scratch.compute.backend import (
     array_module,
     describe,
     devices,
-    follow,
     resolve_device,
     to_device,
     to_numpy,
+    use_device_of,
     why_no_gpu,
 )  # fmt: skip
 
@@ -151,5 +151,5 @@ def test_to_a_gpu_and_back(standin):
     assert here.device.id == 0 and here.tolist() == [0, 1, 2]
     with pytest.raises(RuntimeError):
         there + there
-    follow(there)
+    use_device_of(there)
     assert (there + there).tolist() == [0, 2, 4]

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from resnet_scratch.compute.backend import to_device
+from resnet_scratch.data import batches as data_batches
 from resnet_scratch.data import training_batches
-from resnet_scratch.data.batches import _training_batches
 from resnet_scratch.experiment.evaluation import evaluate
 from resnet_scratch.layers import ReLU
 from resnet_scratch.losses import softmax_cross_entropy
@@ -87,20 +87,17 @@ def test_the_peak_of_device_memory_is_what_the_summary_says(counts, name, size, 
     assert expected.kept < counts.peak - start == pytest.approx(expected.gpu_peak, rel=0.1)
 
 
-def test_data_on_the_device_are_augmented_there(counts, tiny_dataset):
+def test_data_on_the_device_are_augmented_there(counts, tiny_dataset, monkeypatch):
+    monkeypatch.setattr(data_batches, "_prefetch", lambda batches_from, step: batches_from(step))  # to be counted here
     dataset = tiny_dataset.to("cuda:0")
-    settings = (8, 0, 0, True, None, 4, slice(None))
-    batches = _training_batches(dataset, *settings)  # in this thread, to be counted
+    batches = training_batches(dataset, 8, seed=0)
     next(batches)
     counts.reset()
     images, labels = next(batches)
     assert counts.to_host == 0 and counts.to_device <= 8  # the order and what is drawn at random: a few small arrays
     assert images.dtype == np.float32 and type(images).__module__ == "cupy"
-    for (x, y), (there_x, there_y) in zip(
-        _training_batches(tiny_dataset, *settings), _training_batches(dataset, *settings)
-    ):
-        assert np.array_equal(x, there_x.get()) and np.array_equal(y, there_y.get())
-        break
+    (x, y), (there_x, there_y) = (next(training_batches(d, 8, seed=0)) for d in (tiny_dataset, dataset))
+    assert np.array_equal(x, there_x.get()) and np.array_equal(y, there_y.get())
 
 
 def test_a_run_on_the_device_is_the_run_on_the_host(counts, tiny_dataset):

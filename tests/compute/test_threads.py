@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from resnet_scratch.compute import threads
-from resnet_scratch.compute.batch import over_batch
+from resnet_scratch.compute.batch import Sum, over_batch
 from resnet_scratch.compute.threads import in_parallel, limit_blas_threads, num_threads, set_num_threads
 
 
@@ -33,6 +33,33 @@ def test_as_many_threads_as_asked_for_work_at_the_same_time(set_threads, number,
 
     in_parallel(work, most)
     assert len(seen) == expected
+
+
+@pytest.mark.parametrize("allowed", [0, 1, 2])
+def test_where_no_more_threads_can_be_started_those_that_there_are_do_the_work(
+    set_threads, small_chunks, monkeypatch, allowed
+):
+    start, started = threading.Thread.start, []
+
+    def limited(thread):
+        if len(started) == allowed:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    x = np.random.default_rng(0).standard_normal((64, 5), np.float32)
+    set_threads(1)
+    expected = over_batch(lambda x: Sum(x.sum(0)), x)
+    monkeypatch.setattr(threading.Thread, "start", limited)
+    threads._helpers.cache_clear()
+    set_threads(4)
+    for _ in range(3):
+        assert np.array_equal(over_batch(lambda x: Sum(x.sum(0)), x), expected)
+    assert len(started) == allowed
+    threads._helpers.cache_clear()
+    with pytest.raises(ZeroDivisionError):
+        in_parallel(lambda: 1 / 0, 4)
+    threads._helpers.cache_clear()
 
 
 def test_a_thread_that_waits_keeps_no_array(set_threads):

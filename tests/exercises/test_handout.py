@@ -305,7 +305,7 @@ def test_check_says_right_not_right_or_still_to_do(capsys, notebook):
     assert check("0.1", answer) and capsys.readouterr().out == "task 0.1: right\n"
     progress(0)
     assert capsys.readouterr().out.startswith("right: 0.1\nstill to do: 0.2")
-    for copy in ("task_0_1-Copy1", "task_0_1 (1)"):  # Jupyter's name for a copy, and a drive's
+    for copy in ("task_0_1-Copy1", "task_0_1 (1)", "task_9_99", "task_99_1"):  # Jupyter's and a drive's; of no task
         (kept.folder() / f"{copy}.py").write_text("not an answer")
     assert list(my_answers()) == ["0.1"]
     grade("0.1", my_answers()["0.1"])

@@ -134,6 +134,17 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_rest(tmp_path, monkeypatc
     assert os.listdir(tmp_path) == ["w"]
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -1e300])  # the last one is finite in float64 only
+def test_weights_that_nobody_could_load_do_not_replace_a_file(tmp_path, value):
+    model = lopsided().astype(np.float64)
+    save_weights(tmp_path / "w", model, {})
+    old = (tmp_path / "w").read_bytes()
+    model.fc.bias.value[1] = model.bn.running_mean.value[0] = value
+    with pytest.raises(CheckpointError, match="w was not written: not finite .* float32: bn.running_mean, fc.bias"):
+        save_weights(tmp_path / "w", model, {})
+    assert (tmp_path / "w").read_bytes() == old
+
+
 def test_the_same_weights_give_the_same_file(tmp_path):
     for name in "ab":
         save_weights(tmp_path / name, lopsided(), {"one": 1, "two": [2.5]})

@@ -36,6 +36,20 @@ def test_a_grey_image_is_one_with_three_equal_channels(trained):
         np.testing.assert_array_equal(predict(model, images, about), predict(model, colour, about))
 
 
+def test_predict_takes_so_many_images_at_once_that_memory_is_bounded(trained, monkeypatch):
+    model, about = trained
+    images = np.random.default_rng(0).integers(0, 256, (7, 8, 10, 3), dtype=np.uint8)
+    sizes = []
+    monkeypatch.setattr(type(model), "__call__", lambda model, x: sizes.append(len(x)) or model.forward(x)[0])
+    whole = predict(model, images, about)
+    monkeypatch.setattr(evaluation, "PIXELS_AT_ONCE", 3 * 8 * 10 + 79)
+    parts = predict(model, images, about)
+    assert sizes == [7, 3, 3, 1] and parts.dtype == np.float32
+    np.testing.assert_allclose(parts, whole, rtol=1e-4)
+    monkeypatch.setattr(evaluation, "PIXELS_AT_ONCE", 1)
+    assert predict(model, images[:2], about).shape == (2, 4) and sizes[4:] == [1, 1]
+
+
 @pytest.mark.parametrize("shape, dtype, message", [
     ((8, 8, 3), np.uint8, r"got \(8, 8, 3\) uint8; a single image is image\[None\]"),
     ((8, 8, 1), np.uint8, r"a single image is image\[None\]"),
@@ -46,6 +60,11 @@ def test_a_grey_image_is_one_with_three_equal_channels(trained):
 def test_other_images_are_refused(trained, shape, dtype, message):
     with pytest.raises(UserError, match=message):
         predict(*trained[:1], np.zeros(shape, dtype), trained[1])
+
+
+def test_no_image_is_refused(trained):
+    with pytest.raises(ValueError, match=r"images must be non-empty, got \(0, 8, 8, 3\)"):
+        predict(trained[0], np.zeros((0, 8, 8, 3), np.uint8), trained[1])
 
 
 def test_the_loss_is_the_mean_over_the_images_however_they_are_divided(trained, monkeypatch):
@@ -84,6 +103,14 @@ def test_evaluate_asks_for_data_that_it_cannot_know(trained, tmp_path, monkeypat
     save_model("a b/model.safetensors", model, dataclasses.replace(about, dataset=dataset))
     result = CliRunner().invoke(main, ["evaluate", "a b"])
     assert result.exit_code == 2 and " ".join(result.output.split()).startswith(f"Error: {message}")
+
+
+def test_the_command_evaluate_refuses_a_network_for_images_that_are_no_square(trained, tmp_path):
+    model, about = trained
+    save_model(tmp_path / "m.safetensors", model, dataclasses.replace(about, dataset="shapes", image_size=(8, 12)))
+    result = CliRunner().invoke(main, ["evaluate", str(tmp_path / "m.safetensors")])
+    message = "is for images of height 8 and width 12; evaluate takes data sets of square images only"
+    assert result.exit_code == 2 and message in " ".join(result.output.split())
 
 
 def test_evaluate_suggests_the_data_set_that_has_as_many_classes(trained, tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """Weights from elsewhere without torch: safetensors files. With torch: tests/oracle/test_exchange_torch.py."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +63,43 @@ def test_a_normalisation_that_no_run_could_have_is_refused(arrays, tmp_path):
         import_model(tmp_path / "a.safetensors", normalisation=((123.7, 116.3, 103.5), (58.4, 57.1, 57.4)))
     half = np.full(3, 0.5, np.float32)
     assert import_model(tmp_path / "a.safetensors", normalisation=(half, half)).about.std == (0.5, 0.5, 0.5)
+
+
+@pytest.mark.parametrize("arguments, message", [
+    ({"classes": "cat"}, "classes must be names or their number, got 'cat'"),
+    ({"classes": 4.0}, "classes must be names or their number, got 4.0"),
+    ({"classes": True}, "classes must be a whole number of at least 1, got True"),
+    ({"classes": 0}, "classes must be a whole number of at least 1, got 0"),
+    ({"normalisation": (0.5,) * 6}, r"normalisation must be \(mean, std\), three numbers each, got \(0.5, 0.5,"),
+    ({"normalisation": "cifar10"}, "normalisation must be .* got 'cifar10'"),
+    ({"normalisation": ("abc", "def")}, r"normalisation must be .* got \('abc', 'def'\)"),
+    ({"normalisation": 0.5}, "normalisation must be .* got 0.5"),
+    ({"seed": -1}, "seed must be a whole number of at least 0, got -1"),
+    ({"seed": None}, "seed must be a whole number of at least 0, got None"),
+])  # fmt: skip
+def test_wrong_arguments_are_named(arrays, tmp_path, arguments, message):
+    save_file(arrays, tmp_path / "theirs.safetensors")
+    model, about, _ = import_model(tmp_path / "theirs.safetensors")
+    save_model(tmp_path / "ours.safetensors", model, about)
+    for name in ("theirs", "ours"):
+        with pytest.raises(UserError, match=f"^{message}"):
+            import_model(tmp_path / f"{name}.safetensors", **arguments)
+
+
+def test_numpy_s_numbers_are_arguments_too(arrays, tmp_path):
+    save_file(arrays, tmp_path / "a.safetensors")
+    halves = np.full((2, 3), 0.5)
+    about = import_model(tmp_path / "a.safetensors", np.int64(4), halves, np.int64(3), np.int64(20)).about
+    assert (about.classes, about.seed, about.image_size) == (("0", "1", "2", "3"), 3, (20, 20))
+    assert about.mean == about.std == (0.5, 0.5, 0.5)
+
+
+@pytest.mark.parametrize("ending", ["onnx", "pth", "safetensors"])
+def test_what_is_said_of_a_network_is_checked_before_it_is_exported(arrays, tmp_path, ending):
+    save_file(arrays, tmp_path / "theirs.safetensors")
+    model, about, _ = import_model(tmp_path / "theirs.safetensors")
+    with pytest.raises(UserError, match="^mean must be three numbers from 0 to 1, got"):
+        export_model(tmp_path / f"ours.{ending}", model, replace(about, mean=(0.5,) * 6))
 
 
 def test_names_of_classes_from_a_file(arrays, tmp_path, monkeypatch):

@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 
+from resnet_scratch.errors import UserError
 from resnet_scratch.experiment.recipe import RECIPES, Recipe, RecipeError, find
 from resnet_scratch.layers.layer import Parameter
 from resnet_scratch.models import NAMES
@@ -73,6 +74,8 @@ def test_the_optimizer_has_the_recipe_s_numbers():
 def test_mistakes_are_told():
     with pytest.raises(RecipeError, match="did you mean paper"):
         find("papr")
+    with pytest.raises(TypeError, match="name must be a str, got int"):
+        find(5)
     good = dict(
         name="x", model="resnet8", dataset="shapes", expect="", batch_size=8, learning_rate=0.1, schedule="cosine"
     )
@@ -80,20 +83,46 @@ def test_mistakes_are_told():
     for changes, message in [
         (dict(epochs=1, steps=1), "either epochs or steps"),
         (dict(), "either epochs or steps"),
-        (dict(epochs=0), "epochs must be above 0 and finite, got 0"),
-        (dict(epochs=1, learning_rate=math.inf), "learning_rate must be above 0 and finite, got inf"),
+        (dict(epochs=0), "epochs must be a whole number of at least 1, got 0"),
+        (dict(epochs=1, learning_rate=math.inf), "learning_rate must be above 0, got inf"),
         (dict(epochs=1, momentum=1.0), "momentum must be at least 0 and below 1, got 1.0"),
-        (dict(epochs=1, weight_decay=math.nan), "weight_decay must be at least 0 and finite, got nan"),
+        (dict(epochs=1, weight_decay=math.nan), "weight_decay must be at least 0, got nan"),
         (dict(epochs=1, learning_rate=-1), "learning_rate must be above 0"),
         (dict(epochs=1, schedule="zigzag"), "'zigzag'"),
         (dict(epochs=1, optimizer="lion"), "optimizer must be one of sgd, adam, got 'lion'"),
-        (dict(epochs=1, crop_padding=-1), "crop_padding must be at least 0, got -1"),
-        (dict(epochs=1, image_sizes=(0,)), "image_sizes must be at least 1"),
+        (dict(epochs=1, crop_padding=-1), "crop_padding must be a whole number of at least 0, got -1"),
+        (dict(epochs=1, image_sizes=(0,)), r"image_sizes\[0\] must be a whole number of at least 1, got 0"),
         (dict(epochs=1, image_sizes=(16, 32)), r"larger_at must say in order .*, got \(\) for \(16, 32\)"),
         (dict(epochs=1, image_sizes=(8, 16, 32), larger_at=(0.5, 0.2)), "in order"),
         (dict(epochs=1, batch_norm_group=3), "batch_norm_group must divide batch_size, 8, got 3"),
-        (dict(epochs=1, batch_norm_group=0), "batch_norm_group must divide batch_size, 8, got 0"),
+        (dict(epochs=1, batch_norm_group=0), "batch_norm_group must be a whole number of at least 1, got 0"),
+        *(
+            (dict(epochs=1) | {name: value}, f"{name} must be a whole number of at least 1, got {value!r}")
+            for name in ("batch_size", "epochs", "batch_norm_group")
+            for value in (1.5, "32", True, math.nan)
+        ),
+        (dict(steps=2.5), "steps must be a whole number of at least 1, got 2.5"),
+        (dict(epochs=1, learning_rate="0.1"), "learning_rate must be above 0, got '0.1'"),
+        (dict(epochs=1, crop_padding=1.5), "crop_padding must be a whole number of at least 0, got 1.5"),
+        (dict(epochs=1, warmup=-0.5), "warmup must be at least 0 and at most 1, got -0.5"),
+        (dict(epochs=1, warmup_learning_rate=-1), "warmup_learning_rate must be at least 0, got -1"),
+        (dict(epochs=1, label_smoothing=2), "label_smoothing must be at least 0 and at most 1, got 2"),
+        (dict(epochs=1, peak_at=1), "peak_at must be above 0 and below 1, got 1"),
+        (dict(epochs=1, augment="no"), "augment must be True or False, got 'no'"),
+        (dict(epochs=1, nesterov=1), "nesterov must be True or False, got 1"),
+        (dict(epochs=1, image_sizes=32), "image_sizes must be a tuple, got int"),
+        (dict(epochs=1, image_sizes=(16.0,)), r"image_sizes\[0\] must be a whole number of at least 1, got 16.0"),
+        (dict(epochs=1, milestones=0.5), "milestones must be a tuple, got float"),
+        (dict(epochs=1, milestones=(2,)), r"milestones\[0\] must be at least 0 and at most 1, got 2"),
+        (dict(epochs=1, image_sizes=(16, 32), larger_at=("x",)), r"larger_at\[0\] must be at least 0 and .* got 'x'"),
         (dict(epochs=1, optimizer="adam", nesterov=True), "nesterov is for sgd, got the optimizer 'adam'"),
     ]:
-        with pytest.raises(RecipeError, match=message):
+        with pytest.raises((UserError, TypeError), match=message):
             Recipe(**{**good, **changes})
+
+
+def test_numpy_s_numbers_become_numbers_that_a_file_can_hold():
+    changes = dict(batch_size=np.int64(64), learning_rate=np.float32(0.5), image_sizes=tuple(np.array([24])))
+    recipe = dataclasses.replace(find("paper"), nesterov=np.True_, **changes)
+    values = recipe.batch_size, recipe.learning_rate, *recipe.image_sizes, recipe.nesterov
+    assert values == (64, 0.5, 24, True) and list(map(type, values)) == [int, float, int, bool]

@@ -154,6 +154,19 @@ def test_held_out_images_replace_the_test_images(tmp_path, tiny_dataset):
     assert "val loss" in lines[0]
 
 
+def test_processes_may_have_the_same_data_in_different_folders_but_no_other_data(tmp_path, tiny_dataset):
+    def identity(name, dataset):
+        settings = run.Settings(dataclasses.replace(RECIPE, dataset=name), data_dir=f"/{name}")
+        return run.build_run(settings, run.FolderLock(tmp_path), "cpu", dataset).identity()
+
+    here = identity("/home/here/photos", tiny_dataset)
+    assert identity("/home/there/photos", tiny_dataset) == here
+    other = dataclasses.replace(tiny_dataset, train_labels=tiny_dataset.train_labels[::-1].copy())
+    for dataset in (other, dataclasses.replace(tiny_dataset, classes=tuple("abcd"))):
+        there = identity("/home/here/photos", dataset)
+        assert {name for name in here if there[name] != here[name]} == {"data"}
+
+
 def test_mistakes_about_folders_and_data_are_told(finished, tmp_path, tiny_dataset):
     folder = finished[0].folder
     with pytest.raises(run.RunError, match="holds a run already.*--resume"):

@@ -80,12 +80,13 @@ def test_a_run_that_ended_before_its_first_state_can_be_started_again(tmp_path, 
 def test_remains_of_unfinished_writes_are_removed_and_nothing_else(tmp_path, tiny_dataset):
     folder = tmp_path / "run"
     folder.mkdir()
-    remains, others = (".config.json.12.tmp", ".state.safetensors.12345.tmp"), {"notes.tmp", ".notes.tmp", "a.12.tmp"}
+    remains = [".state.safetensors.12345.tmp", ".config.json.12.tmp", *(f".{name}.12.tmp" for name in sorted(FILES))]
+    others = {"notes.tmp", ".notes.tmp", "a.12.tmp", ".notes.txt.42.tmp", ".log.csv.copy.42.tmp", ".log.csv.x.tmp"}
     for name in (*remains, *others):
         (folder / name).touch()
     stopped, _ = go(folder, tiny_dataset)
     assert {name for name in os.listdir(folder) if name.endswith(".tmp")} == others
-    (folder / remains[1]).touch()
+    (folder / remains[0]).touch()
     storage.resume(folder, "cpu", dataset=tiny_dataset)
     assert {name for name in os.listdir(folder) if name.endswith(".tmp")} == others
 

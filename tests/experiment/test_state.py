@@ -65,6 +65,28 @@ def test_a_state_of_another_optimizer_is_refused_and_changes_nothing(tmp_path):
     assert all(np.array_equal(before[name], value) for name, value in values(other).items())
 
 
+@pytest.mark.parametrize("value", [True, 2**63, -(2**63) - 1, "7", None, 1j, np.bool_(True), [1]])
+def test_a_scalar_that_could_not_be_resumed_is_refused_before_anything_is_written(tmp_path, value):
+    model = lopsided()
+    optimizer = Adam(model.parameters())
+    save_state(tmp_path / "s", model, optimizer, np.zeros(3), {})
+    old = (tmp_path / "s").read_bytes()
+    optimizer.scalars["steps"] = value
+    with pytest.raises(CheckpointError, match=r"scalars\['steps'\] must be a float or a 64-bit int, got"):
+        save_state(tmp_path / "s", model, optimizer, np.zeros(3), {})
+    assert (tmp_path / "s").read_bytes() == old
+
+
+@pytest.mark.parametrize("value", [7, 2**63 - 1, -(2**63), 0.1, 1e300, np.float64(0.1)])
+def test_a_scalar_comes_back_as_it_was(tmp_path, value):
+    model = lopsided()
+    optimizer, other = Adam(model.parameters()), Adam(model.parameters())
+    optimizer.scalars["rate"], other.scalars["rate"] = value, type(value)(0)
+    save_state(tmp_path / "s", model, optimizer, np.zeros(3), {})
+    load(tmp_path / "s", model, other)
+    assert other.scalars == {"steps": 0, "rate": value} and isinstance(value, type(other.scalars["rate"]))
+
+
 def test_a_float64_state_is_not_rounded(tmp_path):
     model, other = lopsided(0).astype(np.float64), lopsided(1).astype(np.float64)
     model.fc.bias.value[:] = 1 / 3  # float32 has not these digits

@@ -4,7 +4,7 @@ import json
 import math
 import struct
 import tracemalloc
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -106,6 +106,32 @@ def test_the_classes_must_be_as_many_as_the_network_s(tmp_path):
     model, about = load_model(OLD_FILE)
     with pytest.raises(UserError, match="about must name 4 classes, as many as model has, got 2"):
         save_model(tmp_path / "w", model, replace(about, classes=("cat", "dog")))
+
+
+@pytest.mark.parametrize("field, value", [
+    ("seed", None), ("seed", -1), ("step", 1.0), ("step", np.bool_(True)), ("mean", (0.5, 0.5)), ("std", (0, 0, 0)),
+    ("image_size", (6, 6, 6)), ("classes", ("a", "b", "c", 1)), ("dataset", None),
+])  # fmt: skip
+def test_what_load_model_would_refuse_is_not_written(tmp_path, field, value):
+    model, about = load_model(OLD_FILE)
+    save_model(tmp_path / "w", model, about)
+    before = (tmp_path / "w").read_bytes()
+    with pytest.raises(UserError, match=f"^{field} must be "):
+        save_model(tmp_path / "w", model, replace(about, **{field: value}))
+    assert (tmp_path / "w").read_bytes() == before
+
+
+def test_numpy_s_numbers_are_saved_as_numbers(tmp_path):
+    blocks, widths = (np.int64(1), 1), (np.int32(3), np.int8(5))
+    config = ResNetConfig("small", "basic", blocks, widths, "cifar", "B", np.int64(6), np.False_)
+    model, about = load_model(OLD_FILE)
+    model.config = config
+    numbers = dict(seed=np.int64(57), step=np.uint8(12), image_size=(np.int64(6), np.int64(6)))
+    floats = dict(mean=tuple(np.array([0.5, 0.25, 0.125])), std=tuple(np.float32([0.5, 0.25, 0.125])))
+    save_model(tmp_path / "w", model, replace(about, config=asdict(config), **numbers, **floats))
+    again, said = load_model(tmp_path / "w")
+    assert (said.seed, said.step, said.image_size) == (57, 12, (6, 6)) and again.config == OLD_CONFIG
+    assert said.mean == said.std == (0.5, 0.25, 0.125)
 
 
 def test_what_matters_in_training_only_may_be_changed(tmp_path):

@@ -26,6 +26,11 @@ def shortcuts(ax):
     return [line.get_linestyle() for line in lines]
 
 
+def test_a_network_on_a_gpu_is_drawn_too(drawn, device):
+    (ax,) = draw_architecture(build("resnet8", rng=np.random.default_rng(0)).to(device)).axes
+    assert [text.get_text() for text in ax.texts if text.get_text()] == drawn("resnet8")[1]
+
+
 def test_resnet20_has_the_layers_and_shapes_of_the_paper(drawn):
     ax, texts = drawn("resnet20")
     counts = {"3x3, 16": 7, "3x3, 32, /2": 1, "3x3, 32": 5, "3x3, 64, /2": 1, "3x3, 64": 5, "average": 1, "linear": 1}

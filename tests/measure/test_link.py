@@ -43,6 +43,10 @@ def test_the_size_of_images_does_not_matter_and_the_model_stays_as_it_was():
     assert all(np.array_equal(b.value, value) for (_, b), value in zip(model.named_buffers(), before, strict=True))
 
 
+def test_on_any_device_the_messages_are_the_same(device):
+    assert link.messages_of_step(resnet8().to(device), 16) == link.messages_of_step(resnet8(), 16)
+
+
 @pytest.mark.parametrize("processes, expected", [(1, 0), (2, 1), (4, 2), (1024, 10), (3, 3), (6, 4)])
 def test_rounds(processes, expected):
     """3: one gives to another, two exchange, one is given back."""

@@ -14,6 +14,12 @@ def rows():
     return summarise(build("resnet20", rng=np.random.default_rng(0)), 32)
 
 
+def test_on_any_device_the_rows_are_the_same(rows, device):
+    model = build("resnet20", rng=np.random.default_rng(0)).to(device)
+    assert summarise(model, np.int64(32)) == rows
+    assert summarise(Sequential(GlobalAvgPool2d()), (4, 5))[0].output_shape == (3,)  # it has no array that is anywhere
+
+
 def test_totals_of_resnet20(rows):
     """Multiply-adds counted by hand: the stem, then 6, 1 + 5 and 1 + 5 convolutions of 3x3, and the classifier."""
     stem, full, half = 32 * 32 * 9 * 3 * 16, 32 * 32 * 9 * 16 * 16, 16 * 16 * 9 * 16 * 32

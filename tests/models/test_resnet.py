@@ -3,9 +3,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from resnet_scratch.layers import BatchNorm2d
+from resnet_scratch.errors import UserError
+from resnet_scratch.layers import BatchNorm2d, Sequential
 from resnet_scratch.losses import softmax_cross_entropy
 from resnet_scratch.models import CONFIGS, NAMES, ResNetConfig, build
+from resnet_scratch.models.blocks import BasicBlock
+from resnet_scratch.models.resnet import BLOCKS
 from resnet_scratch.optim import SGD
 
 rng = np.random.default_rng(0)
@@ -91,6 +94,32 @@ def test_with_zeroed_scales_every_block_begins_as_its_shortcut():
     x = rng.standard_normal((2, 8, 8, 4), np.float32)
     for training in (True, False):
         np.testing.assert_array_equal(model.layer1.forward(x, training)[0], np.maximum(x, 0))
+
+
+class Nested(BasicBlock):
+    """A block with a batch norm of the same name in a layer of its own."""
+
+    last_norm = "bn2"
+
+    def __init__(self, in_channels, width, stride, shortcut, rng):
+        super().__init__(in_channels, width, stride, shortcut, rng)
+        self.gate = Sequential(bn2=BatchNorm2d(width))
+
+
+def test_zero_init_zeroes_the_batch_norm_of_that_name_in_the_block_only(monkeypatch):
+    rng = np.random.default_rng(0)
+    config = ResNetConfig("zero", "nested", (2,), (4,), "cifar", "A", 8, zero_init=True)
+    monkeypatch.setitem(BLOCKS, "nested", Nested)
+    for last_norm, zeros in (("bn2", {"bn2"}), ("gate.bn2", {"gate.bn2"})):
+        monkeypatch.setattr(Nested, "last_norm", last_norm)
+        for block in build(config, rng=rng).layer1:
+            norms = {name: layer for name, layer in block.named_layers() if isinstance(layer, BatchNorm2d)}
+            assert norms.keys() == {"bn1", "bn2", "gate.bn2"}
+            assert {name for name, norm in norms.items() if not norm.weight.value.any()} == zeros
+    for wrong in ("bn3", "gate", "n2"):
+        monkeypatch.setattr(Nested, "last_norm", wrong)
+        with pytest.raises(UserError, match=f"last_norm must name a batch norm of the block 'nested', got '{wrong}'"):
+            build(config, rng=rng)
 
 
 @pytest.mark.parametrize("block", ["plain", "preact"])

@@ -104,3 +104,10 @@ def test_a_layer_without_a_form_in_onnx_is_named(tmp_path):
     model.layer1[0].relu2 = LeakyReLU()
     with pytest.raises(UserError, match="layer1.0.relu2 \\(LeakyReLU\\) has no form in ONNX"):
         export_model(tmp_path / "small.onnx", model, about)
+
+
+def test_classes_of_another_number_than_the_outputs_are_refused(tmp_path):
+    model, about = network()
+    with pytest.raises(UserError, match="^about does not fit the network, which has other outputs or images"):
+        export_model(tmp_path / "small.onnx", model, dataclasses.replace(about, classes=("cat", "dog")))
+    assert not list(tmp_path.iterdir())

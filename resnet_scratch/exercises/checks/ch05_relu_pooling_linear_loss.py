@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...gradcheck import gradcheck
+from ...layers.protocol import checked_forward
 from ...verify.definitions import numerical_gradient
 from .compare import compare
 from .contract import check_backward, one_gradient
@@ -19,7 +20,8 @@ def task_5_1(kind: Any) -> None:
     """`Sigmoid`: values known by hand, and the gradient checker."""
     layer = kind()
     x = np.array([[0.0, math.log(3), -math.log(3)]])
-    y, cache = _forward(layer, x)
+    y, cache = checked_forward(layer, x)
+    assert np.shape(y) == x.shape, f"y must have x's shape {x.shape}, got {np.shape(y)}"
     mistakes = {
         "this is tanh; it is 2 * sigmoid(2 * x) - 1": np.tanh(x),
         "the sign of x is wrong in exp": [[0.5, 0.25, 0.75]],
@@ -50,13 +52,6 @@ def task_5_1(kind: Any) -> None:
     report = gradcheck(layer, x)
     assert report, f"the gradient is wrong:\n{report}"
     check_backward(layer, x)
-
-
-def _forward(layer: Any, x: np.ndarray) -> tuple:
-    out = layer.forward(x.copy())
-    assert isinstance(out, (tuple, list)) and len(out) == 2, "forward must return two things, (y, cache)"
-    assert np.shape(out[0]) == x.shape, f"y must have x's shape {x.shape}, got {np.shape(out[0])}"
-    return out
 
 
 def task_5_2(answer: Callable) -> None:

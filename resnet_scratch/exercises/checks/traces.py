@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from types import CodeType, FrameType
+from types import FrameType
 from typing import Any
 
 
@@ -44,8 +44,3 @@ def python_steps(function: Callable, *arguments: Any) -> int:
     finally:
         sys.settrace(before)
     return steps
-
-
-def code_of(function: Callable) -> CodeType:
-    """The code object of a Python function, as `calls` lists it."""
-    return function.__code__
