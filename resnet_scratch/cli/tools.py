@@ -18,20 +18,15 @@ from ..experiment import plots
 from ..experiment.evaluation import Evaluation, evaluate, predict
 from ..experiment.exchange import UNKNOWN
 from ..experiment.weights import load_model, recorded_data_dir, recorded_flip, recorded_mirror
-from ..measure.summary import format_summary, summarise, training_memory
-from ..models import build
 from ..table import format_table, wrap
 from ..verify import cases
+from .failures import CommandError, one_line
 from .options import (
     DEVICE_HELP,
-    MODEL,
-    MODELS,
-    CommandError,
     FigureFile,
     Integer,
     command_line,
     device_option,
-    one_line,
     option,
     resolved,
     threads_option,
@@ -79,8 +74,10 @@ def evaluate_command(weights: Path, data: str | None, data_dir: Path | None, fli
     flip = recorded_flip(weights) and (dataset.mirror or recorded_mirror(weights)) if flip is None else flip
     result = evaluate(model, dataset.test_images, dataset.test_labels, *about.normalisation(), size, flip)
     click.echo(
-        f"{about.config['name']} on {dataset.name}, {len(dataset.test_images):,} test images"
-        f"{' and their mirror images' if flip else ''}: accuracy {result.accuracy:.2%}, loss {result.loss:.4f}"
+        wrap(
+            f"{about.config['name']} on {dataset.name}, {len(dataset.test_images):,} test images"
+            f"{' and their mirror images' if flip else ''}: accuracy {result.accuracy:.2%}, loss {result.loss:.4f}"
+        )
     )
     click.echo(_accuracies(result, dataset.classes))
 
@@ -152,34 +149,6 @@ def gradcheck_command(context: click.Context, seed: int, device: str, verbose: b
     click.echo("Every gradient is right.")
 
 
-@click.command("summary", short_help="What a network costs, layer by layer.", epilog=MODELS)
-@click.argument("model", type=MODEL)
-@option("--classes", default=10, type=Integer(min=1), help="Number of classes.")
-@option("--image-size", type=Integer(min=1), help="Height and width.  [default: the model's own]")
-@option("--batch-size", default=128, type=Integer(min=1), help="Images per training step, for its memory.")
-def summary_command(model: str, classes: int, image_size: int | None, batch_size: int) -> None:
-    """Shapes, parameters, multiply-adds and memory of MODEL, layer by layer.
-
-    \b
-    resnet-scratch summary resnet20
-    resnet-scratch summary resnet18 --batch-size 32
-    resnet-scratch summary resnet50 --classes 1000
-    """
-    network = build(model, classes, rng=np.random.default_rng(0))
-    size = image_size or network.config.image_size
-    rows = summarise(network, size)
-    click.echo(format_summary(rows))
-    step = training_memory(rows, batch_size)
-    click.echo("mult-adds, in millions, and kept memory are those of one image")
-    click.echo(
-        wrap(
-            f"a training step of {batch_size} image{'s' if batch_size > 1 else ''}, float32: {step.kept / 1e6:,.0f} MB "
-            f"for weights, gradients, velocities and kept arrays; on a GPU, with a layer's columns, at most "
-            f"{step.gpu_peak / 1e6:,.0f} MB"
-        )
-    )
-
-
 @click.command("data", short_help="Show a data set.")
 @data_option("shapes")
 @data_dir_option
@@ -207,6 +176,7 @@ def data_command(data: str, data_dir: Path | None, image_size: int | None, mirro
     if others := left_out(dataset.name) if data not in NAMES else None:
         click.echo(wrap("left out: " + ", ".join(f"{count} {printable(end)}" for end, count in others.most_common())))
     if sheet:
+        sheet.parent.mkdir(parents=True, exist_ok=True)
         plots.contact_sheet(dataset.train_images, dataset.train_labels, dataset.classes).savefig(sheet)
         click.echo(f"Written: {sheet}")
 
