@@ -91,7 +91,7 @@ def _warnings_as_messages() -> Iterator[None]:
 
     with warnings.catch_warnings():
         usual = warnings.showwarning
-        warnings.showwarning = show  # type: ignore[assignment]  # which passes on what it does not name
+        warnings.showwarning = show
         yield
 
 
