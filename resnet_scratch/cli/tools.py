@@ -10,7 +10,7 @@ from typing import Any
 import click
 import numpy as np
 
-from ..data import NAMES, UnknownDataError, load
+from ..data import CLASSES, NAMES, UnknownDataError, load
 from ..data.folder import left_out
 from ..data.image_files import ImageFileError, find_image_files, read_image_file
 from ..errors import printable
@@ -18,7 +18,7 @@ from ..experiment import plots
 from ..experiment.evaluation import Evaluation, evaluate, predict
 from ..experiment.exchange import UNKNOWN
 from ..experiment.weights import load_model, recorded_data_dir, recorded_flip, recorded_mirror
-from ..table import format_table, wrap
+from ..table import align, format_table, shorten, text_width, wrap
 from ..verify import cases
 from .failures import CommandError, one_line
 from .options import (
@@ -56,6 +56,8 @@ def evaluate_command(weights: Path, data: str | None, data_dir: Path | None, fli
 
     Data are read from where the run had them, unless --data-dir names another place."""
     model, about = load_model(weights, device)
+    if data in CLASSES:
+        _check_classes(weights, about.classes, data, CLASSES[data])  # before they are downloaded
     known = recorded_data_dir(weights) if data in (None, about.dataset) else None
     try:
         dataset = load(data or about.dataset, data_dir=data_dir or known, image_size=about.image_size[0])
@@ -67,8 +69,7 @@ def evaluate_command(weights: Path, data: str | None, data_dir: Path | None, fli
             f"{weights} {what}: name a data set with --data, for example",
             command_line("evaluate", weights, "--data", example),
         ) from error
-    if about.classes not in (tuple(dataset.classes), tuple(map(str, range(len(dataset.classes))))):
-        raise click.UsageError(f"{weights} knows the classes {', '.join(about.classes)}; {dataset.name} has others")
+    _check_classes(weights, about.classes, dataset.name, dataset.classes)
     dataset = dataset.to(device)
     size = about.image_size[0] if about.dataset != UNKNOWN else None  # of a network from elsewhere it is a guess
     flip = recorded_flip(weights) and (dataset.mirror or recorded_mirror(weights)) if flip is None else flip
@@ -82,11 +83,24 @@ def evaluate_command(weights: Path, data: str | None, data_dir: Path | None, fli
     click.echo(_accuracies(result, dataset.classes))
 
 
+def _check_classes(weights: Path, known: Sequence[str], name: str, classes: Sequence[str]) -> None:
+    """Raises UsageError unless the network and the data set `name` have the same classes, or as many without names."""
+    if tuple(known) not in (tuple(classes), tuple(map(str, range(len(classes))))):
+        raise click.UsageError(f"{weights} is for {_listed(known)}; {name} has {_listed(classes)}")
+
+
+def _listed(classes: Sequence[str]) -> str:
+    names = [shorten(name, 20) for name in classes[:4]] + ["..."] * (len(classes) > 4)
+    return f"the {len(classes)} classes {', '.join(names)}"
+
+
 def _accuracies(result: Evaluation, classes: Sequence[str]) -> str:
     """The accuracy of each class: a mean may hide one that is never recognised. Of many classes, the worst ones."""
     counts = plots.confusion_matrix(result.labels, result.predictions, len(classes))
     right, images = counts.diagonal(), counts.sum(1)
-    rows = [(printable(classes[k])[:50], images[k], right[k] / images[k]) for k in np.flatnonzero(images).tolist()]
+    rows = [
+        (shorten(printable(classes[k]), 50), images[k], right[k] / images[k]) for k in np.flatnonzero(images).tolist()
+    ]
     heading = "class"
     if len(rows) > MOST_CLASSES:
         heading, rows = f"worst {WORST} of {len(rows)} classes", sorted(rows, key=lambda row: row[2])[:WORST]
@@ -170,9 +184,11 @@ def data_command(data: str, data_dir: Path | None, image_size: int | None, mirro
         f"{H} x {W} pixels, mirror images {'allowed' if dataset.mirror else 'not allowed'}\n"
         f"scaled to 0..1: mean {_three(dataset.mean)}; std {_three(dataset.std)}"
     )
-    for k, name in enumerate(dataset.classes):
+    names = [shorten(printable(name), 56) for name in dataset.classes]
+    width = max(16, *map(text_width, names))
+    for k, name in enumerate(names):
         training, test = ((labels == k).sum() for labels in (dataset.train_labels, dataset.test_labels))
-        click.echo(f"{k:4} {name:<16} {training:7,} {test:7,}")
+        click.echo(f"{k:4} {align(name, width)} {training:7,} {test:7,}")
     if others := left_out(dataset.name) if data not in NAMES else None:
         click.echo(wrap("left out: " + ", ".join(f"{count} {printable(end)}" for end, count in others.most_common())))
     if sheet:
