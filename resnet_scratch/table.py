@@ -53,11 +53,11 @@ def shorten(text: str, width: int) -> str:
     if text_width(text) <= width:
         return text
     before, after = text, text
-    while text_width(before) > (width - 2) // 2:
+    while text_width(before) > width // 2:
         before = before[:-1]
-    while text_width(after) > (width - 3) // 2:
+    while text_width(after) > (width - 1) // 2:
         after = after[1:]
-    return f"{before}...{after}"
+    return f"{before}…{after}"
 
 
 def wrap(text: str) -> str:

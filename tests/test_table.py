@@ -33,9 +33,9 @@ def test_letters_that_take_two_columns_are_aligned():
 
 
 def test_a_long_name_keeps_its_beginning_and_its_end():
-    assert shorten("200.Common_Yellowthroat (female)", 20) == "200.Commo...(female)"
+    assert shorten("200.Common_Yellowthroat (female)", 20) == "200.Common\u2026 (female)"
     assert shorten("a name of 20 letters", 20) == "a name of 20 letters"
-    assert shorten("\u732b" * 11, 20) == "\u732b" * 4 + "..." + "\u732b" * 4
+    assert shorten("\u732b" * 11, 20) == "\u732b" * 5 + "\u2026" + "\u732b" * 4
 
 
 def test_without_rows_there_is_a_heading():

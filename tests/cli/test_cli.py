@@ -344,7 +344,7 @@ def test_evaluate_does_not_fetch_data_of_other_classes(trained, invoke, monkeypa
 def test_evaluate_names_the_classes_of_both(trained, invoke, tiny_dataset, monkeypatch):
     other = dataclasses.replace(tiny_dataset, name="/my/photos", classes=("c" * 58, "b", "e", "d"))
     monkeypatch.setattr(tools, "load", lambda *_, **__: other)
-    assert is_one_message(invoke("evaluate", "run"), "/my/photos has the 4 classes ccccccccc...cccccccc, b, e, d")
+    assert is_one_message(invoke("evaluate", "run"), "/my/photos has the 4 classes cccccccccc\u2026ccccccccc, b, e, d")
 
 
 def test_data_aligns_and_shortens_names(invoke, tiny_dataset, monkeypatch):
