@@ -69,7 +69,7 @@ def _recipe_list() -> str:
 @option(
     "--optimizer",
     type=click.Choice(list(OPTIMIZERS)),
-    help="adam wants a smaller --lr, 0.001 to 0.01.  [default: the recipe's]",
+    help="adam needs an --lr of its own, 0.001 to 0.01.  [default: the recipe's]",
 )
 @option(
     "--batch-norm-group",

@@ -27,13 +27,21 @@ def test_a_number_of_threads_that_is_none_is_told_by_commands_without_the_option
     assert result.exit_code == 2 and "Traceback" not in result.output and "image size" not in result.output
 
 
-@pytest.mark.parametrize("changes", [{"momentum": 0.0}, {"optimizer": "adam"}])
+@pytest.mark.parametrize("changes", [{"momentum": 0.0}, {"optimizer": "adam", "learning_rate": 0.01}])
 def test_nesterov_goes_with_the_momentum_of_sgd(changes):
     names = "model batch_size learning_rate momentum weight_decay epochs optimizer batch_norm_group"
     unchanged = dict.fromkeys(names.split())
     for choices, nesterov in ((unchanged, True), ({**unchanged, **changes}, False)):
         settings = settings_of("cifar10-quick", None, None, 0, 0, None, False, **choices)
         assert settings.recipe.nesterov == nesterov
+
+
+def test_adam_does_not_take_the_learning_rate_that_is_meant_for_sgd(invoke, tmp_path):
+    result = invoke("train", "--optimizer", "adam")
+    assert is_one_message(
+        result, "--optimizer adam needs --lr", "rate of the recipe shapes, 0.2, is for sgd", "0.001 to"
+    )
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_batch_in_which_a_channel_has_one_value(invoke):
