@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import textwrap
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,13 +27,37 @@ def format_table(columns: Mapping[str, str], rows: Iterable[Sequence[Any]], tota
     table = [list(columns)]
     for row in [*rows, *([] if total is None else [total])]:
         table.append([_cell(value, spec) for value, spec in zip(row, formats, strict=True)])
-    widths = [max(map(len, column)) for column in zip(*table)]
+    widths = [max(map(text_width, column)) for column in zip(*table)]
     gap = "  " if sum(widths) + 2 * (len(widths) - 1) <= TERMINAL else " "
     aligned = ["<" if spec == "" else ">" for spec in formats]
-    lines = [gap.join(f"{cell:{a}{w}}" for cell, a, w in zip(row, aligned, widths)).rstrip() for row in table]
+    lines = [gap.join(map(align, row, widths, aligned)).rstrip() for row in table]
     if total is not None:
-        lines.insert(-1, "-" * max(map(len, lines)))
+        lines.insert(-1, "-" * max(map(text_width, lines)))
     return "\n".join(lines)
+
+
+def text_width(text: str) -> int:
+    """The columns of a terminal that `text` takes: a Chinese letter has two, an accent on the letter before it none."""
+    wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
+    return len(text) + wide - sum(unicodedata.combining(letter) > 0 for letter in text)
+
+
+def align(text: str, width: int, side: str = "<") -> str:
+    """`text` filled with spaces to `width` columns; at the right end of them where `side` is ">"."""
+    spaces = " " * (width - text_width(text))
+    return spaces + text if side == ">" else text + spaces
+
+
+def shorten(text: str, width: int) -> str:
+    """`text`, or where that has more columns than `width`, its beginning and its end: either may tell names apart."""
+    if text_width(text) <= width:
+        return text
+    before, after = text, text
+    while text_width(before) > width // 2:
+        before = before[:-1]
+    while text_width(after) > (width - 1) // 2:
+        after = after[1:]
+    return f"{before}…{after}"
 
 
 def wrap(text: str) -> str:

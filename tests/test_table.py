@@ -1,6 +1,6 @@
 import pytest
 
-from resnet_scratch.table import command_text, format_table, wrap
+from resnet_scratch.table import command_text, format_table, shorten, wrap
 
 
 def test_a_small_table():
@@ -19,6 +19,23 @@ def test_a_wide_table_has_narrow_gaps():
     """Two columns of 39 characters fit 80 with a gap of two; with 40 in one of them they need a gap of one."""
     for size, gap in ((39, "  "), (40, " ")):
         assert format_table({"a": "", "b": ""}, [("x" * size, "y" * 39)]).splitlines()[1] == "x" * size + gap + "y" * 39
+
+
+def test_letters_that_take_two_columns_are_aligned():
+    """A terminal shows each Chinese letter over two columns, and an accent of its own over the letter before it."""
+    table = format_table({"class": "", "images": "d"}, [("\u732b\u732b\u732b", 12), ("cafe\u0301", 3), ("cat", 4)])
+    assert table.splitlines() == [
+        "class   images",
+        "\u732b\u732b\u732b      12",
+        "cafe\u0301         3",
+        "cat          4",
+    ]
+
+
+def test_a_long_name_keeps_its_beginning_and_its_end():
+    assert shorten("200.Common_Yellowthroat (female)", 20) == "200.Common\u2026 (female)"
+    assert shorten("a name of 20 letters", 20) == "a name of 20 letters"
+    assert shorten("\u732b" * 11, 20) == "\u732b" * 5 + "\u2026" + "\u732b" * 4
 
 
 def test_without_rows_there_is_a_heading():

@@ -8,14 +8,14 @@ import sys
 import click
 
 from .. import __version__
-from .bench import bench_command
+from .bench import bench_command, summary_command
 from .compare import compare
 from .devices import crosscheck_command, doctor_command
 from .exchange import export_command, import_command
 from .exercises import exercises_command, grade_command
+from .failures import Commands
 from .mistakes import break_command
-from .options import Commands
-from .tools import data_command, evaluate_command, gradcheck_command, predict_command, summary_command
+from .tools import data_command, evaluate_command, gradcheck_command, predict_command
 from .train import train
 
 COMPLETION = """\b

@@ -1,4 +1,4 @@
-"""The command that measures speed and memory."""
+"""The commands that say what a network costs: `summary` counts, `bench` measures."""
 
 from __future__ import annotations
 
@@ -11,21 +11,55 @@ from ..compute.backend import describe
 from ..compute.processes import number_of_processes
 from ..compute.threads import num_threads
 from ..data.shapes import TRAIN_IMAGES
+from ..experiment.weights import LARGEST_IMAGE
 from ..measure import bench
 from ..measure.memory import peak_memory
 from ..measure.scaling import scaling
-from ..models import configs
-from ..table import format_table
-from .options import DEVICE_HELP, MODEL, MODELS, CommandError, Integer, command_line, option, resolved, threads_option
+from ..measure.summary import format_summary, summarise, training_memory
+from ..models import build, configs
+from ..table import format_table, wrap
+from .failures import CommandError
+from .options import DEVICE_HELP, MODEL, MODELS, Integer, command_line, option, resolved, threads_option
 from .processes import across_processes
 
 OURS = "resnet_scratch"
+image_size_option = option(
+    "--image-size", type=Integer(min=1, max=LARGEST_IMAGE), help="Height and width.  [default: the model's own]"
+)
+
+
+@click.command("summary", short_help="What a network costs, layer by layer.", epilog=MODELS)
+@click.argument("model", type=MODEL)
+@option("--classes", default=10, type=Integer(min=1), help="Number of classes.")
+@image_size_option
+@option("--batch-size", default=128, type=Integer(min=1), help="Images per training step, for its memory.")
+def summary_command(model: str, classes: int, image_size: int | None, batch_size: int) -> None:
+    """Shapes, parameters, multiply-adds and memory of MODEL, layer by layer.
+
+    \b
+    resnet-scratch summary resnet20
+    resnet-scratch summary resnet18 --batch-size 32
+    resnet-scratch summary resnet50 --classes 1000
+    """
+    network = build(model, classes, rng=np.random.default_rng(0))
+    size = image_size or network.config.image_size
+    rows = summarise(network, size)
+    click.echo(format_summary(rows))
+    step = training_memory(rows, batch_size)
+    click.echo("mult-adds, in millions, and kept memory are those of one image")
+    click.echo(
+        wrap(
+            f"a training step of {batch_size} image{'s' if batch_size > 1 else ''}, float32: {step.kept / 1e6:,.0f} MB "
+            f"for weights, gradients, velocities and kept arrays; on a GPU, with a layer's columns, at most "
+            f"{step.gpu_peak / 1e6:,.0f} MB"
+        )
+    )
 
 
 @click.command("bench", short_help="How fast a network trains and infers.", epilog=MODELS)
 @click.argument("model", type=MODEL, default="resnet20")
 @option("--batch-size", default=128, type=Integer(min=2), help="Images per step.")
-@option("--image-size", type=Integer(min=1), help="Height and width.  [default: the model's own]")
+@image_size_option
 @option("--repeats", default=10, type=Integer(min=1), help="Timings; their median is printed.")
 @option("--against", type=click.Choice(["torch"]), help="Also time the same network in PyTorch.")
 @click.option("--layers", is_flag=True, help="Also the time of each layer.")

@@ -51,6 +51,7 @@ def compare(run_folders: tuple[Path, ...], out: Path) -> None:
     click.echo(format_table(columns, rows))
     for line in _differences(settings):
         click.echo(wrap(line))
+    out.parent.mkdir(parents=True, exist_ok=True)
     plots.compare(histories, evaluated_on).savefig(out)
     click.echo(f"Written: {out}")
 

@@ -103,6 +103,7 @@ def export_command(weights: Path, file: Path) -> None:
     resnet-scratch export runs/resnet20 resnet20.pth
     """
     model, about = load_model(weights)
+    file.parent.mkdir(parents=True, exist_ok=True)
     export_model(file, model, about)
     click.echo(f"Written: {file}")
     if file.suffix == ".onnx":
@@ -129,6 +130,8 @@ def _read_names(path: Path) -> list[str]:
         raise UserError(f"{path} must have a class's name per line, got none")
     if odd := [name for name in names if printable(name) != name]:
         raise UserError(f"{path} must have names without control characters, got {odd[0]!r}")
+    if twice := [name for k, name in enumerate(names) if name in names[:k]]:
+        raise UserError(f"{path} must have each name once, got {twice[0]!r} twice")
     return names
 
 

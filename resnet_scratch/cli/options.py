@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import re
 import shutil
-import signal
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -15,66 +13,10 @@ import click
 from click.shell_completion import CompletionItem
 
 from ..compute.backend import NOT_INSTALLED, describe, resolve_device, why_no_gpu
-from ..compute.processes import is_to_print_error
 from ..compute.threads import num_threads, set_num_threads
-from ..errors import UserError, did_you_mean, printable
+from ..errors import did_you_mean
 from ..models import configs
 from ..table import command_text, wrap
-
-
-def one_line(text: str) -> str:
-    """The lines of `text` as one. Unusual spaces stay, because a path may have them."""
-    return re.sub(r" *\n *", " ", printable(text).strip())
-
-
-class CommandError(click.ClickException):
-    """A user's mistake: its message, in lines that fit a terminal, then perhaps a command to paste; exit status 2."""
-
-    exit_code = 2  # as click's own usage errors; 1 is left for a gradient that is wrong
-
-    def __init__(self, message: str, command: str = "") -> None:
-        super().__init__(one_line(message))
-        self.command = command
-
-    def show(self, file: Any = None) -> None:
-        # they all have the same command line, so a mistake in it is everybody's
-        if is_to_print_error(all_have_it=isinstance(self.__cause__, click.UsageError)):
-            click.echo(wrap(f"Error: {self.message}") + (f"\n{self.command}" if self.command else ""), file, err=True)
-
-
-class Commands(click.Group):
-    """Commands that report a user's mistake as a `CommandError`. Any other exception is a mistake of ours, or in a
-    layer that you are writing, and keeps its traceback."""
-
-    def invoke(self, context: click.Context) -> Any:
-        try:
-            return super().invoke(context)
-        except (BrokenPipeError, click.exceptions.NoArgsIsHelpError, CommandError):
-            raise  # click knows what to do with `resnet-scratch ... | head`, and with no command at all
-        except (click.ClickException, UserError, OSError) as error:
-            raise CommandError(self._message(error, context)) from error
-        except KeyboardInterrupt:
-            click.echo("\nAborted!", err=True)  # on a line of its own, after the terminal's ^C
-            context.exit(128 + signal.SIGINT)  # as a shell reports it; 1 would be a verdict of gradcheck, or doctor
-
-    def _message(self, error: Exception, context: click.Context) -> str:
-        """What the error says, with the name of the option in place of that of the argument that it set."""
-        if isinstance(error, click.ClickException):
-            return error.format_message()
-        text = reason(error)
-        for parameter in self.commands[context.invoked_subcommand or ""].params:
-            name, shown = parameter.name or "", parameter.opts[0]
-            if shown.startswith("--") and name != "device":  # which is also that of --against
-                several = rf"(?<!\S){name}(?= must | says |, \d)"  # a path may have the same words
-                text = re.sub(several if "_" in name else rf"^{name}(?= must )", shown, text)
-        return text
-
-
-def reason(error: Exception) -> str:
-    """What an error says: for a file, its name and what is wrong, without the system's error number."""
-    if isinstance(error, OSError) and error.filename and error.strerror:
-        return f"{error.filename}: {error.strerror}"
-    return str(error)
 
 
 class Name(click.ParamType):

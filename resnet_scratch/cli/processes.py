@@ -18,7 +18,8 @@ import click
 from ..compute.processes import INSTALL, find_mpiexec, launched_by_mpi, number_of_processes, processes
 from ..experiment.console import COLUMNS_VARIABLE
 from ..experiment.trainer import STOPPING
-from .options import CommandError, Integer, option
+from .failures import CommandError
+from .options import Integer, option
 
 
 def across_processes(function: Callable[..., Any]) -> Callable[..., Any]:

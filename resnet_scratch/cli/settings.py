@@ -86,6 +86,11 @@ def settings_of(
     if "epochs" in changes:
         changes["steps"] = None
     original = find_recipe(recipe)
+    if changes.get("optimizer", original.optimizer) != original.optimizer and "learning_rate" not in changes:
+        raise click.UsageError(
+            f"--optimizer {changes['optimizer']} needs --lr: the learning rate of the recipe {recipe}, "
+            f"{original.learning_rate}, is for {original.optimizer}; adam wants 0.001 to 0.01, sgd more"
+        )
     if changes.get("optimizer", "sgd") != "sgd" or changes.get("momentum") == 0:
         changes["nesterov"] = False  # it is a form of sgd's momentum
     chosen = dataclasses.replace(original, **changes)

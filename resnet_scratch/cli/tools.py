@@ -9,7 +9,7 @@ from typing import Any
 import click
 import numpy as np
 
-from ..data import NAMES, UnknownDataError, load
+from ..data import CLASSES, NAMES, UnknownDataError, load
 from ..data.folder import left_out
 from ..data.image_files import ImageFileError, find_image_files, read_image_file
 from ..errors import printable
@@ -17,21 +17,16 @@ from ..experiment import plots
 from ..experiment.evaluation import Evaluation, evaluate, images_at_once, predict
 from ..experiment.exchange import UNKNOWN
 from ..experiment.weights import load_model, recorded_data_dir, recorded_flip, recorded_mirror
-from ..measure.summary import format_summary, summarise, training_memory
-from ..models import build
-from ..table import format_table, wrap
+from ..table import align, format_table, shorten, text_width, wrap
 from ..verify import cases
 from .exchange import per_channel
+from .failures import CommandError, one_line
 from .options import (
     DEVICE_HELP,
-    MODEL,
-    MODELS,
-    CommandError,
     FigureFile,
     Integer,
     command_line,
     device_option,
-    one_line,
     option,
     resolved,
     threads_option,
@@ -65,6 +60,8 @@ def evaluate_command(weights: Path, data: str | None, data_dir: Path | None, fli
         raise CommandError(
             f"{weights} is for images of height {H} and width {W}; evaluate takes data sets of square images only"
         )
+    if data in CLASSES:
+        _check_classes(weights, about.classes, data, CLASSES[data])  # before they are downloaded
     known = recorded_data_dir(weights) if data in (None, about.dataset) else None
     try:
         dataset = load(data or about.dataset, data_dir=data_dir or known, image_size=H)
@@ -76,24 +73,38 @@ def evaluate_command(weights: Path, data: str | None, data_dir: Path | None, fli
             f"{weights} {what}: name a data set with --data, for example",
             command_line("evaluate", weights, "--data", example),
         ) from error
-    if about.classes not in (tuple(dataset.classes), tuple(map(str, range(len(dataset.classes))))):
-        raise click.UsageError(f"{weights} knows the classes {', '.join(about.classes)}; {dataset.name} has others")
+    _check_classes(weights, about.classes, dataset.name, dataset.classes)
     dataset = dataset.to(device)
     size = H if about.dataset != UNKNOWN else None  # of a network from elsewhere it is a guess
     flip = recorded_flip(weights) and (dataset.mirror or recorded_mirror(weights)) if flip is None else flip
     result = evaluate(model, dataset.test_images, dataset.test_labels, *about.normalisation(), size, flip)
     click.echo(
-        f"{about.config['name']} on {dataset.name}, {len(dataset.test_images):,} test images"
-        f"{' and their mirror images' if flip else ''}: accuracy {result.accuracy:.2%}, loss {result.loss:.4f}"
+        wrap(
+            f"{about.config['name']} on {dataset.name}, {len(dataset.test_images):,} test images"
+            f"{' and their mirror images' if flip else ''}: accuracy {result.accuracy:.2%}, loss {result.loss:.4f}"
+        )
     )
     click.echo(_accuracies(result, dataset.classes))
+
+
+def _check_classes(weights: Path, known: Sequence[str], name: str, classes: Sequence[str]) -> None:
+    """Raises UsageError unless the network and the data set `name` have the same classes, or as many without names."""
+    if tuple(known) not in (tuple(classes), tuple(map(str, range(len(classes))))):
+        raise click.UsageError(f"{weights} is for {_listed(known)}; {name} has {_listed(classes)}")
+
+
+def _listed(classes: Sequence[str]) -> str:
+    names = [shorten(name, 20) for name in classes[:4]] + ["..."] * (len(classes) > 4)
+    return f"the {len(classes)} classes {', '.join(names)}"
 
 
 def _accuracies(result: Evaluation, classes: Sequence[str]) -> str:
     """The accuracy of each class: a mean may hide one that is never recognised. Of many classes, the worst ones."""
     counts = plots.confusion_matrix(result.labels, result.predictions, len(classes))
     right, images = counts.diagonal(), counts.sum(1)
-    rows = [(printable(classes[k])[:50], images[k], right[k] / images[k]) for k in np.flatnonzero(images).tolist()]
+    rows = [
+        (shorten(printable(classes[k]), 50), images[k], right[k] / images[k]) for k in np.flatnonzero(images).tolist()
+    ]
     heading = "class"
     if len(rows) > MOST_CLASSES:
         heading, rows = f"worst {WORST} of {len(rows)} classes", sorted(rows, key=lambda row: row[2])[:WORST]
@@ -156,34 +167,6 @@ def gradcheck_command(context: click.Context, seed: int, device: str, verbose: b
     click.echo("Every gradient is right.")
 
 
-@click.command("summary", short_help="What a network costs, layer by layer.", epilog=MODELS)
-@click.argument("model", type=MODEL)
-@option("--classes", default=10, type=Integer(min=1), help="Number of classes.")
-@option("--image-size", type=Integer(min=1), help="Height and width.  [default: the model's own]")
-@option("--batch-size", default=128, type=Integer(min=1), help="Images per training step, for its memory.")
-def summary_command(model: str, classes: int, image_size: int | None, batch_size: int) -> None:
-    """Shapes, parameters, multiply-adds and memory of MODEL, layer by layer.
-
-    \b
-    resnet-scratch summary resnet20
-    resnet-scratch summary resnet18 --batch-size 32
-    resnet-scratch summary resnet50 --classes 1000
-    """
-    network = build(model, classes, rng=np.random.default_rng(0))
-    size = image_size or network.config.image_size
-    rows = summarise(network, size)
-    click.echo(format_summary(rows))
-    step = training_memory(rows, batch_size)
-    click.echo("mult-adds, in millions, and kept memory are those of one image")
-    click.echo(
-        wrap(
-            f"a training step of {batch_size} image{'s' if batch_size > 1 else ''}, float32: {step.kept / 1e6:,.0f} MB "
-            f"for weights, gradients, velocities and kept arrays; on a GPU, with a layer's columns, at most "
-            f"{step.gpu_peak / 1e6:,.0f} MB"
-        )
-    )
-
-
 @click.command("data", short_help="Show a data set.")
 @data_option("shapes")
 @data_dir_option
@@ -205,11 +188,14 @@ def data_command(data: str, data_dir: Path | None, image_size: int | None, mirro
         f"{H} x {W} pixels, mirror images {'allowed' if dataset.mirror else 'not allowed'}\n"
         f"scaled to 0..1: mean {per_channel(dataset.mean)}; std {per_channel(dataset.std)}"
     )
-    for k, name in enumerate(dataset.classes):
+    names = [shorten(printable(name), 56) for name in dataset.classes]
+    width = max(16, *map(text_width, names))
+    for k, name in enumerate(names):
         training, test = ((labels == k).sum() for labels in (dataset.train_labels, dataset.test_labels))
-        click.echo(f"{k:4} {name:<16} {training:7,} {test:7,}")
+        click.echo(f"{k:4} {align(name, width)} {training:7,} {test:7,}")
     if others := left_out(dataset.name) if data not in NAMES else None:
         click.echo(wrap("left out: " + ", ".join(f"{count} {printable(end)}" for end, count in others.most_common())))
     if sheet:
+        sheet.parent.mkdir(parents=True, exist_ok=True)
         plots.contact_sheet(dataset.train_images, dataset.train_labels, dataset.classes).savefig(sheet)
         click.echo(f"Written: {sheet}")

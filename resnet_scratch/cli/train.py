@@ -19,10 +19,10 @@ from ..experiment.recipe import OPTIMIZERS, RECIPES
 from ..experiment.run import STATE_FILE, Run
 from ..experiment.trainer import finish, write_figures
 from ..table import wrap
+from .failures import CommandError, reason
 from .options import (
     MODEL,
     MODELS,
-    CommandError,
     Folder,
     Integer,
     Name,
@@ -30,7 +30,6 @@ from .options import (
     command_line,
     device_option,
     option,
-    reason,
     threads_option,
 )  # fmt: skip
 from .processes import across_processes
@@ -70,7 +69,7 @@ def _recipe_list() -> str:
 @option(
     "--optimizer",
     type=click.Choice(list(OPTIMIZERS)),
-    help="adam wants a smaller --lr, 0.001 to 0.01.  [default: the recipe's]",
+    help="adam needs an --lr of its own, 0.001 to 0.01.  [default: the recipe's]",
 )
 @option(
     "--batch-norm-group",

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 
 from ..checks import check_flag, check_instance, check_whole
+from . import cifar10, cifar100, shapes
 from .augment import normalise, random_crop, random_flip, resize
 from .batches import test_batches, training_batches
 from .cifar10 import load_cifar10
@@ -28,6 +29,7 @@ _LOADERS: dict[str, Callable[[str | os.PathLike | None], Dataset]] = {
     "cifar100": load_cifar100,
 }
 NAMES = tuple(_LOADERS)
+CLASSES = {"shapes": shapes.CLASSES, "cifar10": cifar10.CLASSES, "cifar100": cifar100.CLASSES}  # known before loading
 
 
 class UnknownDataError(DataError):

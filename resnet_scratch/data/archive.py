@@ -37,7 +37,7 @@ def read_archive(path: Path, limits: Mapping[str, int]) -> dict[str, bytes]:
         with gzip.open(path) as stream:
             return _read_members(_Bounded(stream, path, sum(limits.values()) + OTHER_BYTES), path, limits)
     except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
-        raise DataError(f"{path} is not a complete .tar.gz archive ({error}); delete it and get it again") from None
+        raise DataError(f"{path} is not a complete .tar.gz archive ({error})") from None
 
 
 class _Bounded:

@@ -112,7 +112,10 @@ class Cifar:
             if path.name == version.archive or path.stat().st_size == version.size:
                 self._check_md5(path, version)
         limits = {f"{v.folder}/{name}": self._most_bytes(n) for v in self.versions for name, n in v.records.items()}
-        members = read_archive(path, limits)
+        try:
+            members = read_archive(path, limits)
+        except DataError as error:
+            raise DataError(f"{error}; {self._how_to_get_it}") from None
         found = [v for v in self.versions if any(f"{v.folder}/{name}" in members for name in v.records)]
         version = (found or self.versions[-1:])[0]
 
@@ -131,7 +134,7 @@ class Cifar:
         if (md5 := pooch.file_hash(path, "md5")) != version.md5:
             raise DataError(
                 f"{path} is not the official {version.archive}, whose MD5 is {version.md5}, got {md5}: it is damaged "
-                f"or incomplete; delete it and {self._how_to_get_it}. (An archive of your own needs another name.)"
+                f"or incomplete; {self._how_to_get_it}. (An archive of your own needs another name.)"
             )
 
     def _parse(self, name: str, content: bytes, count: int, version: Version) -> tuple[np.ndarray, np.ndarray]:

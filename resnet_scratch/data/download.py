@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from ..compute.locks import locked
 from .dataset import DataError
@@ -24,15 +27,39 @@ def download(urls: Sequence[str], folder: Path, name: str, size: int, md5: str) 
         _resume(url, folder / f"{name}.part", size)
         os.replace(folder / f"{name}.part", output_file)  # if it is the wrong one, pooch removes it there
 
-    problems = []
+    pooch.get_logger().setLevel("WARNING")  # it announces each attempt; `_resume` says so where there is an answer
+    problems: dict[str, list[str]] = {}  # servers by what went wrong
     for url in urls:
         try:
             with locked(folder / f"{name}.lock"):  # if another process is downloading it, the file is there afterwards
                 return Path(pooch.retrieve(url, f"md5:{md5}", name, folder, downloader=resume))
         except Exception as error:  # no network, a full disk, a wrong checksum: another server may do better
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            problems.append(f"{url}: {reason[:200]}")
-    raise DataError(f"{name} could not be downloaded ({'; '.join(problems)})")
+            problems.setdefault(_reason(error), []).append(urlsplit(url).netloc)
+    told = "; ".join(f"{', '.join(servers)}: {reason}" for reason, servers in problems.items())
+    raise DataError(f"{name} could not be downloaded ({told})")
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong, in a few words: the libraries below tell it once for each of their layers."""
+    from requests import exceptions
+
+    if isinstance(error, exceptions.HTTPError) and error.response is not None:
+        return f"{error.response.status_code} {error.response.reason}"
+    if isinstance(error, ValueError) and (got := re.search(r"but got (?:md5:)?([0-9a-f]{32})", str(error))):
+        return f"it has another file of this name, with the MD5 {got[1]}"
+    reasons = {
+        exceptions.SSLError: "its certificate cannot be verified",
+        exceptions.ProxyError: "no connection through the proxy",
+        exceptions.Timeout: f"no answer within {TIMEOUT} seconds",
+        exceptions.ConnectionError: "no connection",
+        exceptions.ChunkedEncodingError: "the connection broke off",
+    }
+    for kind, reason in reasons.items():
+        if isinstance(error, kind):
+            return reason
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error).partition("\n")[0][:200] or type(error).__name__
 
 
 def _resume(url: str, part: Path, size: int) -> None:
@@ -47,6 +74,7 @@ def _resume(url: str, part: Path, size: int) -> None:
         headers = {"Range": f"bytes={file.tell()}-", "Accept-Encoding": "identity"}
         with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
             response.raise_for_status()
+            print(f"Downloading {part.stem} ({size / 1e6:.0f} MB) from {urlsplit(url).netloc}", file=sys.stderr)
             if response.status_code != requests.codes.partial_content:
                 file.truncate(0)  # the server sends it from the beginning
                 file.seek(0)

@@ -17,8 +17,8 @@ TEST_FOLDERS = ("test", "val", "valid", "validation")
 
 
 def load_folder(path: str | Path, image_size: int = 32, mirror: bool = False) -> Dataset:
-    """The images in PATH/CLASS/*, or in PATH/train/CLASS/* and PATH/test/CLASS/* (or val, valid, validation), scaled
-    and centre-cropped to `image_size` pixels square. Grey images get three equal channels.
+    """The images in PATH/CLASS/*, or in PATH/train/CLASS/* and PATH/test/CLASS/* (or val, valid, validation; with or
+    without capitals), scaled and centre-cropped to `image_size` pixels square. Grey images get three equal channels.
 
     Without a test folder a fifth of each class, drawn at random but always the same, is the test set. The name of the
     data set is the folder's path, so that `load` finds it again. `mirror` says whether training may flip the images.
@@ -27,11 +27,11 @@ def load_folder(path: str | Path, image_size: int = 32, mirror: bool = False) ->
     """
     check_whole("image_size", image_size)
     path = Path(os.path.expanduser(path)).resolve()
-    train = path / "train" if _classes(path / "train") else path
-    tests = [path / name for name in TEST_FOLDERS if train != path and (path / name).is_dir()]
-    if len(tests) > 1:
-        warnings.warn(f"{tests[0]} is used for testing, not {', '.join(f.name for f in tests[1:])}", stacklevel=2)
-    classes = _classes(train)
+    trains, tests = _parts(path)
+    for (used, *others), purpose in ((trains, "training"), (tests or [path], "testing")):
+        if others:
+            warnings.warn(f"{used} is used for {purpose}, not {', '.join(f.name for f in others)}", stacklevel=2)
+    train, classes = trains[0], _classes(trains[0])
     if len(classes) < 2:
         found = f"only {classes[0]}" if classes else "none"
         raise DataError(f"{train} must have a folder of images for each class, at least two; got {found}")
@@ -44,10 +44,29 @@ def load_folder(path: str | Path, image_size: int = 32, mirror: bool = False) ->
 
 
 def left_out(path: str | Path) -> Counter[str]:
-    """How many files of each ending are in the folders of classes, but are not read because of it."""
-    files = [file for depth in ("*/*", "*/*/*") for file in Path(path).glob(depth) if file.is_file()]
-    shown = [f for f in files if not any(name.startswith(".") for name in f.relative_to(path).parts)]
-    return Counter(f.suffix.lower() or f.name for f in shown if f.suffix.lower() not in SUFFIXES)
+    """How many files, by ending and place, are in the folders of classes or beside them, but are not read."""
+    trains, tests = _parts(Path(path))
+    counts: Counter[str] = Counter()
+    for part in (trains[0], *tests[:1]):
+        inside = [file for name in _classes(part) for file in (part / name).rglob("*")]
+        for file in (*part.iterdir(), *inside):
+            parts = file.relative_to(part).parts
+            where = {1: " beside the class folders", 2: ""}.get(len(parts), " in folders inside a class folder")
+            hidden = any(name.startswith(".") for name in parts)
+            if file.is_file() and not hidden and (where or file.suffix.lower() not in SUFFIXES):
+                counts[(file.suffix.lower() or file.name) + where] += 1
+    return counts
+
+
+def _parts(path: Path) -> tuple[list[Path], list[Path]]:
+    """The folders with training images, and those with test images, which may be none. The first ones are used."""
+    trains = [folder for folder in _named(path, "train") if _classes(folder)]
+    return trains or [path], [folder for name in TEST_FOLDERS if trains for folder in _named(path, name)]
+
+
+def _named(path: Path, name: str) -> list[Path]:
+    """The folders of this name in a folder, in whatever letters; first the one in small letters."""
+    return sorted((path / found for found in _classes(path) if found.lower() == name), reverse=True)
 
 
 def _classes(folder: Path) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from numbers import Integral
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,14 +14,14 @@ import numpy as np
 from ..checks import brief, check_whole
 from ..errors import UserError
 from ..models import ResNet, build
-from ..models.recognise import recognise, torchvision_names
+from ..models.recognise import UnknownNetworkError, recognise, torchvision_names
 from ..models.torch_layout import to_torch
 from .checkpoint import CheckpointError, fill, read_about, read_arrays
 from .files import atomic_write
 from .onnx_graph import onnx_model
+from .torch_file import read_state_dict
 from .weights import About, check_as_built, load_model, save_model
 
-STATE_DICTS = ("state_dict", "model_state_dict", "model", "net")  # what training scripts call it in their checkpoints
 NORMALISATIONS = {  # mean and standard deviation of the training images: red, green, blue, scaled to 0..1
     "cifar10": ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)),
     "cifar100": ((0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762)),
@@ -89,8 +89,12 @@ def _says_what_it_is(path: str | Path) -> bool:
 
 def _recognised(path: str | Path, classes: int | Sequence[str] | None, seed: int) -> Imported:
     """The network in a file that does not say what it is; its images are taken to be like ImageNet's or CIFAR-10's."""
-    arrays = torchvision_names(read_arrays(path) if Path(path).suffix == ".safetensors" else _read_torch(path))
-    config = recognise({name: array.shape for name, array in arrays.items()})
+    arrays = read_arrays(path) if Path(path).suffix == ".safetensors" else _read_torch(path)
+    try:
+        arrays = torchvision_names(arrays)
+        config = recognise({name: array.shape for name, array in arrays.items()})
+    except UnknownNetworkError as error:
+        raise UnknownNetworkError(f"{path}: {error}") from None
     names = _class_names(classes, len(arrays["fc.weight"]) if "fc.weight" in arrays else None, path)
     model = build(config, len(names), rng=np.random.default_rng(seed))
     new_last_layer = "fc.weight" not in arrays and "fc.bias" not in arrays
@@ -128,38 +132,9 @@ def export_model(path: str | Path, model: ResNet, about: About) -> None:
 
 
 def _read_torch(path: str | Path) -> dict[str, np.ndarray]:
-    """The arrays of a state dict that torch wrote. Nothing but tensors and plain containers is ever loaded."""
     if not Path(path).is_file():
         raise CheckpointError(f"no such file: {path}")
-    torch = _torch(f"reading {path}")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises almost anything at a file that is damaged or holds more than weights
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise CheckpointError(
-            f"{path} cannot be read by torch with weights_only=True ({reason[:160]}); it must be what "
-            "torch.save(model.state_dict(), path) writes"
-        ) from None
-    arrays = {}
-    for name, tensor in _state_dict(content, torch.Tensor, path).items():
-        try:
-            arrays[name] = tensor.detach().float().numpy()
-        except (TypeError, RuntimeError) as error:  # a sparse one, or one without numbers
-            raise CheckpointError(f"{path} is unusable: {name} is not a plain array ({error})") from None
-    return arrays
-
-
-def _state_dict(content: Any, tensor: type, path: str | Path) -> Mapping[str, Any]:
-    """The state dict in what a file holds: all of it, or under one of the usual keys."""
-    candidates = [content]
-    if isinstance(content, Mapping):
-        candidates += [content[key] for key in STATE_DICTS if key in content]
-    for state in candidates:
-        if isinstance(state, Mapping) and state:
-            if all(isinstance(name, str) and isinstance(value, tensor) for name, value in state.items()):
-                return state
-    held = ", ".join(map(str, list(content)[:6])) if isinstance(content, Mapping) else type(content).__name__
-    raise CheckpointError(f"{path} must hold a state dict, alone or under one of {', '.join(STATE_DICTS)}; got {held}")
+    return read_state_dict(_torch(f"reading {path}"), path)
 
 
 def _class_names(classes: int | Sequence[str] | None, in_file: int | None, path: str | Path) -> tuple[str, ...]:

@@ -6,12 +6,14 @@ without pyplot, which would keep them all alive and look for a screen.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..table import text_width
+from .lettering import labels as in_letters
+from .lettering import names_as_they_are
 from .log import History
 
 if TYPE_CHECKING:
@@ -22,23 +24,9 @@ TRAIN, TEST, RIGHT, WRONG, FAINT = "#4477aa", "#cc5533", "#227733", "#bb2222", "
 RUN_COLOURS = ("#4477aa", "#cc5533", "#228833", "#aa3377", "#ccaa22", "#44aacc", "#777777")
 RUN_STYLES = ("-", "--", ":", "-.")
 DPI = 130
-FONTS = (  # Matplotlib's own; where a character is not in it, that of a font for Chinese, if one of these is installed
-    "DejaVu Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "Microsoft YaHei", "PingFang SC", "WenQuanYi Zen Hei",
-)  # fmt: skip
 
 
-@contextmanager
-def _names_as_they_are() -> Iterator[None]:
-    """Text as it is written: Matplotlib would take a class named `$a_{$` for mathematics, and has no Chinese font."""
-    from matplotlib import rc_context
-    from matplotlib.font_manager import fontManager
-
-    installed = {font.name for font in fontManager.ttflist}
-    with rc_context({"text.parse_math": False, "font.family": [name for name in FONTS if name in installed]}):
-        yield
-
-
-@_names_as_they_are()
+@names_as_they_are()
 def curves(history: History, evaluated_on: str = "test") -> Figure:
     """Loss and accuracy of training and test images over the epochs. Raises ValueError for an empty history."""
     _check_not_empty("history", history)
@@ -58,17 +46,20 @@ def curves(history: History, evaluated_on: str = "test") -> Figure:
     return figure
 
 
-@_names_as_they_are()
+@names_as_they_are()
 def compare(histories: Mapping[str, History], evaluated_on: str = "test") -> Figure:
     """Errors of several runs over the epochs, on training images and on the others: the form of figure 1 of He et al.
     2015, in which a deep plain net trains worse than a shallow one. Raises ValueError for an empty history."""
-    figure = _figure(9.5, max(4.2, 1.4 + 0.225 * len(histories)))  # in inches: as tall as its legends
+    names = in_letters(list(histories), 40)
+    longest = max(map(text_width, names), default=0)
+    size = (9.5 + 0.17 * max(0, longest - 20), max(4.2, 1.4 + 0.225 * len(names)))  # in inches: as large as its legends
+    figure = _figure(*size)
     left, right = figure.subplots(1, 2, sharey=True)
     for axes, kind, title in (
         (left, "train", "training images (augmented)"),
         (right, "test", f"{evaluated_on} images"),
     ):
-        for k, (name, history) in enumerate(histories.items()):
+        for k, (name, history) in enumerate(zip(names, histories.values())):
             _check_not_empty(f"the history of {name}", history)
             errors = [100 * (1 - row[f"{kind}_accuracy"]) for row in history]
             colour, style = RUN_COLOURS[k % len(RUN_COLOURS)], RUN_STYLES[k // len(RUN_COLOURS) % len(RUN_STYLES)]
@@ -82,14 +73,14 @@ def compare(histories: Mapping[str, History], evaluated_on: str = "test") -> Fig
     return figure
 
 
-@_names_as_they_are()
+@names_as_they_are()
 def confusion(labels: np.ndarray, predictions: np.ndarray, classes: Sequence[str]) -> Figure:
     """The confusion matrix of labels (N,) and predictions (N,): row = true class, column = predicted class, in per cent
     of the row."""
-    K = len(classes)
+    K, classes = len(classes), in_letters(classes, 20)
     counts = confusion_matrix(labels, predictions, K)
     percent = 100 * counts / np.maximum(counts.sum(1, keepdims=True), 1)
-    size = min(3.0 + 0.5 * K, 14)
+    size = min(2.0 + 0.5 * K + 0.1 * max(10, *map(text_width, classes)), 14)
     figure = _figure(size, size * 0.92)
     axes = figure.subplots()
     image = axes.imshow(percent, cmap="Blues", vmin=0, vmax=100)
@@ -116,13 +107,13 @@ def confusion_matrix(labels: np.ndarray, predictions: np.ndarray, classes: int) 
     return counts
 
 
-@_names_as_they_are()
+@names_as_they_are()
 def predictions(
     images: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, classes: Sequence[str], columns: int = 7
 ) -> Figure:
     """Images uint8 (N, H, W, 3) with their three most probable classes: some that are right, evenly spaced, and below
     them those that are wrong with the greatest confidence. labels (N,), probabilities (N, classes)."""
-    predicted = probabilities.argmax(1)
+    predicted, classes = probabilities.argmax(1), in_letters(classes, 13)
     right, wrong = np.flatnonzero(predicted == labels), np.flatnonzero(predicted != labels)
     right = right[np.linspace(0, len(right) - 1, min(columns, len(right))).astype(int)]
     wrong = wrong[np.argsort(-probabilities[wrong, predicted[wrong]], kind="stable")][:columns]
@@ -141,10 +132,11 @@ def predictions(
     return figure
 
 
-@_names_as_they_are()
+@names_as_they_are()
 def contact_sheet(images: np.ndarray, labels: np.ndarray, classes: Sequence[str], columns: int = 10) -> Figure:
     """The first images uint8 (N, H, W, 3) of each class, a row per class."""
     figure = _figure(0.75 * columns + 1.2, 0.78 * len(classes))
+    classes = in_letters(classes, 20)
     grid = figure.subplots(len(classes), columns, squeeze=False)
     for k, row in enumerate(grid):
         members = np.flatnonzero(labels == k)[:columns]

@@ -75,9 +75,15 @@ def _count_blocks(shapes: Mapping[str, Shape]) -> tuple[int, ...]:
     """The number of blocks in each stage."""
     matches = [re.fullmatch(r"layer(\d{1,2})\.(\d{1,4})\.conv2\.weight", name) for name in shapes]
     found = sorted((int(match[1]), int(match[2])) for match in matches if match)
-    stages = max((stage for stage, _ in found), default=0)
-    blocks = tuple(sum(stage == s for stage, _ in found) for s in range(1, stages + 1))
-    if not found or found != [(s, k) for s, count in enumerate(blocks, start=1) for k in range(count)] or 0 in blocks:
+    stages = range(1, max((stage for stage, _ in found), default=0) + 1)
+    blocks = tuple(1 + max((k for s, k in found if s == stage), default=0) for stage in stages)
+    wanted = [(stage, k) for stage, count in zip(stages, blocks) for k in range(count)]
+    if missing := sorted(set(wanted) - set(found)):
+        raise UnknownNetworkError(
+            f"layer{missing[0][0]}.{missing[0][1]}.conv2.weight is missing; a ResNet's stages are layer1, layer2, ..., "
+            "and the blocks of each are 0, 1, ..."
+        )
+    if not found or found != wanted:
         raise UnknownNetworkError(
             f"these are not a ResNet's arrays, with names such as layer1.0.conv2.weight; got {_some(shapes)}"
         )

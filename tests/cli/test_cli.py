@@ -340,9 +340,30 @@ def test_evaluate_remembers_where_the_data_are(trained, invoke, tmp_path, tiny_d
     )
     settings = json.loads((tmp_path / "run" / "config.json").read_text())
     (tmp_path / "run" / "config.json").write_text(json.dumps({**settings, "data_dir": "/data/here"}))
+    monkeypatch.setitem(tools.CLASSES, "cifar10", tiny_dataset.classes)
     for arguments in ((), ("--data-dir", "there"), ("--data", "cifar10")):
         assert invoke("evaluate", "run/model.safetensors", *arguments).exit_code == 0
     assert asked == [("tiny", "/data/here"), ("tiny", Path("there")), ("cifar10", None)]
+
+
+def test_evaluate_does_not_fetch_data_of_other_classes(trained, invoke, monkeypatch):
+    monkeypatch.setattr(tools, "load", lambda *_, **__: pytest.fail("it was loaded"))
+    result = invoke("evaluate", "run", "--data", "cifar10")
+    assert is_one_message(result, "run is for the 4 classes red, green, blue, light grey; cifar10 has the 10 classes "
+                          "airplane, automobile, bird, cat, ...")  # fmt: skip
+
+
+def test_evaluate_names_the_classes_of_both(trained, invoke, tiny_dataset, monkeypatch):
+    other = dataclasses.replace(tiny_dataset, name="/my/photos", classes=("c" * 58, "b", "e", "d"))
+    monkeypatch.setattr(tools, "load", lambda *_, **__: other)
+    assert is_one_message(invoke("evaluate", "run"), "/my/photos has the 4 classes cccccccccc\u2026ccccccccc, b, e, d")
+
+
+def test_data_aligns_and_shortens_names(invoke, tiny_dataset, monkeypatch):
+    names = ("\u732b", "a class with a name of 30 chars", "x" * 99, "d")
+    monkeypatch.setattr(tools, "load", lambda *_, **__: dataclasses.replace(tiny_dataset, classes=names))
+    rows = invoke("data").output.splitlines()[-4:]
+    assert [len(row) + row.count("\u732b") for row in rows] == [77] * 4 and names[1] in rows[1]
 
 
 def test_a_mistake_of_ours_keeps_its_traceback(invoke, monkeypatch):

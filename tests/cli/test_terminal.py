@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
 import signal
 import sys
@@ -12,7 +13,8 @@ from click.shell_completion import ShellComplete
 from in_process import TRAIN, is_one_message
 from PIL import Image
 
-from resnet_scratch.cli import devices, main, options
+from resnet_scratch.cli import devices, main, options, tools
+from resnet_scratch.cli.failures import one_line
 from resnet_scratch.measure import bench
 from resnet_scratch.models import NAMES
 from resnet_scratch.verify import cases, doctor
@@ -105,6 +107,15 @@ def test_the_gradient_check_and_the_doctor_fit(invoke, monkeypatch):
 def test_errors_fit(invoke, command):
     result = invoke(*command)
     assert fits(result) and is_one_message(result)
+
+
+def test_the_accuracy_on_many_images_with_a_long_name_fits(trained, invoke, tiny_dataset, monkeypatch):
+    dataset = dataclasses.replace(tiny_dataset, name="/home/a-user/some photographs of mine", mirror=True)
+    monkeypatch.setattr(tools, "load", lambda *_, **__: dataset)
+    result = invoke("evaluate", "run", "--flip")
+    assert (
+        result.exit_code == 0 and fits(result) and "images and their mirror images: accuracy" in one_line(result.output)
+    )
 
 
 def test_a_wrong_name_is_answered_with_similar_names_and_then_all(invoke):

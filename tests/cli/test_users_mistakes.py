@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import pytest
 from click.testing import CliRunner
 from in_process import TRAIN, is_one_message
@@ -25,13 +27,21 @@ def test_a_number_of_threads_that_is_none_is_told_by_commands_without_the_option
     assert result.exit_code == 2 and "Traceback" not in result.output and "image size" not in result.output
 
 
-@pytest.mark.parametrize("changes", [{"momentum": 0.0}, {"optimizer": "adam"}])
+@pytest.mark.parametrize("changes", [{"momentum": 0.0}, {"optimizer": "adam", "learning_rate": 0.01}])
 def test_nesterov_goes_with_the_momentum_of_sgd(changes):
     names = "model batch_size learning_rate momentum weight_decay epochs optimizer batch_norm_group"
     unchanged = dict.fromkeys(names.split())
     for choices, nesterov in ((unchanged, True), ({**unchanged, **changes}, False)):
         settings = settings_of("cifar10-quick", None, None, 0, 0, None, False, **choices)
         assert settings.recipe.nesterov == nesterov
+
+
+def test_adam_does_not_take_the_learning_rate_that_is_meant_for_sgd(invoke, tmp_path):
+    result = invoke("train", "--optimizer", "adam")
+    assert is_one_message(
+        result, "--optimizer adam needs --lr", "rate of the recipe shapes, 0.2, is for sgd", "0.001 to"
+    )
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_batch_in_which_a_channel_has_one_value(invoke):
@@ -111,6 +121,57 @@ def test_a_path_with_the_name_of_an_option_keeps_it(trained, invoke, tmp_path, m
     text = "there is no file or folder /srv/image_size/x"
     monkeypatch.setattr(tools, "load", lambda *_, **__: throw(UserError(text)))
     assert is_one_message(invoke("data"), text)
+
+
+@pytest.mark.parametrize("command, told", [
+    (("summary", "resnet8", "--classes", 10**12), "a smaller --image-size or --classes needs less"),
+    (("bench", "resnet8", "--batch-size", 10**12), "a smaller --batch-size or --image-size needs less"),
+    (("crosscheck", "--device", "cuda", "--batch-size", 10**12), "a smaller --batch-size needs less"),
+])  # fmt: skip
+def test_too_little_memory_is_a_message_that_names_the_options_that_need_less(invoke, gpu, command, told):
+    result = invoke(*command)
+    message = " ".join(result.output[result.output.index("Error: ") :].split())
+    assert result.exit_code == 2 and message.startswith("Error: not enough memory (Unable to allocate ")
+    assert message.endswith(told) or f"{told}; `resnet-scratch summary` says how much" in message
+
+
+def test_too_little_memory_for_a_command_without_such_options(trained, invoke, monkeypatch):
+    monkeypatch.setattr(tools, "evaluate", lambda *_: throw(MemoryError()))
+    assert is_one_message(invoke("evaluate", "run"), "Error: not enough memory: fewer --threads need less")
+
+
+def test_images_larger_than_any_network_here_is_for(invoke):
+    for command in ("summary", "bench"):
+        assert is_one_message(invoke(command, "resnet8", "--image-size", 2049), "--image-size", "1<=x<=2048")
+
+
+def test_a_figure_goes_to_a_folder_that_is_made(trained, invoke, tmp_path):
+    for command in (("compare", "run", "--out"), ("data", "--sheet")):
+        assert f"Written: new/{command[0]}/x.png\n" in invoke(*command, f"new/{command[0]}/x.png").output
+        assert (tmp_path / "new" / command[0] / "x.png").is_file()
+    assert "Written: other/x.safetensors\n" in invoke("export", "run", "other/x.safetensors").output
+
+
+def test_two_classes_of_one_name_are_refused(trained, invoke, tmp_path):
+    (tmp_path / "names.txt").write_text("cat\ndog\ncat\nowl\n")
+    result = invoke("import", "run/model.safetensors", "--class-names", "names.txt", "--out", "new")
+    assert (
+        is_one_message(result, "names.txt must have each name once, got 'cat' twice")
+        and not (tmp_path / "new").exists()
+    )
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_warning_of_the_library_is_a_message(invoke, monkeypatch):
+    def load(*_, **__):
+        for _ in range(2):
+            warnings.warn("/photos/test is used for testing, not val " * 3, stacklevel=1)
+        raise UserError("that is all")
+
+    monkeypatch.setattr(tools, "load", load)
+    lines = invoke("data").stderr.splitlines()
+    assert lines[0].startswith("Warning: /photos/test is used") and all(len(line) <= 80 for line in lines)
+    assert lines[1].startswith("  ") and lines[-1] == "Error: that is all" and len(lines) == 3
 
 
 def throw(error):

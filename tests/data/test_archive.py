@@ -64,7 +64,7 @@ def test_a_member_that_is_no_file_is_refused(tmp_path, kind, name, format):
             member.type, member.linkname, member.size = kind, member.name, 0  # a link: to itself
 
     path = archives.write(tmp_path / "c.tar.gz", archives.BINARY, change, format=format)
-    with pytest.raises(DataError, match=f"data_batch_2.bin must be a file, got {name}$"):
+    with pytest.raises(DataError, match=f"data_batch_2.bin must be a file, got {name};"):
         load("cifar10", data_dir=path)
 
 

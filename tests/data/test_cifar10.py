@@ -88,8 +88,10 @@ def test_a_missing_path_says_what_to_do(tmp_path):
 
 def test_a_file_that_is_not_an_archive_is_an_error(tmp_path):
     (tmp_path / "c.tar.gz").write_bytes(b"<html>not found</html>")
-    with pytest.raises(DataError, match="is not a complete .tar.gz archive"):
+    told = r"is not a complete .tar.gz archive \(.*\); download https:.* yourself and pass its path with --data-dir"
+    with pytest.raises(DataError, match=told) as raised:
         load("cifar10", data_dir=tmp_path / "c.tar.gz")
+    assert "delete" not in str(raised.value)  # it is the user's file
 
 
 def test_an_archive_of_something_else_is_an_error(tmp_path):
@@ -108,7 +110,9 @@ def few(monkeypatch):
 @pytest.mark.parametrize("version", archives.CIFAR10.versions, ids=lambda version: version.folder)
 def test_a_damaged_official_archive_is_refused_by_its_name_and_by_its_size(few, tmp_path, monkeypatch, version):
     official = archives.write(tmp_path / version.archive, version)
-    with pytest.raises(DataError, match=f"MD5 is {version.md5}, got [0-9a-f]{{32}}: it is damaged"):
+    with pytest.raises(
+        DataError, match=f"MD5 is {version.md5}, got [0-9a-f]{{32}}: it is damaged or incomplete; download"
+    ):
         load("cifar10", data_dir=official)
     renamed = official.rename(tmp_path / "mine.tar.gz")
     assert len(load("cifar10", data_dir=renamed).test_images) == archives.RECORDS

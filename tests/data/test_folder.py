@@ -10,6 +10,7 @@ from PIL import Image
 
 from resnet_scratch.cli import main
 from resnet_scratch.data import DataError, Dataset, load, load_folder
+from resnet_scratch.data.folder import left_out
 from resnet_scratch.data.image_files import ImageFileError
 from resnet_scratch.errors import UserError
 from resnet_scratch.experiment import storage
@@ -81,6 +82,36 @@ def test_of_two_test_folders_the_other_is_named(tmp_path):
         write(tmp_path / part, count)
     with pytest.warns(UserWarning, match="test is used for testing, not val"):
         assert len(load(str(tmp_path)).test_images) == 4
+
+
+@pytest.mark.parametrize("train, test", [("train", "Test"), ("Train", "TEST"), ("TRAIN", "Validation")])
+def test_the_names_of_these_folders_may_have_capitals(tmp_path, train, test):
+    write(tmp_path / train, 3)
+    write(tmp_path / test, 2)
+    data = load(str(tmp_path))
+    assert data.classes == ("blue", "red") and (len(data.train_images), len(data.test_images)) == (6, 4)
+
+
+def test_of_two_folders_with_training_images_one_is_used_and_the_other_named(tmp_path):
+    write(tmp_path / "train", 4)
+    write(tmp_path / "Train", 3)
+    if len(list(tmp_path.iterdir())) == 2:  # the file system tells them apart
+        with pytest.warns(UserWarning, match="train is used for training, not Train"):
+            load(str(tmp_path))
+
+
+def test_what_is_left_out_is_counted(tmp_path):
+    write(tmp_path / "train", 2)
+    write(tmp_path / "test", 1)
+    (tmp_path / "train" / "red" / "more" / "deep").mkdir(parents=True)
+    (tmp_path / "train" / "red" / ".cache").mkdir()
+    for name in ("train/a.png", "train/red/b.heic", "train/red/more/c.JPG", "train/red/more/deep/d.jpg",
+                 "train/red/more/e.heic", "test/f.png", "test/blue/note", "train/red/.cache/g.png"):  # fmt: skip
+        (tmp_path / name).touch()
+    assert left_out(tmp_path) == {
+        ".png beside the class folders": 2, ".heic": 1, ".jpg in folders inside a class folder": 2,
+        ".heic in folders inside a class folder": 1, "note": 1,
+    }  # fmt: skip
 
 
 def test_a_class_that_only_the_test_images_have_is_named(tmp_path):

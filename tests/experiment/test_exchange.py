@@ -166,6 +166,12 @@ def test_a_file_of_ours_says_what_it_is(arrays, tmp_path):
         import_model(tmp_path / "ours.safetensors", classes=3)
 
 
+def test_a_file_whose_network_is_not_known_is_named(arrays, tmp_path):
+    save_file({name: array for name, array in arrays.items() if "layer2" not in name}, tmp_path / "x.safetensors")
+    with pytest.raises(UserError, match="x.safetensors: layer2.0.conv2.weight is missing"):
+        import_model(tmp_path / "x.safetensors")
+
+
 def test_weights_that_say_something_else_are_recognised_by_their_shapes(arrays, tmp_path):
     save_file(arrays, tmp_path / "theirs.safetensors")
     save_weights(tmp_path / "noted.safetensors", import_model(tmp_path / "theirs.safetensors").model, {"note": "mine"})

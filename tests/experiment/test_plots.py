@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from resnet_scratch.experiment import plots
+from resnet_scratch.experiment import lettering, plots
 
 CLASSES = ("cat", "dog", "owl")
 HISTORY = [
@@ -164,9 +164,52 @@ def test_matplotlib_waits_until_something_is_drawn():
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
-def test_another_font_has_the_characters_that_the_first_lacks_if_it_is_installed(monkeypatch, caplog):
-    monkeypatch.setattr(plots, "FONTS", ("DejaVu Sans", "Not Installed", "DejaVu Serif"))
-    figure = plots.confusion(LABELS, PREDICTED, CLASSES)
+def all_figures(names):
+    """Those with names in them; of 3 of the `names`."""
+    images = np.zeros((6, 4, 4, 3), np.uint8)
+    yield plots.compare({name: HISTORY for name in names})
+    yield plots.confusion(LABELS, PREDICTED, names)
+    yield plots.predictions(images, LABELS, np.eye(3)[PREDICTED], names)
+    yield plots.contact_sheet(images, LABELS, names)
+
+
+def test_long_names_leave_room_for_the_figure(tmp_path):
+    """They made the axes collapse, which is a warning of Matplotlib's, and so an error in a test."""
+    names = [f"{k:03}.{'Common_Yellowthroat_' * 3}({sex})" for k, sex in enumerate(("male", "female", "young"))]
+    for figure in all_figures(names):
+        assert is_drawn(figure, tmp_path / "p.png")
+        seen = " ".join(texts(figure))
+        assert "Yellowthroat_Common_Yellowthroat" not in seen and "000.C" in seen and "emale)" in seen
+
+
+def test_names_of_predictions_end_before_their_percentages():
+    names, images = ["001.Black_footed_Albatross", "MOUNTAIN GORILLA MALE", "d"], np.zeros((6, 4, 4, 3), np.uint8)
+    figure = plots.predictions(images, LABELS, np.full((6, 3), 1 / 3), names)
     figure.draw_without_rendering()
-    assert all(text.get_fontfamily() == ["DejaVu Sans", "DejaVu Serif"] for text in figure.axes[0].get_xticklabels())
+    bars = [axes for part in figure.subfigs for axes in part.axes if len(axes.texts) == 6]
+    assert bars
+    for axes in bars:
+        for name, percentage in zip(axes.texts[::2], axes.texts[1::2]):
+            assert name.get_window_extent().x1 < percentage.get_window_extent().x0
+
+
+def test_another_font_has_the_characters_that_the_first_lacks_if_it_is_installed(monkeypatch, caplog):
+    monkeypatch.setattr(lettering, "FONTS", ("DejaVu Sans", "Not Installed", "STIXGeneral"))
+    for figure in all_figures(("cat", "\u2322", "dog")):  # which only the second has
+        figure.draw_without_rendering()
+        assert "\u2322" in " ".join(texts(figure))
     assert not caplog.records  # Matplotlib logs each font that it looks for in vain
+
+
+def test_names_that_no_font_can_write_are_numbers_and_a_warning_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(lettering, "FONTS", ("DejaVu Sans",))
+    figures = all_figures(("cat", "\u732b", "cat\u732b\x1b"))
+    with pytest.warns(
+        UserWarning, match=r"no font here has \u732b: figures show numbers, .* such as Noto Sans CJK"
+    ) as told:
+        figures = list(figures)
+    assert len({str(warning.message) for warning in told}) == 1
+    for figure in figures:
+        assert is_drawn(figure, tmp_path / "p.png")  # without a warning of Matplotlib's
+        seen = " ".join(texts(figure))
+        assert "#1" in seen and "#2 cat\\x1b" in seen and "\u732b" not in seen

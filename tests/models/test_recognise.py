@@ -61,8 +61,8 @@ def test_names_become_torchvision_s():
     ("layer2.1.conv2.weight", (128, 4, 3, 3), r"layer2.1.conv2.weight must have the shape \(128, 128, 3, 3\)"),
     ("layer2.0.conv2.weight", (), "layer2.0.conv2.weight must have the shape"),
     ("layer2.0.conv2.weight", (10**6, 128, 3, 3), "layer2.0.conv2.weight must have the shape"),
-    ("layer2.7.conv2.weight", (128, 128, 3, 3), "names such as"),  # and no layer2.2 to 6
-    ("layer6.0.conv2.weight", (128, 128, 3, 3), "names such as"),
+    ("layer2.7.conv2.weight", (128, 128, 3, 3), "layer2.2.conv2.weight is missing"),
+    ("layer6.0.conv2.weight", (128, 128, 3, 3), "layer5.0.conv2.weight is missing; a ResNet.s stages"),
     ("layer05.0.conv2.weight", (512, 512, 3, 3), "layer5.0.conv2.weight must have the shape"),
     ("fc.weight", (1000, 500), r"fc.weight must have the shape \(1000, 512\)"),
     ("fc.weight", (), "fc.weight must have the shape"),
@@ -70,6 +70,12 @@ def test_names_become_torchvision_s():
 def test_what_cannot_be_built_is_refused_before_anything_is_built(name, shape, message):
     with pytest.raises(UnknownNetworkError, match=message):
         recognise({**torchvision_resnet18(), name: shape})
+
+
+def test_a_stage_that_is_missing_is_named():
+    shapes = {name: shape for name, shape in torchvision_resnet18().items() if not name.startswith("layer2.")}
+    with pytest.raises(UnknownNetworkError, match="layer2.0.conv2.weight is missing"):
+        recognise(shapes)
 
 
 def test_what_is_no_resnet_is_refused():

@@ -1,5 +1,7 @@
 """Weights from PyTorch and back: the imported network computes what the torch module computes."""
 
+import zipfile
+
 import numpy as np
 import pytest
 import torch
@@ -105,9 +107,28 @@ def test_the_commands_go_to_pytorch_and_back(tmp_path, monkeypatch):
     assert "must end in .onnx, .safetensors" in CliRunner().invoke(main, ["export", "runs/mine", "back.h5"]).output
 
 
+WANTED = r"; it must be what torch.save\(model.state_dict\(\), path\) writes$"
+NOT_TORCH = "file.pth was not written by torch.save" + WANTED
+MORE = "file.pth holds more than weights, perhaps a whole model, whose code could do anything" + WANTED
+DAMAGED = "file.pth is damaged or incomplete" + WANTED
+
+
+def cut(path, **how):
+    torch.save(nn.Linear(20, 20).state_dict(), path, **how)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
 @pytest.mark.parametrize("content, message", [
-    (lambda path: path.write_bytes(b"nonsense"), "cannot be read by torch"),
-    (lambda path: torch.save(nn.Linear(2, 2), path), "weights_only=True"),  # a module, which is a pickle of code
+    (lambda path: path.write_bytes(b"nonsense"), NOT_TORCH),
+    (lambda path: path.write_bytes(b""), NOT_TORCH),
+    (lambda path: path.write_bytes(b"\x08\x08\x12\x0eresnet_scratch\x1a\x050.1.0:\xff"), NOT_TORCH),  # as ONNX begins
+    (lambda path: zipfile.ZipFile(path, "w").writestr("a.txt", "hello"), NOT_TORCH),
+    (lambda path: torch.save(nn.Linear(2, 2), path), MORE),  # a module, which is a pickle of code
+    (lambda path: torch.save(nn.Linear(2, 2), path, _use_new_zipfile_serialization=False), MORE),
+    (lambda path: torch.jit.script(nn.Linear(2, 2)).save(path), MORE),
+    (lambda path: cut(path), DAMAGED),
+    (lambda path: cut(path, _use_new_zipfile_serialization=False), DAMAGED),
     (lambda path: torch.save({"epoch": 3, "loss": torch.ones(2)}, path), "must hold a state dict.*epoch, loss"),
     (lambda path: torch.save([1, 2], path), "must hold a state dict.*list"),
     (lambda path: None, "no such file"),
