@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..compute.backend import Array, to_device
+from ..compute.threads import num_threads
 from ..gradcheck import Report, TensorCheck, gradcheck
 from ..layers import (
     Add,
@@ -130,9 +131,11 @@ def check_cases(
 ) -> bool:
     """Check the gradients of every case, or of those in `names`, in float64 on `device`; True if all passed.
 
-    `show(name, report)` is called after each case. A layer that raises an error fails its case.
+    `show(name, report)` is called after each case. A layer that raises an error fails its case. Raises UserError for a
+    RESNET_SCRATCH_THREADS that is not a number of threads.
     """
     passed = True
+    num_threads()  # raises an error for a wrong number of threads, which is no layer's mistake
     for name, layer, inputs, training in cases(np.random.default_rng(seed)):
         if names is not None and name not in names:
             continue

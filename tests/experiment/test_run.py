@@ -95,7 +95,8 @@ def test_evaluate_computes_what_the_run_computed(tmp_path, tiny_dataset, monkeyp
     done, evaluation = go(tmp_path / "run", dataset, recipe=recipe)
 
     def output(*options):
-        return CliRunner().invoke(main, ["evaluate", str(done.folder), "--device", "cpu", *options]).output
+        printed = CliRunner().invoke(main, ["evaluate", str(done.folder), "--device", "cpu", *options]).output
+        return " ".join(printed.split())  # its first line is wrapped
 
     accuracy, loss = f"{evaluation.accuracy:.2%}", f"{evaluation.loss:.4f}"
     assert f"20 test images and their mirror images: accuracy {accuracy}, loss {loss}" in output()
