@@ -6,6 +6,7 @@ None looks at the numbers in an array, so that a check takes no longer for a lar
 from __future__ import annotations
 
 import math
+from dataclasses import fields
 from numbers import Integral, Real
 from typing import Any
 
@@ -109,17 +110,22 @@ def check_float_dtype(name: str, dtype: Any) -> None:
         raise UserError(f"{name} must be float32, for training, or float64, for checking gradients, got {brief(dtype)}")
 
 
-def without_numpy(value: Any) -> Any:
-    """`value`, or the parts of a tuple, with Python's numbers for NumPy's, which JSON cannot hold."""
+def without_numpy(record: Any) -> None:
+    """Put Python's numbers in the place of NumPy's, which JSON cannot hold, in the fields of a dataclass."""
+    for field in fields(record):
+        object.__setattr__(record, field.name, _without_numpy(getattr(record, field.name)))  # it may be frozen
+
+
+def _without_numpy(value: Any) -> Any:
     if isinstance(value, tuple):
-        return tuple(map(without_numpy, value))
+        return tuple(map(_without_numpy, value))
     return value.item() if isinstance(value, np.generic) else value
 
 
-def brief(value: Any) -> str:
+def brief(value: Any, length: int = 60) -> str:
     """A value for an error message, on one line and of a bounded length."""
     text = " ".join(repr(value).split())
-    return text if len(text) <= 60 else f"{text[:60]}..."
+    return text if len(text) <= length else f"{text[:length]}..."
 
 
 def _fits(shape: tuple[int, ...], wanted: Shape) -> bool:

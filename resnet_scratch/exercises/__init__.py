@@ -19,11 +19,12 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import brief
 from ..errors import UserError
 from ..layers.layer import MissingMethod
 from .checks.compare import ArgumentChanged
 from .kept import keep, my_answers
-from .tasks import CHAPTERS, find_task, find_tasks, read_chapter
+from .tasks import CHAPTERS, find_task, tasks_of
 
 __all__ = ["CHAPTERS", "check", "grade", "my_answers", "progress", "solutions", "task"]
 
@@ -49,7 +50,7 @@ def grade(number: str, answer: Any) -> None:
             raise
         what = f"the check cannot use your {getattr(answer, '__name__', 'answer')}"
         if returned:
-            what = f"your answer returned {_short(returned[0])}, which the check cannot use"
+            what = f"your answer returned {brief(returned[0], 100)}, which the check cannot use"
         raise AssertionError(f"{what}: {type(error).__name__}: {error}") from error
 
 
@@ -59,11 +60,6 @@ def _is_theirs(error: Exception) -> bool:
     modules = {frame.f_globals.get("__name__", "").partition(".")[0] for frame in frames}
     ours = {"resnet_scratch", "numpy", "contextlib"}
     return not modules <= ours or any(frame.f_code.co_name == "called" for frame in frames)
-
-
-def _short(value: Any) -> str:
-    text = " ".join(repr(value).split())
-    return text if len(text) <= 100 else f"{text[:97]}..."
 
 
 def _as_function(answer: Any, tell: Callable[[Any], None]) -> Any:
@@ -122,7 +118,7 @@ def progress(chapter: int) -> None:
 
     Raises UserError if the chapter has no tasks.
     """
-    numbers = [found.number for found in find_tasks(read_chapter(chapter))]
+    numbers = [found.number for found in tasks_of(chapter)]
     right = [number for number in numbers if number in _right]
     left = [number for number in numbers if number not in _right]
     print(f"right: {', '.join(right) or 'none yet'}\nstill to do: {', '.join(left) or 'nothing, well done'}")
@@ -133,7 +129,7 @@ def solutions() -> dict[str, Callable]:
     return {
         found.number: getattr(import_module(f".{stem}", __name__), found.name)
         for chapter, stem in CHAPTERS.items()
-        for found in find_tasks(read_chapter(chapter))
+        for found in tasks_of(chapter)
     }
 
 

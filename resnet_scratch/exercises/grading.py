@@ -18,7 +18,7 @@ from pathlib import Path
 from ..errors import UserError, printable
 from ..table import format_table, short_names
 from . import grade
-from .tasks import CHAPTERS, find_task, find_tasks, read_chapter
+from .tasks import CHAPTERS, find_task, tasks_of
 
 VERDICTS = {"right": "+", "wrong": "-", "to do": ".", "error": "!", "missing": "?"}  # and their marks in a terminal
 LEGEND = "Chapter by chapter, a sign for each task:\n+ right, - wrong, . to do, ! an error or too slow, ? not handed in"
@@ -58,7 +58,7 @@ def grade_hand_ins(folders: Sequence[Path], chapters: Iterable[int] = (), second
     files = {folder: _find_files(folder) for folder in folders}
     stems = {stem for found in files.values() for stem in found}
     handed_in = [k for k in CHAPTERS if any(s == CHAPTERS[k] or s.startswith(f"task_{k}_") for s in stems)]
-    numbers = [task.number for k in sorted(set(chapters)) or handed_in for task in find_tasks(read_chapter(k))]
+    numbers = [task.number for k in sorted(set(chapters)) or handed_in for task in tasks_of(k)]
     if not numbers:
         wanted = f"{next(iter(CHAPTERS.values()))}.py, or task_1_2.py in a folder my-answers"
         raise UserError(f"no answers in {', '.join(map(str, folders))}: expected files such as {wanted}")

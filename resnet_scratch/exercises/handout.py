@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from .milestones import MILESTONES
-from .tasks import BEGIN, CHAPTERS, END, Task, absolute_imports, find_task, find_tasks, naming, read_chapter
+from .tasks import BEGIN, CHAPTERS, END, Task, absolute_imports, find_task, find_tasks, naming, read_chapter, tasks_of
 
 README = """# Exercises
 
@@ -66,8 +66,8 @@ def write_exercises(folder: Path, chapters: Iterable[int] = CHAPTERS) -> tuple[l
         stem = CHAPTERS[chapter]
         with naming(stem):
             files[f"{stem}.py"] = remove_solutions(source)
-        files[f"test_{stem}.py"] = _test_file(stem, find_tasks(source))
-    all_tasks = [task for chapter in CHAPTERS for task in find_tasks(read_chapter(chapter))]
+            files[f"test_{stem}.py"] = _test_file(stem, find_tasks(source))
+    all_tasks = [task for chapter in CHAPTERS for task in tasks_of(chapter)]
     marks = [(task.mark, task.title) for task in all_tasks]
     marks += [(f"milestone{chapter}", goal.title) for chapter, goal in MILESTONES.items()]
     files["pytest.ini"] = PYTEST_INI + "".join(f"    {mark}: {title}\n" for mark, title in marks)

@@ -56,14 +56,17 @@ def naming(stem: str) -> Iterator[None]:
 
 
 def read_chapter(chapter: int) -> str:
-    """The source of a chapter's tasks, with their solutions. Raises UserError if the chapter has no tasks, or one that
-    is not complete."""
+    """The source of a chapter's tasks, with their solutions. Raises UserError if the chapter has no tasks."""
     if chapter not in CHAPTERS:
         raise UserError(f"chapter must be one of {', '.join(map(str, CHAPTERS))}, got {chapter!r}")
-    source = (FOLDER / f"{CHAPTERS[chapter]}.py").read_text(encoding="utf-8")
+    return (FOLDER / f"{CHAPTERS[chapter]}.py").read_text(encoding="utf-8")
+
+
+def tasks_of(chapter: int) -> list[Task]:
+    """The tasks of a chapter. Raises UserError if it has none, or one that is not complete."""
+    source = read_chapter(chapter)
     with naming(CHAPTERS[chapter]):
-        find_tasks(source)
-    return source
+        return find_tasks(source)
 
 
 def find_tasks(source: str) -> list[Task]:
@@ -118,12 +121,10 @@ def find_task(number: str) -> tuple[str, Task]:
     """The name of the module that holds the task with this number, and the task. Raises KeyError if there is none, and
     UserError if the module's tasks are not complete."""
     well_formed = isinstance(number, str) and re.fullmatch(r"\d+\.\d+", number)
-    stem = CHAPTERS[int(number.partition(".")[0])] if well_formed else ""
-    with naming(stem):
-        tasks = find_tasks((FOLDER / f"{stem}.py").read_text(encoding="utf-8")) if stem else []
-    for task in tasks:
+    chapter = int(number.partition(".")[0]) if well_formed else -1
+    for task in tasks_of(chapter) if chapter in CHAPTERS else []:
         if task.number == number:
-            return stem, task
+            return CHAPTERS[chapter], task
     raise KeyError(number)
 
 

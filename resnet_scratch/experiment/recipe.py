@@ -6,7 +6,7 @@ Lengths inside a recipe are fractions of the run, so that a run of another lengt
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from .. import schedules
@@ -52,8 +52,7 @@ class Recipe:
     flip_in_evaluation: bool = False  #: average the logits of each image and its mirror image
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            object.__setattr__(self, field.name, without_numpy(getattr(self, field.name)))
+        without_numpy(self)
         check_whole("batch_size", self.batch_size)
         check_number("learning_rate", self.learning_rate, above=0)
         for name in ("epochs", "steps", "batch_norm_group"):

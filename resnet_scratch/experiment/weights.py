@@ -41,8 +41,7 @@ class About:
     step: int
 
     def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):  # JSON can hold Python's numbers, not NumPy's
-            object.__setattr__(self, field.name, without_numpy(getattr(self, field.name)))
+        without_numpy(self)
 
     def check(self) -> None:
         """Raises UserError, which names the field, unless all is as a run writes it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 from ..checks import brief, check_flag, check_instance, check_whole, without_numpy
 from ..errors import UserError, did_you_mean
@@ -26,8 +26,7 @@ class ResNetConfig:
     zero_init: bool = False  #: every block starts as the identity: the weight of its last batch norm is 0
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            object.__setattr__(self, field.name, without_numpy(getattr(self, field.name)))
+        without_numpy(self)
         for name in ("name", "block"):
             if not isinstance(value := getattr(self, name), str):
                 raise UserError(f"{name} must be a string, got {type(value).__name__}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from wrong_layers import gradient_in_a_list, returns_all_gradients
 
 from resnet_scratch.exercises import ch02_convolution_backward as tasks
 from resnet_scratch.layers.layer import Layer, Parameter
@@ -335,18 +336,6 @@ class MeanOverBatch(tasks.DepthwiseConv2d):
         return grad_x
 
 
-class ReturnsAllGradients(tasks.DepthwiseConv2d):
-    def backward(self, grad_y, cache):
-        return super().backward(grad_y, cache), self.weight.grad
-
-
-class GradientInAList(tasks.DepthwiseConv2d):
-    def backward(self, grad_y, cache):
-        grad_x = super().backward(grad_y, cache)
-        self.weight.grad = self.weight.grad.tolist()
-        return grad_x
-
-
 RIGHT = [
     ("2.1", by_formula),
     ("2.1", one_use_at_a_time),
@@ -410,6 +399,6 @@ WRONG = [
     ("2.5", Float32, "float64 went in and float32 came out"),
     ("2.5", GradientInRows, r"got shape \(4, 5, 2\)"),
     ("2.1", lambda x, w: (1.0, None, None), r"returned \(1.0, None, None\), which the check cannot use: TypeError"),
-    ("2.5", ReturnsAllGradients, "backward must return grad_x only, got a tuple of 2"),
-    ("2.5", GradientInAList, "got list"),
+    ("2.5", returns_all_gradients(tasks.DepthwiseConv2d), "backward must return grad_x only, got a tuple of 2"),
+    ("2.5", gradient_in_a_list(tasks.DepthwiseConv2d), "got list"),
 ]

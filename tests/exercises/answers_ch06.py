@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from wrong_layers import gradient_in_a_list, returns_all_gradients
 
 from resnet_scratch.exercises import ch06_residual_connection as tasks
 from resnet_scratch.layers import Add, AvgPool2d
@@ -391,18 +392,6 @@ def by_integration(blocks, start, scale):
     return start
 
 
-class ReturnsAllGradients(tasks.TinyResidual):
-    def backward(self, grad_y, cache):
-        return super().backward(grad_y, cache), self.weight.grad
-
-
-class GradientInAList(tasks.TinyResidual):
-    def backward(self, grad_y, cache):
-        grad_x = super().backward(grad_y, cache)
-        self.weight.grad = self.weight.grad.tolist()
-        return grad_x
-
-
 RIGHT: list = [
     ("6.1", TinyByWhere),
     ("6.1", TinyFromX),
@@ -534,6 +523,6 @@ WRONG = [
         "wrong gradient with respect to input",
     ),
     ("6.5", residual(backward=in_place_sum), "grad_y in place"),
-    ("6.1", ReturnsAllGradients, "backward must return grad_x only, got a tuple of 2"),
-    ("6.1", GradientInAList, "got list"),
+    ("6.1", returns_all_gradients(tasks.TinyResidual), "backward must return grad_x only, got a tuple of 2"),
+    ("6.1", gradient_in_a_list(tasks.TinyResidual), "got list"),
 ]
